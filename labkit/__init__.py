@@ -1,0 +1,48 @@
+"""labkit: a Nova small enough to read, and the tables, figures and dials to look into it."""
+
+import importlib
+
+#: The public face: name -> module. A module is loaded when a name of it is first used.
+_PUBLIC = {
+    "Fleet": "labkit.fleet",
+    "Flavor": "labkit.nova.objects",
+    "ImageMeta": "labkit.nova.objects",
+    "InstanceGroup": "labkit.nova.objects",
+    "Aggregate": "labkit.nova.objects",
+    "ComputeNode": "labkit.nova.objects",
+    "Destination": "labkit.nova.objects",
+    "RequestSpec": "labkit.nova.objects",
+    "Options": "labkit.nova.conf",
+    "NoValidHost": "labkit.nova.exception",
+    "NotModelled": "labkit.nova.exception",
+    "BaseHostWeigher": "labkit.nova.scheduler.weights",
+    "BaseHostFilter": "labkit.nova.scheduler.filters",
+    "normalize": "labkit.nova.weights",
+    "Decision": "labkit.decision",
+    "select_destinations": "labkit.decision",
+    "place": "labkit.decision",
+    "Figure": "labkit.plots",
+    "check": "labkit.checks",
+    "hint": "labkit.checks",
+    "solution": "labkit.checks",
+    "plots": None,
+    "dials": None,
+    "logs": None,
+    "nova13": None,
+}
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605 - the keys of the table are the public names
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"labkit has no {name!r}; it has {', '.join(__all__)}")
+    module = _PUBLIC[name]
+    if module is None:
+        return importlib.import_module(f"labkit.{name}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return __all__

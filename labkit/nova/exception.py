@@ -1,0 +1,49 @@
+"""The refusals of Nova that the lab can meet, in Nova's own words (nova/exception.py)."""
+
+
+class NovaException(Exception):
+    """Base of every refusal; ``msg_fmt`` holds Nova's own text.
+
+    Source: ``NovaException`` in nova/exception.py, Nova 34.0.0.
+    """
+
+    msg_fmt = "An unknown exception occurred."
+
+    def __init__(self, message: str | None = None, **kwargs):
+        self.kwargs = kwargs
+        super().__init__(message or self.msg_fmt % kwargs)
+
+
+class NoValidHost(NovaException):
+    """No host is left for the request.
+
+    ``decision`` carries the whole funnel, from the first request filter to the
+    stage that removed the last host.
+
+    Source: ``NoValidHost`` in nova/exception.py, Nova 34.0.0.
+    """
+
+    msg_fmt = "No valid host was found. %(reason)s"
+    decision = None
+
+
+class RequestFilterFailed(NovaException):
+    """A request filter refuses the request before placement is asked."""
+
+    msg_fmt = "Scheduling failed: %(reason)s"
+
+
+class SchedulerHostFilterNotFound(NovaException):
+    """``enabled_filters`` names a filter that is not there."""
+
+    msg_fmt = "Scheduler Host Filter %(filter_name)s could not be found."
+
+
+class ComputeHostMetricNotFound(NovaException):
+    """A host lacks a metric of ``[metrics] weight_setting`` while ``required`` is on."""
+
+    msg_fmt = "Metric %(name)s could not be found on the compute host node %(host)s.%(node)s."
+
+
+class NotModelled(Exception):  # noqa: N818 - a refusal of the lab, not an error of Nova
+    """The request needs a part of Nova that the lab leaves out; the text names it."""

@@ -1,0 +1,35 @@
+"""Host aggregates (nova/objects/aggregate.py)."""
+
+import uuid as uuids
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A named set of hosts with key-value metadata; all values are text, as in Nova.
+
+    In: a name, the names of its hosts, a dict of text to text.
+    Raises ValueError when a metadata value is not text.
+
+    >>> Aggregate("ssd", hosts=["cn-1"], metadata={"ram_weight_multiplier": "2.0"}).hosts
+    ('cn-1',)
+
+    Source: ``Aggregate`` in nova/objects/aggregate.py, Nova 34.0.0.
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    uuid: str = ""
+
+    def __post_init__(self):
+        for key, value in self.metadata.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise ValueError(
+                    f"aggregate {self.name!r}: metadata {key!r} = {value!r} is not text;"
+                    f" write {str(value)!r}, as Nova keeps it"
+                )
+        object.__setattr__(self, "hosts", tuple(self.hosts))
+        if not self.uuid:
+            name = f"aggregate/{self.name}"
+            object.__setattr__(self, "uuid", str(uuids.uuid5(uuids.NAMESPACE_DNS, name)))

@@ -1,0 +1,49 @@
+"""What a compute host reports about itself (nova/objects/compute_node.py)."""
+
+import uuid as uuids
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ComputeNode:
+    """One row of Nova's table compute_nodes, as the scheduler reads it.
+
+    RAM in MiB, disk in GiB, CPUs as a count. ``free_disk_gb`` None means that the host has
+    not reported its usage yet; the scheduler then ignores the row.
+
+    >>> ComputeNode("cn-1", memory_mb=8192, memory_mb_used=512).free_ram_mb
+    7680
+
+    Source: ``ComputeNode`` in nova/objects/compute_node.py, Nova 34.0.0.
+    """
+
+    host: str
+    memory_mb: int = 0
+    memory_mb_used: int = 0
+    local_gb: int = 0
+    local_gb_used: int = 0
+    vcpus: int = 0
+    vcpus_used: int = 0
+    free_ram_mb: int | None = None
+    free_disk_gb: int | None = -1
+    disk_available_least: int | None = None
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
+    hypervisor_type: str = "QEMU"
+    hypervisor_version: int | None = None
+    hypervisor_hostname: str = ""
+    host_ip: str | None = None
+    cpu_info: str = ""
+    supported_hv_specs: list = field(default_factory=list)
+    stats: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=dict)
+    uuid: str = ""
+
+    def __post_init__(self):
+        self.hypervisor_hostname = self.hypervisor_hostname or self.host
+        self.uuid = self.uuid or str(uuids.uuid5(uuids.NAMESPACE_DNS, self.host))
+        if self.free_ram_mb is None:
+            self.free_ram_mb = self.memory_mb - self.memory_mb_used
+        if self.free_disk_gb == -1:
+            self.free_disk_gb = self.local_gb - self.local_gb_used

@@ -1,0 +1,40 @@
+"""Flavors (nova/objects/flavor.py)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """The size of a server: vCPUs, RAM in MiB, disks in GiB, swap in MiB, and extra specs.
+
+    Raises ValueError for an amount that is negative or not a whole number.
+
+    >>> Flavor(vcpus=2, memory_mb=4096, root_gb=20).ephemeral_gb
+    0
+    >>> Flavor(vcpus="two", memory_mb=4096)
+    Traceback (most recent call last):
+    ValueError: flavor: vcpus = 'two' is not a whole number of 0 or more
+
+    Source: ``Flavor`` in nova/objects/flavor.py, Nova 34.0.0.
+    """
+
+    vcpus: int
+    memory_mb: int
+    root_gb: int = 0
+    ephemeral_gb: int = 0
+    swap: int = 0
+    extra_specs: dict[str, str] = field(default_factory=dict)
+    name: str = "flavor"
+
+    def __post_init__(self):
+        for unit in ("vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap"):
+            value = getattr(self, unit)
+            whole = hasattr(value, "__index__") and not isinstance(value, bool)
+            if not whole or value < 0:
+                raise ValueError(f"flavor: {unit} = {value!r} is not a whole number of 0 or more")
+            object.__setattr__(self, unit, int(value))
+        if not isinstance(self.extra_specs, dict):
+            raise ValueError(f"flavor: extra_specs = {self.extra_specs!r} is not a dict of texts")
+        for key, value in self.extra_specs.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise ValueError(f"flavor: extra spec {key!r} = {value!r} is not text")

@@ -1,0 +1,112 @@
+"""Image metadata (nova/objects/image_meta.py)."""
+
+from dataclasses import dataclass, field
+
+from labkit.nova.exception import NotModelled
+
+_BOOLEANS = """hw_boot_menu hw_ephemeral_encryption hw_firmware_stateless hw_ipxe_boot
+hw_locked_memory hw_mem_encryption hw_pmu hw_qemu_guest_agent hw_time_hpet
+hw_vif_multiqueue_enabled hw_virtio_packed_ring img_bdm_v2 img_bittorrent img_cache_in_nova
+img_hide_hypervisor_id img_linked_clone img_use_agent os_require_quiesce
+os_skip_agent_inject_files_at_boot os_skip_agent_inject_ssh""".split()
+_INTEGERS = """hw_cpu_cores hw_cpu_max_cores hw_cpu_max_sockets hw_cpu_max_threads hw_cpu_sockets
+hw_cpu_threads hw_device_id hw_maxphysaddr_bits hw_numa_nodes hw_redirected_usb_ports
+hw_serial_port_count hw_video_ram img_compression_level img_version""".split()
+_TEXTS = """hw_architecture hw_emulation_architecture hw_ephemeral_encryption_format
+hw_rescue_device hw_cpu_policy hw_cpu_thread_policy img_config_drive hw_cdrom_bus hw_disk_bus
+hw_floppy_bus hw_rescue_bus hw_firmware_type img_hv_type img_signature_hash_method
+img_signature_key_type hw_input_bus hw_maxphysaddr_mode hw_mem_encryption_model os_type
+hw_pci_numa_affinity_policy hw_pointer_model hw_rng_model hw_scsi_model os_secure_boot
+hw_sound_model hw_auto_disk_config hw_cpu_realtime_mask hw_disk_type hw_machine_type
+hw_mem_page_size img_owner_id img_root_device_name img_signature os_admin_user os_command_line
+os_distro hw_tpm_model hw_tpm_version hw_usb_model hw_ephemeral_encryption_secret_uuid
+img_signature_certificate_uuid hw_vif_model hw_viommu_model hw_vm_mode
+img_hv_requested_version hw_video_model hw_watchdog_action""".split()
+_LISTS = (
+    "hw_numa_cpus",
+    "hw_numa_mem",
+    "img_block_device_mapping",
+    "img_mappings",
+    "traits_required",
+)
+#: The image properties that Nova knows; all others never reach the scheduler.
+KNOWN_PROPERTIES = frozenset((*_BOOLEANS, *_INTEGERS, *_TEXTS, *_LISTS))
+
+#: Architectures that Nova knows. Source: ``Architecture`` in nova/objects/fields.py, Nova 34.0.0.
+ARCHITECTURES = """alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 m68k microblaze
+microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb
+s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb""".split()
+_ALIASES = {
+    "hw_architecture": dict.fromkeys(("i386", "i486", "i586", "x86_32", "x86_32p"), "i686")
+    | {"amd64": "x86_64"},
+    "img_hv_type": {"xapi": "xen"},
+    "hw_vm_mode": {"pv": "xen", "hv": "hvm", "baremetal": "hvm"},
+}
+
+
+def canonicalize(name: str, value):
+    """Spell an architecture, hypervisor type or VM mode as Nova stores it; None stays None.
+
+    >>> canonicalize("hw_architecture", "AMD64")
+    'x86_64'
+
+    Source: ``canonicalize`` of Architecture, HVType and VMMode in nova/objects/fields.py.
+    """
+    if value is None:
+        return None
+    value = str(value).lower()
+    value = _ALIASES[name].get(value, value)
+    if name == "hw_architecture" and value not in ARCHITECTURES:
+        raise ValueError(f"Architecture name '{value}' is not valid")
+    return value
+
+
+@dataclass(frozen=True)
+class ImageMeta:
+    """What the scheduler sees of an image: its id, disk format and properties.
+
+    Properties that Nova does not know land in ``custom`` and decide nothing, as in Nova.
+    Raises ValueError for a value of the wrong kind.
+
+    >>> ImageMeta(properties={"hw_architecture": "amd64", "colour": "red"}).properties
+    {'hw_architecture': 'x86_64'}
+
+    Source: ``ImageMeta`` and ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
+    Unlike Nova, texts other than architecture, hypervisor type and VM mode are not checked
+    against the list of allowed values.
+    """
+
+    id: str | None = "image"
+    disk_format: str = "qcow2"
+    properties: dict[str, object] = field(default_factory=dict)
+    custom: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self):
+        known, custom = {}, dict(self.custom)
+        for name, value in self.properties.items():
+            if name.startswith("trait:"):
+                if value == "required":
+                    known.setdefault("traits_required", []).append(name[len("trait:") :])
+            elif name in KNOWN_PROPERTIES:
+                known[name] = _coerce(name, value)
+            else:
+                custom[name] = value
+        object.__setattr__(self, "properties", known)
+        object.__setattr__(self, "custom", custom)
+
+
+def _coerce(name, value):
+    if name in ("hw_numa_cpus", "hw_numa_mem"):
+        raise NotModelled(f"Unlike Nova, the lab does not place NUMA topologies ({name})")
+    if name in _ALIASES:
+        return canonicalize(name, value)
+    if name in _BOOLEANS:
+        return str(value).strip().lower() in ("1", "t", "true", "on", "y", "yes")
+    if name in _INTEGERS:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"image property {name} = {value!r} is not a whole number") from None
+    if name in _LISTS:
+        return list(value)
+    return str(value)

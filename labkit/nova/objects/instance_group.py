@@ -1,0 +1,40 @@
+"""Server groups (nova/objects/instance_group.py)."""
+
+from dataclasses import dataclass, field
+
+POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
+
+
+@dataclass
+class InstanceGroup:
+    """A server group: its policy, its members (instance names) and the hosts they are on.
+
+    ``rules`` may hold ``max_server_per_host`` for the policy anti-affinity.
+    Raises ValueError for an unknown policy.
+
+    >>> InstanceGroup("anti-affinity", members=["web-1"]).policies
+    ['anti-affinity']
+
+    Source: ``InstanceGroup`` in nova/objects/instance_group.py, Nova 34.0.0.
+    """
+
+    policy: str
+    members: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    rules: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.policy not in POLICIES:
+            raise ValueError(f"policy {self.policy!r} is none of {', '.join(POLICIES)}")
+        limit = self.rules.get("max_server_per_host")
+        if limit is not None:
+            self.rules = {**self.rules, "max_server_per_host": int(limit)}
+
+    @property
+    def policies(self) -> list[str]:
+        """The policy as a list, the older form that one filter still reads."""
+        return [self.policy]
+
+    def copy(self) -> "InstanceGroup":
+        """Return a copy whose lists can grow on their own."""
+        return InstanceGroup(self.policy, [*self.members], [*self.hosts], dict(self.rules))

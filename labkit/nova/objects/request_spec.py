@@ -1,0 +1,111 @@
+"""The request that travels to the scheduler (nova/objects/request_spec.py)."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from labkit.nova.exception import NotModelled
+from labkit.nova.objects.flavor import Flavor
+from labkit.nova.objects.image_meta import ImageMeta
+from labkit.nova.objects.instance_group import InstanceGroup
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a move must or would like to go: a host, or a cell.
+
+    Source: ``Destination`` in nova/objects/request_spec.py, Nova 34.0.0.
+    """
+
+    host: str | None = None
+    node: str | None = None
+    cell: str | None = None
+    allow_cross_cell_move: bool = False
+
+
+@dataclass
+class RequestSpec:
+    """One request to the scheduler: which flavor, which image, how many, under what conditions.
+
+    In: a Flavor, and what else the user said (``num_instances`` servers of it,
+    ``availability_zone``, ``scheduler_hints`` as a dict, ``ignore_hosts``, ``force_hosts``,
+    an InstanceGroup, the ``project_id`` that asks; ``retry`` names hosts already tried, which
+    only the Nova of the notes reads). ``pci_requests`` is a number of plain PCI
+    devices. Raises ValueError for a wrong type, NotModelled for a NUMA topology.
+
+    >>> RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20)).memory_mb
+    4096
+
+    Source: ``RequestSpec`` in nova/objects/request_spec.py, Nova 34.0.0. Unlike Nova, NUMA
+    topologies and PCI requests with an alias or a numbered request group are refused.
+    """
+
+    flavor: Flavor
+    image: ImageMeta | None = field(default_factory=ImageMeta)
+    num_instances: int = 1
+    project_id: str = "project"
+    availability_zone: str | None = None
+    ignore_hosts: list[str] | None = None
+    force_hosts: list[str] | None = None
+    force_nodes: list[str] | None = None
+    requested_destination: Destination | None = None
+    instance_group: InstanceGroup | None = None
+    scheduler_hints: dict[str, object] = field(default_factory=dict)
+    is_bfv: bool = False
+    pci_requests: int = 0
+    numa_topology: object = None
+    instance_uuid: str | None = None
+    retry: list[str] | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.flavor, Flavor):
+            raise ValueError(f"request: {self.flavor!r} is not a Flavor")
+        if self.image is not None and not isinstance(self.image, ImageMeta):
+            raise ValueError(f"request: image {self.image!r} is neither an ImageMeta nor None")
+        if isinstance(self.num_instances, bool) or not isinstance(self.num_instances, int):
+            raise ValueError(f"request: num_instances = {self.num_instances!r} is not a number")
+        if self.num_instances < 1:
+            raise ValueError(f"request: num_instances = {self.num_instances} asks for no server")
+        if self.numa_topology is not None:
+            raise NotModelled("Unlike Nova, the lab does not place NUMA topologies")
+        for name in ("ignore_hosts", "force_hosts", "force_nodes"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"request: {name} is one text; write a list of names")
+
+    @property
+    def vcpus(self) -> int:
+        """vCPUs of the flavor."""
+        return self.flavor.vcpus
+
+    @property
+    def memory_mb(self) -> int:
+        """RAM of the flavor in MiB."""
+        return self.flavor.memory_mb
+
+    @property
+    def root_gb(self) -> int:
+        """Root disk of the flavor in GiB."""
+        return self.flavor.root_gb
+
+    @property
+    def ephemeral_gb(self) -> int:
+        """Second disk of the flavor in GiB."""
+        return self.flavor.ephemeral_gb
+
+    @property
+    def swap(self) -> int:
+        """Swap disk of the flavor in MiB."""
+        return self.flavor.swap
+
+    def get_scheduler_hint(self, hint_name, default=None):
+        """Return one scheduler hint; a list of one counts as its only member.
+
+        Source: ``get_scheduler_hint`` in nova/objects/request_spec.py, Nova 34.0.0.
+        """
+        hint = self.scheduler_hints.get(hint_name, default)
+        if isinstance(hint, list):
+            return hint[0] if len(hint) == 1 else hint
+        return hint
+
+    def replace(self, **changes) -> "RequestSpec":
+        """Return a copy with *changes*."""
+        return dataclasses.replace(self, **changes)

@@ -1,0 +1,1 @@
+"""The scheduler: request filters, filters, weighers, choice (nova/scheduler)."""

@@ -1,0 +1,20 @@
+"""Let every host pass (filters/all_hosts_filter.py)."""
+
+from labkit.nova.scheduler import filters
+
+
+class AllHostsFilter(filters.BaseHostFilter):
+    """No-op filter.
+
+    Source: nova/scheduler/filters/all_hosts_filter.py, Nova 34.0.0.
+    """
+
+    run_filter_once_per_request = True
+
+    def asks(self, spec_obj):
+        """Never ask anything."""
+        return False
+
+    def host_passes(self, host_state, spec_obj):
+        """Return True."""
+        return True

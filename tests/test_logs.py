@@ -1,0 +1,363 @@
+"""The log reader, against a log that the real Nova wrote and against damaged ones."""
+
+import gzip
+import importlib.metadata
+import json
+import math
+import pathlib
+import subprocess
+import sys
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from labkit import logs, tables
+
+ROOT = pathlib.Path(__file__).parents[1]
+PATH = ROOT / "data" / "logs" / "nova-scheduler-34.log"
+TEXT = PATH.read_text(encoding="utf-8")
+LINES = TEXT.splitlines()
+REAL = json.loads(PATH.with_suffix(".json").read_text(encoding="utf-8"))
+HEADER = "2026-03-02 09:00:00.001 7 DEBUG nova.weights [None req-1a2b u p - - default default] "
+PLACE = " get_weighed_objects /usr/lib/python3/dist-packages/nova/weights.py:153"
+TABLES = ("weights", "filters", "placements")
+
+
+def passes():
+    """Yield request, instance, whether a pass is the last, and its numbers, as Nova returned them."""
+    for case in REAL["requests"]:
+        servers = [*case["instances"], "alternates"]
+        for server, one in zip(servers, case["passes"], strict=False):
+            yield case, server, one
+
+
+def rows(table, *columns):
+    return list(table[list(columns)].itertuples(index=False, name=None))
+
+
+def of_pass(table, case, server):
+    return table[(table.request == case["request"]) & (table.instance == server)]
+
+
+def told(log):
+    """Return everything a log tells, in any order."""
+    return {table: sorted(str(row) for row in log.rows[table]) for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def log():
+    return logs.read(PATH)
+
+
+def request_of(name):
+    return next(case["request"] for case in REAL["requests"] if case["name"] == name)
+
+
+# -- the whole log -------------------------------------------------------------------------------
+
+
+def test_weights_are_those_that_nova_computed_bit_for_bit(log):
+    expected = [
+        (case["request"], server, host, step["weigher"], raw, normalized, multiplier)
+        for case, server, one in passes()
+        for step in one["weighers"]
+        for host, raw, normalized, multiplier in zip(
+            step["host"], step["raw"], step["normalized"], step["multiplier"], strict=True
+        )
+    ]
+    columns = ("request", "instance", "host", "weigher", "raw", "normalized", "multiplier")
+    assert sorted(rows(log.weights, *columns)) == sorted(expected)
+    assert len(expected) > 400
+    assert len({row[3] for row in expected}) == 13
+
+
+def test_scores_add_up_to_the_weight_by_which_nova_ranked(log):
+    for case, server, one in passes():
+        if not one["weighers"]:
+            continue
+        mine = of_pass(log.weights, case, server)
+        for host, total in one["total"].items():
+            weight = 0.0
+            for score in mine[mine.host == host].score:
+                weight += score
+            assert weight == total
+
+
+def test_filters_are_those_that_nova_ran_with_all_names(log):
+    expected = [
+        (case["request"], server, step["filter"], host, host in step["out"])
+        for case, server, one in passes()
+        for step in one["filters"]
+        for host in step["in"]
+    ]
+    enabled = log.filters[log.filters["filter"].str.endswith("Filter")]
+    mine = rows(enabled, "request", "instance", "filter", "host", "passed")
+    assert sorted(mine) == sorted(expected)
+
+
+def test_each_removed_host_has_its_reason(log):
+    removed = log.filters[~log.filters.passed & log.filters["filter"].str.endswith("Filter")]
+    assert (removed.reason != "").all()
+    reasons = dict(
+        rows(removed[removed.request == request_of("one-filter-removes")], "host", "reason")
+    )
+    assert reasons == {
+        "cn-4": "is disabled, reason: new disks on Friday",
+        "cn-5": "has not been heard from in a while",
+    }
+
+
+def test_the_chosen_host_is_first_and_the_order_is_novas(log):
+    for case, server, one in passes():
+        mine = of_pass(log.placements, case, server)
+        assert dict(rows(mine, "host", "weight")) == one["total"]
+        assert list(mine["rank"]) == list(range(1, len(mine) + 1))
+        if server in case["instances"] and "hosts" in case:
+            chosen = case["hosts"][case["instances"].index(server)][0]
+            assert list(mine[mine.chosen].host) == [chosen]
+
+
+def test_what_happens_before_the_filters_is_there(log):
+    early = log.filters[~log.filters["filter"].str.endswith("Filter")]
+    ignored = early[early.request == request_of("ignored-host")]
+    assert rows(ignored, "filter", "host", "passed")[0] == ("ignore_hosts", "cn-1", False)
+    forced = early[early.request == request_of("forced-host")]
+    assert rows(forced[forced.passed], "filter", "host") == [("force_hosts", "cn-3")]
+    nothing = early[early.request == request_of("no-candidates")]
+    assert rows(nothing, "filter", "host", "passed") == [("allocation_candidates", "?", False)]
+
+
+def test_every_line_is_used_or_counted(log):
+    assert log.lines == len(LINES)
+    assert log.notes == ()
+    assert not log.unread.what.str.startswith("cut").any()
+    assert log.unread.lines.sum() + 546 < log.lines  # 546 lines of weighers alone
+
+
+def test_the_tables_are_those_of_a_simulated_run(log):
+    assert list(log.weights.columns) == tables.WEIGHTS
+    assert list(log.filters.columns) == tables.FILTERS
+    assert list(log.placements.columns) == tables.PLACEMENTS
+    for name in TABLES:
+        assert list(getattr(log, name).seq) == list(range(len(log.rows[name])))
+
+
+# -- the same log in other clothes ---------------------------------------------------------------
+
+
+def journal(line):
+    return f"Nov 22 10:00:00 controller nova-scheduler[123]: {line}"
+
+
+def devstack(line):
+    head, _, place = line.rpartition(" /usr/lib")
+    if not place or " DEBUG " not in line:
+        return f"\x1b[00;36m{line}\x1b[00m"
+    text, _, function = head.rpartition(" ")
+    return f"\x1b[00;32m{text}\x1b[00m {{{{(pid=123) {function} /opt/stack{place}}}}}\x1b[00m"
+
+
+def as_json(line):
+    head, bracket, text = line.partition("] ")
+    _, _, _, level, name, _, request = (*head.split(" "), "", "", "")[:7]
+    if not bracket or " DEBUG " in line:
+        text = text.rpartition(" /")[0].rpartition(" ")[0] if bracket else line
+    record = {"levelname": level, "name": name, "message": text, "context": {"request_id": request}}
+    return json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        journal,
+        devstack,
+        lambda line: journal(devstack(line)).replace("\x1b", "#033"),
+        lambda line: line + "\r\n",
+        lambda line: line.encode(),
+        lambda line: line.replace("[None req-", "[req-"),  # before oslo.log knew global ids
+        lambda line: line.replace("[None req-", "[req-0000 req-"),
+        lambda line: json.dumps({"log": line + "\n", "stream": "stdout"}),
+        lambda line: line.replace(", allocation_candidates: 1", ""),  # as Nova 25 shows hosts
+    ],
+)
+def test_other_clothes_say_the_same(log, dress):
+    assert told(logs.read([dress(line) for line in LINES])) == told(log)
+
+
+def test_a_path_a_text_and_a_packed_file_say_the_same(log, tmp_path):
+    packed = tmp_path / "nova-scheduler.log.1.gz"
+    packed.write_bytes(gzip.compress(TEXT.encode()))
+    assert told(logs.read(str(packed))) == told(logs.read(TEXT)) == told(log)
+
+
+def test_json_lines_are_read_and_the_note_says_why_the_weighers_are_missing():
+    lines = [as_json(line) for line in LINES if " nova.weights " not in line]
+    read = logs.read(lines)
+    assert len(read.filters) > 100
+    assert "JSON" in read.notes[0]
+
+
+def test_mixed_requests_are_told_apart(log):
+    by_request = {}
+    for line in LINES:
+        by_request.setdefault(line.partition("[None ")[2][:40], []).append(line)
+    mixed, left = [], [list(reversed(lines)) for lines in by_request.values()]
+    while left := [lines for lines in left if lines]:
+        mixed += [lines.pop() for lines in left]
+    assert told(logs.read(mixed)) == told(log)
+
+
+def test_a_request_that_comes_again_is_numbered():
+    again = logs.read([*LINES, *LINES])
+    first = request_of("two-hosts")
+    assert {first, f"{first}#2"} <= set(again.weights.request)
+
+
+# -- damage --------------------------------------------------------------------------------------
+
+
+@hypothesis.given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_a_piece_of_the_log_says_nothing_that_the_whole_does_not(log, start, end):
+    piece = logs.read(TEXT[min(start, end) : max(start, end)].splitlines())
+    columns = ("request", "host", "weigher", "raw", "normalized", "multiplier", "score")
+    whole = {tuple(map(str, row)) for row in rows(log.weights, *columns)}
+    for row in (tuple(map(str, row)) for row in rows(piece.weights, *columns)):
+        assert row in whole or "nan" in row
+    named = piece.filters[piece.filters.host != "?"]
+    columns = ("request", "filter", "host", "passed")
+    assert set(rows(named, *columns)) <= set(rows(log.filters, *columns))
+
+
+@hypothesis.given(st.lists(st.sampled_from(LINES), max_size=60), st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_cut_and_shuffled_lines_do_no_harm(lines, rng):
+    read = logs.read([line[: rng.randint(0, len(line) + 50)] for line in lines])
+    assert [len(getattr(read, name).columns) for name in TABLES] == [11, 7, 8]
+    assert read.lines == len(lines)
+
+
+@hypothesis.given(
+    st.lists(
+        st.one_of(
+            st.text(),
+            st.binary(),
+            st.builds(lambda text: HEADER + text, st.text()),
+            st.builds(
+                lambda text: HEADER + "RAMWeigher: raw weights {" + text, st.text("('cn-1)*:, {}")
+            ),
+            st.builds(
+                lambda value: json.dumps({"levelname": "INFO", "context": value}), st.integers()
+            ),
+        )
+    )
+)
+def test_garbage_is_counted_and_nothing_else(lines):
+    read = logs.read(lines)
+    assert read.rows["filters"] == []
+    assert sum(count for _, count, _ in read.rows["unread"]) <= len(lines)
+
+
+def test_a_cut_line_is_named_with_its_first_example():
+    line = HEADER + "RAMWeigher: raw weights {('cn-1', 'cn-1'): 3072, ('cn-2', 'cn-"
+    read = logs.read([line, line])
+    assert rows(read.unread, "what", "lines", "first") == [
+        ("cut or changed: nova.weights", 2, line)
+    ]
+    assert read.weights.empty
+
+
+def test_of_a_weigher_whose_lines_are_half_lost_the_rest_is_kept():
+    score = "RAMWeigher: score (multiplier * weight) {('cn-1', 'cn-1'): '-1.0 * 0.75'}"
+    (row,) = rows(
+        logs.read([HEADER + score + PLACE]).weights, "raw", "normalized", "multiplier", "score"
+    )
+    assert math.isnan(row[0])
+    assert row[1:] == (0.75, -1.0, -0.75)
+
+
+def test_nan_and_infinity_are_read():
+    text = "X: raw weights {('a', 'a'): nan, ('b', 'b'): -inf, ('c', 'c.local'): np.float64(0.1)}"
+    table = logs.read([HEADER + text + PLACE]).weights
+    assert list(table.host) == ["a", "b", "c"]
+    assert [str(raw) for raw in table.raw] == ["nan", "-inf", "0.1"]
+
+
+def test_two_nodes_of_one_host_stay_apart():
+    text = "X: raw weights {('ironic', 'n1'): 1, ('ironic', 'n2'): 2}"
+    assert list(logs.read([HEADER + text + PLACE]).weights.host) == ["ironic/n1", "ironic/n2"]
+
+
+def test_a_host_that_is_counted_but_not_named_is_a_question_mark():
+    text = HEADER.replace("nova.weights", "nova.filters")
+    counts = [
+        "Starting with 3 host(s)",
+        "Filter A returned 3 host(s)",
+        "Filter B returned 1 host(s)",
+    ]
+    table = logs.read([text + line for line in counts]).filters
+    assert rows(table, "filter", "host", "passed") == [
+        *[("A", "?", True)] * 3,
+        ("B", "?", True),
+        *[("B", "?", False)] * 2,
+    ]
+
+
+# -- logs that cannot tell -----------------------------------------------------------------------
+
+
+def test_without_debug_the_log_says_what_to_set():
+    read = logs.read([line for line in LINES if " DEBUG " not in line])
+    assert read.weights.empty
+    assert "debug = true" in read.notes[0]
+    none_left = read.filters[read.filters.request == request_of("none-left")]
+    assert rows(none_left, "filter", "host", "passed") == [
+        ("ComputeFilter", "?", True),
+        ("ComputeFilter", "?", True),
+        ("ComputeFilter", "?", False),
+        ("ComputeCapabilitiesFilter", "?", False),
+        ("ComputeCapabilitiesFilter", "?", False),
+    ]
+
+
+def test_with_debug_but_one_host_the_log_says_why_there_are_no_weights():
+    one = request_of("one-host")
+    read = logs.read([line for line in LINES if one in line])
+    assert "two or more hosts" in read.notes[0]
+    assert rows(read.placements, "host", "weight", "chosen") == [("cn-1", 0.0, True)]
+
+
+@pytest.mark.parametrize("lines", [[], ["hello"], ["", "\0\0\0"]])
+def test_what_is_no_log_is_called_so(lines):
+    assert "OpenStack" in logs.read(lines).notes[0]
+
+
+def test_a_missing_file_is_an_ordinary_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        logs.read(tmp_path / "no.log")
+
+
+# -- the module and the recording ----------------------------------------------------------------
+
+
+def test_importing_the_reader_does_not_import_pandas():
+    code = "import sys, labkit.logs; sys.exit('pandas' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def installed():
+    try:
+        return importlib.metadata.version("nova") == REAL["nova"]
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+@pytest.mark.nova
+@pytest.mark.skipif(not installed(), reason="needs the extra 'nova'")
+def test_the_installed_nova_writes_the_same_bytes(tmp_path):
+    out = tmp_path / PATH.name
+    tool = ROOT / "tools" / "record_log.py"
+    subprocess.run([sys.executable, str(tool), "--out", str(out)], check=True)
+    assert out.read_bytes() == PATH.read_bytes()
+    assert out.with_suffix(".json").read_bytes() == PATH.with_suffix(".json").read_bytes()
