@@ -94,15 +94,15 @@ class Decision:
         if host == winner:
             lines = [f"{host} was chosen with the weight {weight:g}, of {len(names)} hosts."]
         elif distance > 0:
+            best = f"{winner} ({ranking.weight[winner]:g})"
             lines = [
-                f"{host} was not chosen: its weight {weight:g} is {distance:g} below that of"
-                f" {winner} ({ranking.weight[winner]:g})."
+                f"{host} was not chosen: its weight {weight:g} is {distance:g} below that of {best}."
             ]
         else:
             lines = [
-                f"{host} was not chosen: its weight {weight:g} is no lower than that of {winner};"
-                " the order of the hosts, or a random pick, decided."
+                f"{host} was not chosen: its weight {weight:g} equals that of {winner} or more;"
             ]
+            lines[0] += " the order of the hosts, or a random pick, decided."
         place = names.index(host)
         for name, raw, _, _, normalized, multiplier, score in weighers:
             raw, normalized, multiplier, score = (
@@ -139,7 +139,9 @@ class Decision:
         for decision in (self, other):
             ranking = decision.placements.groupby("host", sort=False).first()
             pairs.append(ranking[["weight", "rank", "chosen"]])
-        joined = pairs[0].join(pairs[1], how="outer", lsuffix="", rsuffix="_other")
+        joined = pairs[0].merge(
+            pairs[1], how="outer", left_index=True, right_index=True, suffixes=("", "_other")
+        )
         return joined.sort_values(["rank", "rank_other"]).reset_index()
 
     def winners(self, x_option, xs, y_option, ys):

@@ -49,7 +49,9 @@ class Flip:
 def flip(decision, host, option) -> Flip:
     """Find where a host wins; see ``Decision.flip``."""
     if option not in multiplier_names():
-        raise ValueError(f"{option!r} is no multiplier; choose from {', '.join(multiplier_names())}")
+        raise ValueError(
+            f"{option!r} is no multiplier; choose from {', '.join(multiplier_names())}"
+        )
     conf = decision.options.filter_scheduler
     if conf.host_subset_size > 1 or conf.shuffle_best_same_weighed_hosts:
         raise ValueError("under random picks (host_subset_size, shuffle) no value settles who wins")
@@ -126,7 +128,7 @@ def _candidates(base, slope, low, high):
             most = min(most, float(end))
     inside = [least, (least + most) / 2, most, low, high]
     near = [math.nextafter(end, way) for end in (least, most) for way in (-math.inf, math.inf)]
-    inside += near + [least * (1 + 1e-12), most * (1 - 1e-12)]
+    inside += [*near, least * (1 + 1e-12), most * (1 - 1e-12)]
     inside += [least + 1e-9 * (most - least), most - 1e-9 * (most - least)]
     return [value for value in inside if low <= value <= high]
 

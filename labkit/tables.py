@@ -26,9 +26,7 @@ import numpy as np
 from labkit.nova.scheduler.host_manager import HostState
 
 FILTERS = ["seq", "request", "instance", "filter", "host", "passed", "reason"]
-WEIGHTS = (
-    "seq request instance host weigher raw minval maxval normalized multiplier score".split()
-)
+WEIGHTS = "seq request instance host weigher raw minval maxval normalized multiplier score".split()
 PLACEMENTS = ["seq", "request", "instance", "host", "weight", "rank", "chosen", "alternate"]
 PLACED = ["seq", "request", "instance", "host", "weight", "vcpus", "memory_mb", "disk_gb"]
 
@@ -181,9 +179,11 @@ def placed(rows):
     """Build the table ``placed`` from tuples in the order of its columns after ``seq``."""
     import pandas as pd
 
-    table = pd.DataFrame(rows, columns=PLACED[1:])
-    table.insert(0, "seq", np.arange(len(table)))
-    return table.astype({"host": object})
+    columns = zip(*rows, strict=True) if rows else [()] * len(PLACED[1:])
+    table = pd.DataFrame({"seq": np.arange(len(rows))})
+    for name, values in zip(PLACED[1:], columns, strict=True):
+        table[name] = pd.Series(values, dtype=object if name == "host" else None)  # None stays
+    return table
 
 
 def _end(value):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit import Aggregate, Fleet, Flavor, NoValidHost, RequestSpec, nova13, select_destinations
+from labkit import Aggregate, Flavor, Fleet, NoValidHost, RequestSpec, nova13, select_destinations
 from labkit.nova.scheduler import weights
 from labkit.nova.scheduler.host_manager import WeighedHosts
 
@@ -90,7 +90,7 @@ def test_soft_anti_affinity_of_no_group_is_not_zero_for_ever():
 )
 def test_old_filters_remove_what_placement_removes_today(values, removed_by):
     fleet = hosts(8192).replace("cn-1", **values)
-    with pytest.raises(NoValidHost, match="There are not enough hosts available.") as caught:
+    with pytest.raises(NoValidHost, match="There are not enough hosts") as caught:
         nova13.FilterScheduler().select_destinations(fleet, SPEC)
     table = caught.value.decision.filters
     assert table["filter"][~table.passed].tolist() == [removed_by]

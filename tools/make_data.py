@@ -1,6 +1,6 @@
 """Write the generated fleets of data/: mixed_30 and thousand_hosts; same bytes every time.
 
-    python tools/make_data.py
+python tools/make_data.py
 """
 
 import json
@@ -72,7 +72,10 @@ def mixed_30():
     columns = "host resource_class total reserved min_unit max_unit step_size allocation_ratio used"
     table = pd.DataFrame(records, columns=columns.split())
     table.to_csv(folder / "inventories.csv", index=False, lineterminator="\n")
-    pools = [(name, "8086", "1520", count) for name, count in zip(names[12:16], (2, 4, 4, 8))]
+    pools = [
+        (name, "8086", "1520", count)
+        for name, count in zip(names[12:16], (2, 4, 4, 8), strict=True)
+    ]
     table = pd.DataFrame(pools, columns=["host", "vendor_id", "product_id", "count"])
     table.to_csv(folder / "pci_pools.csv", index=False, lineterminator="\n")
 

@@ -45,5 +45,5 @@ class ComputeHostMetricNotFound(NovaException):
     msg_fmt = "Metric %(name)s could not be found on the compute host node %(host)s.%(node)s."
 
 
-class NotModelled(Exception):  # noqa: N818 - a refusal of the lab, not an error of Nova
+class NotModelled(Exception):
     """The request needs a part of Nova that the lab leaves out; the text names it."""

@@ -196,8 +196,7 @@ class HostManager:
         destination = spec_obj.requested_destination
         if destination is not None and destination.host:
             wanted = [
-                state.host == destination.host
-                and destination.node in (None, "", state.nodename)
+                state.host == destination.host and destination.node in (None, "", state.nodename)
                 for state in hosts
             ]
             hosts = _step(hosts, wanted, "requested_destination", f"{destination.host}", trace)

@@ -83,9 +83,7 @@ class SchedulerManager:
             self._add_alternates(selections, hosts)
         return selections
 
-    def _get_sorted_hosts(
-        self, fleet, spec_obj, hosts, index, rng, trace=None, only_best=False
-    ):
+    def _get_sorted_hosts(self, fleet, spec_obj, hosts, index, rng, trace=None, only_best=False):
         """Return the hosts that pass, the chosen one first, then the rest by weight.
 
         *only_best* leaves the rest out where nobody will look at it.

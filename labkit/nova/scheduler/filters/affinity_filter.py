@@ -108,7 +108,9 @@ class ServerGroupAntiAffinityFilter(filters.BaseHostFilter):
     def reason(self, host_state, spec_obj):
         """Name the group's servers on the host."""
         names = ", ".join(sorted(self._on_host(host_state, spec_obj)))
-        return f"{names} of the anti-affinity group here, max_server_per_host {self._most(spec_obj)}"
+        return (
+            f"{names} of the anti-affinity group here, max_server_per_host {self._most(spec_obj)}"
+        )
 
     def _on_host(self, host_state, spec_obj):
         return host_state.instances.keys() & set(spec_obj.instance_group.members)
