@@ -1,0 +1,93 @@
+# Everything is set up in .venv the first time it is needed: by uv where it is at hand, else by pip.
+PORT = 8888
+PY = .venv/bin/python
+PYTEST = $(PY) -m pytest
+LESSON = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+# Without a display JupyterLab only prints its address.
+NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
+# The suite once more, on its own: a copy of the project without what the real Nova said.
+ALONE = build/alone
+LOCK = uv pip compile -q pyproject.toml --group build --universal --generate-hashes \
+	--fork-strategy fewest --upgrade --custom-compile-command "make lock"
+
+.PHONY: help lab test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
+
+help:
+	@echo "make lab           open the lessons in JupyterLab (PORT=9000 for another port)"
+	@echo "make test          everything that needs no browser"
+	@echo "make test-browser  the lessons in the real JupyterLab, in Chromium"
+	@echo "make notebooks     run every lesson and keep its outputs"
+	@echo "For maintainers: notebooks-check bench record record-check lock clean"
+
+# tools/jupyter says no to "official Jupyter news?"; all other settings are the learner's.
+lab: not-root .venv/lab
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	$(PY) -m jupyterlab $(NO_BROWSER) --log-level=WARN --ServerApp.port=$(PORT) \
+		--LabApp.default_url=/lab/tree/$(LESSON) $(if $(ALLOW_ROOT),--allow-root)
+
+not-root:
+	@test -n "$(ALLOW_ROOT)" || test "`id -u`" != 0 || { echo "JupyterLab does not run as root:" \
+		"use an ordinary user, or type 'make lab ALLOW_ROOT=1' in a container of your own." >&2; exit 1; }
+
+test: .venv/test lint
+	$(PYTEST)
+	$(PYTEST) --nbval --nbval-current-env notebooks
+	rm -rf $(ALONE) && mkdir -p $(ALONE) && cp -R pyproject.toml labkit data tests $(ALONE)
+	rm -rf $(ALONE)/data/nova-34
+	cd $(ALONE) && PYTHONPATH=. ../../$(PYTEST) -m "not nova and not browser" \
+		--ignore=tests/test_environment.py --ignore=tests/test_notebooks.py
+
+lint: .venv/test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+test-browser: .venv/test
+	$(PYTEST) -m browser tests/browser
+
+notebooks: .venv/lab
+	$(PY) tools/notebooks.py --write
+
+notebooks-check: .venv/lab
+	$(PY) tools/notebooks.py --check
+
+bench: .venv/test
+	$(PY) tools/bench.py
+
+record: .venv/test
+	$(PY) tools/record.py
+
+record-check: .venv/test
+	$(PY) tools/record.py --check
+
+# Needs uv. Names, versions and hashes, for every platform; never an address.
+lock:
+	$(LOCK) -o requirements.lock
+	$(LOCK) -o requirements-test.lock --extra test --extra nova -c requirements.lock
+
+clean:
+	rm -rf .venv build test-results .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+.venv/lab: requirements.lock pyproject.toml
+	@$(call install,$<)
+	@touch $@
+
+.venv/test: requirements-test.lock pyproject.toml
+	@$(call install,$<)
+	@touch .venv/lab $@
+
+define install
+echo "Setting up .venv from $(1) (once: about a minute with pip, seconds with uv)"; \
+if command -v uv >/dev/null; then \
+	uv venv -q --allow-existing .venv && \
+	uv pip install -q -p $(PY) --require-hashes -r $(1) && \
+	uv pip install -q -p $(PY) --no-deps --no-build-isolation -e .; \
+else \
+	for python in python3 python3.13 python3.12 python3.11 none; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if test $$python = none; then echo "The lab needs Python 3.11 or newer as python3." >&2; exit 1; fi; \
+	$$python -m venv .venv && \
+	$(PY) -m pip install -q --require-hashes -r $(1) && \
+	$(PY) -m pip install -q --no-deps --no-build-isolation -e .; \
+fi
+endef

@@ -1,0 +1,120 @@
+"""Every lesson as a learner meets it: open, restart and run all, turn each dial by keyboard."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import TimeoutError as NoChange
+
+pytestmark = pytest.mark.browser
+
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+RUN_MS = 120_000
+TURN_MS = 2_000
+PRESSES = 100  # enough to cross any dial
+LONGEST_PX = 16_000  # the tallest picture Chromium takes
+
+READY = """() => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  return panel?.context?.isReady && panel.sessionContext.isReady
+    && panel.sessionContext.session?.kernel?.status === "idle";
+}"""
+CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells]
+  .filter(cell => cell.type === "code" && cell.sharedModel.source.trim())"""
+FINISHED = f"""() => {{
+  const panel = window.jupyterapp.shell.currentWidget;
+  return panel.sessionContext.session?.kernel?.status === "idle"
+    && {CELLS}.every(cell => cell.executionCount);
+}}"""
+BAD_OUTPUTS = f"""() => {CELLS}.flatMap(cell => cell.toJSON().outputs)
+  .filter(output => output.output_type === "error" || output.name === "stderr")"""
+# What a panel shows: [its figures, the words for and beside them].
+SHOWN = """panel => {
+  const figures = [...panel.querySelectorAll("div[role=img]")];
+  const beside = f => [...f.parentElement.children].filter(e => e !== f).map(e => e.innerText);
+  return [figures.map(f => f.innerHTML).join(),
+          figures.map(f => [f.getAttribute("aria-label"), ...beside(f)]).join()];
+}"""
+BOTH_DIFFER = f"""([panel, before]) => {{
+  const now = ({SHOWN})(panel);
+  return now[0] !== before[0] && now[1] !== before[1];
+}}"""
+POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
+OTHER_ENTRY = "e => [...e.options].filter(o => !o.selected).slice(0, 1).map(o => o.text[0])"
+NAME = "e => e.closest('.jupyter-widgets').innerText"
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def lesson(request, lab, page):
+    """A lesson in JupyterLab, restarted and run from top to bottom."""
+    page.goto(f"{lab.url}doc/tree/notebooks/{request.param.name}?token={lab.token}")
+    page.wait_for_function(READY)
+    run = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: it may hang
+    page.evaluate(run, "notebook:clear-all-cell-outputs")
+    page.wait_for_function(f"() => {CELLS}.every(cell => !cell.executionCount)")
+    page.evaluate(run, "notebook:restart-run-all")
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.wait_for_function(FINISHED, timeout=RUN_MS)
+    return page
+
+
+@pytest.fixture
+def stem(request):
+    return request.node.callspec.params["lesson"].stem
+
+
+def test_runs_from_top_to_bottom_and_its_dials_turn(lesson, stem, screenshots):
+    assert lesson.evaluate(BAD_OUTPUTS) == []
+    panels = lesson.locator(".jp-OutputArea-output:has(div[role=img])")
+    for place in range(panels.count()):
+        for control, keys in controls(panels.nth(place)):
+            turn(lesson, panels.nth(place), control, keys)
+        panels.nth(place).screenshot(path=screenshots / f"{stem}-dial-{place + 1}.png")
+    picture_of_all(lesson, screenshots / f"{stem}.png")
+
+
+def controls(panel):
+    """Every slider, tick box, choice and list of *panel*, each with the keys that turn it.
+
+    Not the up and down arrows: JupyterLab keeps those for going from cell to cell. So a list is
+    turned by the first letter of another entry.
+    """
+    kinds = {
+        "[role=slider]": ("ArrowRight", "ArrowLeft"),
+        "input[type=checkbox]": ("Space",),
+        "input[type=radio]:checked": ("ArrowRight", "ArrowLeft"),
+        "select": (),
+    }
+    found = [
+        (control, keys or control.evaluate(OTHER_ENTRY))
+        for selector, keys in kinds.items()
+        for control in panel.locator(selector).all()
+        if control.is_visible() and control.is_enabled()
+    ]
+    assert found, "a figure that no dial turns"
+    return found
+
+
+def turn(page, panel, control, keys):
+    """Press keys, up to the dial's end and all the way back, until figure and words changed."""
+    before = panel.evaluate(SHOWN)
+    control.focus()
+    for key in keys:
+        for _ in range(PRESSES):
+            position = control.evaluate(POSITION)
+            control.press(key)
+            if control.evaluate(POSITION) == position:
+                break  # the end of the dial
+            try:
+                state = [panel.element_handle(), before]
+                page.wait_for_function(BOTH_DIFFER, arg=state, timeout=TURN_MS)
+            except NoChange:
+                continue  # this step may make no difference, the next one may
+            return
+    pytest.fail(f"nothing changes with the dial {control.evaluate(NAME)!r}")
+
+
+def picture_of_all(page, path):
+    """The lesson in one picture, as wide as a learner sees it."""
+    height = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": min(height + 100, LONGEST_PX)})
+    page.screenshot(path=path)

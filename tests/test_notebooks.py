@@ -1,0 +1,112 @@
+"""The rules of a lesson, beside what nbval and the browser see."""
+
+import ast
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.notebooks import code_cells, normalise, text_of
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {"teacher", "solution"}
+# Folders of one machine: somebody's home, or where the project happened to lie.
+MACHINE_PATH = re.compile(r"/home/\w|/Users/\w|/root/|[A-Z]:\\\\?Users|" + re.escape(str(ROOT)))
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def lesson(path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_there_are_lessons():
+    assert LESSONS
+
+
+def test_is_a_valid_notebook_as_the_tool_writes_it(path, lesson):
+    nbformat.validate(lesson)
+    assert path.read_text(encoding="utf-8") == text_of(normalise(lesson)), "run `make notebooks`"
+
+
+def test_every_cell_was_run(lesson):  # nbval skips cells that were not, without a word
+    counts = [cell.execution_count for cell in code_cells(lesson)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_cell_failed_or_warned(lesson):
+    outputs = [output for cell in code_cells(lesson) for output in cell.outputs]
+    assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
+
+
+def test_title_is_a_question(lesson):
+    first = lesson.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# \S[^\n]*\?(\n|$)", first.source)
+
+
+def test_readme_lists_it(path, lesson):
+    question = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
+    assert f"[{question}](notebooks/{path.name})" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_house_numbers(path, lesson):
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(lesson)]
+    assert 25 <= len(lesson.cells) <= 40
+    assert statistics.median(lengths) <= 4
+    assert max(lengths) <= 15
+    assert path.stat().st_size < 300_000
+
+
+def test_says_nothing_of_one_machine_or_one_run(path):
+    text = path.read_text(encoding="utf-8")
+    assert MACHINE_PATH.findall(text) == []
+    assert ADDRESS.findall(text) == []
+
+
+def test_cells_end_without_semicolon(lesson):
+    assert [c.source for c in code_cells(lesson) if c.source.rstrip().endswith(";")] == []
+
+
+def test_cells_are_plain_python(lesson):  # no %pip, no !, no hidden state
+    for cell in code_cells(lesson):
+        ast.parse(cell.source)
+
+
+def test_imports_only_the_lab(lesson):
+    allowed = {"labkit", "numpy", "pandas"}
+    for cell in code_cells(lesson):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module.split(".")[0] in allowed
+                assert node.names[0].name != "*"
+            elif isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed
+
+
+def test_every_cell_is_compared(lesson):  # nbval takes orders by tag and by comment
+    tags = {tag for cell in lesson.cells for tag in cell.metadata.get("tags", [])}
+    assert tags <= TAGS
+    assert [c.source for c in code_cells(lesson) if "nbval" in c.source.lower()] == []
+
+
+def test_predictions_are_left_to_the_learner(lesson):
+    predictions = [
+        (target.id, ast.unparse(node.value))
+        for cell in code_cells(lesson)
+        if "solution" not in cell.metadata.get("tags", [])
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.startswith("prediction")
+    ]
+    assert predictions
+    assert {value for _, value in predictions} == {"..."}
