@@ -250,7 +250,7 @@ def place(fleet, specs, options=None, seed=0, building=False):
             row = later.rows[selection.host]
             later.add_instance(row, selection.instance, _properties(spec_obj))
             if not building:
-                later.columns["num_io_ops"][row] -= 1
+                later.columns["num_io_ops"][row] = fleet.columns["num_io_ops"][row]
             rows.append((number, selection.instance, selection.host, selection.weight, *size))
     return later, tables.placed(rows)
 

@@ -70,7 +70,9 @@ class Fleet:
         self.free_pci_devices = np.array(
             [float(sum(pool["count"] for pool in pools)) for pools in self.pci_pools]
         )
-        self.inventories = placement.inventories(self.columns, self.rows, list(inventories))
+        inventories = list(inventories)
+        self.reported = not inventories  # each host's own numbers are its inventory
+        self.inventories = placement.inventories(self.columns, self.rows, inventories)
         self._static = {}
 
     def __len__(self):
@@ -197,6 +199,8 @@ class Fleet:
     def replace(self, host: str, **values) -> "Fleet":
         """Return a copy in which one host has other numbers or texts.
 
+        Its inventory follows, unless the fleet came with inventory records of its own.
+
         >>> Fleet([{"host": "cn-1"}]).replace("cn-1", free_ram_mb=512)["cn-1"].free_ram_mb
         512
         """
@@ -205,27 +209,34 @@ class Fleet:
         return fleet_files.replaced(self, self[host], values)
 
     # -- what the engine asks -----------------------------------------------------------
-    def find(self, host, node=None):
-        """Return the name of the host with that host and node name, or None."""
+    def find(self, host, node=None, cell=None):
+        """Return the name of the host with that host and node name in that cell, or None."""
+        nodes, cells = self.texts["nodename"], self.texts["cell_uuid"]
         for name, row in self.rows.items():
-            if host in (None, name) and node in (None, self.texts["nodename"][row]):
+            if host in (None, name) and node in (None, nodes[row]) and cell in (None, cells[row]):
                 return name
         return None
 
     def consume_from_request(self, row: int, spec_obj):
-        """Book one server on a host, as HostState.consume_from_request does (swap not counted)."""
+        """Book one server on a host, as HostState.consume_from_request does (swap not counted).
+
+        With too few PCI devices it stops before PCI and I/O are booked, as in Nova.
+        """
         columns = self.columns
         columns["free_ram_mb"][row] -= spec_obj.memory_mb
         columns["free_disk_mb"][row] -= (spec_obj.root_gb + spec_obj.ephemeral_gb) * 1024
         columns["vcpus_used"][row] += spec_obj.vcpus
         columns["num_instances"][row] += 1
-        if spec_obj.pci_requests and self.pci_pools[row]:
+        if spec_obj.pci_requests:
+            if spec_obj.pci_requests > self.free_pci_devices[row]:
+                return
             self._take_pci(row, spec_obj.pci_requests)
         columns["num_io_ops"][row] += 1
 
     def add_instance(self, row: int, name: str, properties=None):
-        """Note that a server is on a host."""
-        self.instances[row] = {name: dict(properties or {}), **self.instances[row]}
+        """Note that a server is on a host; without properties only its name is known."""
+        properties = None if properties is None else dict(properties)
+        self.instances[row] = {**self.instances[row], name: properties}
 
     def _take_pci(self, row, wanted):
         self.pci_pools = [[dict(pool) for pool in pools] for pools in self.pci_pools]

@@ -107,7 +107,9 @@ def subset(fleet, names):
     from labkit.fleet import Fleet
 
     rows = [fleet.rows[name] for name in names]
-    return Fleet([_record(fleet, row) for row in rows], **_tables(fleet, set(names)))
+    part = Fleet([_record(fleet, row) for row in rows], **_tables(fleet, set(names)))
+    part.reported = fleet.reported
+    return part
 
 
 def replaced(fleet, host_state, values):
@@ -118,8 +120,18 @@ def replaced(fleet, host_state, values):
         if name not in fleet.columns and name not in fleet.texts:
             _unknown("replace", name, [*fleet.columns, *fleet.texts])
     rows = [_record(fleet, row) for row in range(len(fleet))]
-    rows[fleet.rows[host_state.host]].update(values)
-    return Fleet(rows, **_tables(fleet, set(fleet.rows)))
+    changed = fleet.rows[host_state.host]
+    rows[changed].update(values)
+    tables = _tables(fleet, set(fleet.rows))
+    if not fleet.reported:
+        return Fleet(rows, **tables)
+    other = Fleet(rows, **(tables | {"inventories": []}))
+    for name, inventory in other.inventories.items():
+        used = inventory.used[changed] if values.keys() & set(fleet.columns) else None
+        inventory.used = fleet.inventories[name].used.copy()
+        if used is not None:
+            inventory.used[changed] = used
+    return other
 
 
 def _record(fleet, row):

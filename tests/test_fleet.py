@@ -162,6 +162,18 @@ def test_first_and_replace_keep_what_belongs_to_the_hosts(root):
             assert inventory.capacity[part.rows[name]] == whole.capacity[fleet.rows[name]]
 
 
+def test_an_inventory_follows_its_host_unless_it_was_given(root):
+    fleet = Fleet.read(root / "data" / "two_hosts").replace("cn-1", ram_allocation_ratio=1.5)
+    assert fleet.inventories["MEMORY_MB"].capacity.tolist() == [12288.0, 8192.0]
+    fleet = fleet.first(2).replace("cn-1", free_ram_mb=-1024)
+    assert fleet.inventories["MEMORY_MB"].used.tolist() == [9216.0, 4096.0]
+    given = Fleet.read(root / "data" / "mixed_30")
+    changed = given.replace("cn-01", total_usable_ram_mb=1)
+    assert (
+        changed.inventories["MEMORY_MB"].capacity[0] == given.inventories["MEMORY_MB"].capacity[0]
+    )
+
+
 def test_random_is_the_same_for_the_same_seed():
     assert Fleet.random(20, seed=3).hosts.equals(Fleet.random(20, seed=3).hosts)
     assert not Fleet.random(20, seed=3).hosts.equals(Fleet.random(20, seed=4).hosts)

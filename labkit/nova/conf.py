@@ -113,7 +113,8 @@ class Options:
     ValueError: unknown option 'ram_weight_multiplyer'; did you mean 'ram_weight_multiplier'?
 
     Source: nova/conf/scheduler.py, Nova 34.0.0. Unlike Nova, an option outside the
-    lab's table is an error, never silence.
+    lab's table is an error, never silence, and so is a multiplier of nan, with which all
+    weights would be nan.
     """
 
     def __init__(self, **values):

@@ -45,5 +45,11 @@ class ComputeHostMetricNotFound(NovaException):
     msg_fmt = "Metric %(name)s could not be found on the compute host node %(host)s.%(node)s."
 
 
+class OrphanedObjectError(NovaException):
+    """An object without a context should have been read from the database."""
+
+    msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
+
+
 class NotModelled(Exception):
     """The request needs a part of Nova that the lab leaves out; the text names it."""

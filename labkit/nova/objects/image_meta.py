@@ -32,6 +32,21 @@ _LISTS = (
 #: The image properties that Nova knows; all others never reach the scheduler.
 KNOWN_PROPERTIES = frozenset((*_BOOLEANS, *_INTEGERS, *_TEXTS, *_LISTS))
 
+#: Older names of image properties; where both are given, the newer name counts.
+_LEGACY = dict(
+    pair.split("=")
+    for pair in """architecture=hw_architecture owner_id=img_owner_id
+vmware_disktype=hw_disk_type vmware_image_version=img_version vmware_ostype=os_distro
+auto_disk_config=hw_auto_disk_config ipxe_boot=hw_ipxe_boot xenapi_device_id=hw_device_id
+xenapi_image_compression_level=img_compression_level vmware_linked_clone=img_linked_clone
+xenapi_use_agent=img_use_agent xenapi_skip_agent_inject_ssh=os_skip_agent_inject_ssh
+xenapi_skip_agent_inject_files_at_boot=os_skip_agent_inject_files_at_boot
+cache_in_nova=img_cache_in_nova vm_mode=hw_vm_mode bittorrent=img_bittorrent
+mappings=img_mappings block_device_mapping=img_block_device_mapping bdm_v2=img_bdm_v2
+root_device_name=img_root_device_name hypervisor_version_requires=img_hv_requested_version
+hypervisor_type=img_hv_type""".split()
+)
+
 #: Architectures that Nova knows. Source: ``Architecture`` in nova/objects/fields.py, Nova 34.0.0.
 ARCHITECTURES = """alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 m68k microblaze
 microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb
@@ -73,7 +88,7 @@ class ImageMeta:
 
     Source: ``ImageMeta`` and ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
     Unlike Nova, texts other than architecture, hypervisor type and VM mode are not checked
-    against the list of allowed values.
+    against the list of allowed values, and ``vmware_adaptertype`` is not translated.
     """
 
     id: str | None = "image"
@@ -84,12 +99,15 @@ class ImageMeta:
     def __post_init__(self):
         known, custom = {}, dict(self.custom)
         for name, value in self.properties.items():
+            if name in _LEGACY:
+                known[_LEGACY[name]] = _coerce(_LEGACY[name], value)
+        for name, value in self.properties.items():
             if name.startswith("trait:"):
                 if value == "required":
                     known.setdefault("traits_required", []).append(name[len("trait:") :])
             elif name in KNOWN_PROPERTIES:
                 known[name] = _coerce(name, value)
-            else:
+            elif name not in _LEGACY:
                 custom[name] = value
         object.__setattr__(self, "properties", known)
         object.__setattr__(self, "custom", custom)

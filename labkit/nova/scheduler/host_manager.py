@@ -1,5 +1,6 @@
 """HostState and HostManager: what the scheduler believes, and who passes (host_manager.py)."""
 
+from collections import UserDict
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,6 +26,8 @@ NUMBERS = {
 }
 #: The numbers that a placed server changes.
 CONSUMED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
+#: Texts of a fleet that Nova keeps elsewhere: in the service, in placement.
+_ELSEWHERE = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s", "traits")
 _RATIOS = ("cpu_allocation_ratio", "ram_allocation_ratio", "disk_allocation_ratio")
 
 
@@ -37,7 +40,7 @@ class HostState:
     """
 
     __slots__ = ("_fleet", "_row")
-    numa_topology = None
+    numa_topology = updated = None
 
     def __init__(self, fleet, row):
         self._fleet = fleet
@@ -48,7 +51,7 @@ class HostState:
         column = fleet.columns.get(name)
         if column is not None:
             return _number(name, float(column[row]))
-        if name in fleet.texts:
+        if name in fleet.texts and name not in _ELSEWHERE:
             return fleet.texts[name][row]
         raise AttributeError(f"HostState of Nova has no attribute {name!r}")
 
@@ -67,11 +70,10 @@ class HostState:
         return self._fleet.instances[self._row]
 
     @property
-    def service(self) -> dict:
+    def service(self) -> UserDict:
         """The nova-compute service: disabled, disabled_reason, forced_down, heartbeat_age_s."""
         texts, row = self._fleet.texts, self._row
-        keys = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s")
-        return {key: texts[key][row] for key in keys}
+        return UserDict({key: texts[key][row] for key in _ELSEWHERE[:4]})
 
     @property
     def metrics(self) -> list:

@@ -48,7 +48,7 @@ class SchedulerManager:
         rng = rng or random.Random(0)
         claims = None
         if request_is_rebuild(spec_obj):
-            hosts = fleet.all_hosts
+            hosts = self._only_cell(fleet.all_hosts, spec_obj, trace)
         else:
             try:
                 request = request_filter.process_reqspec(fleet, spec_obj, self.options)
@@ -126,7 +126,8 @@ class SchedulerManager:
         fleet.consume_from_request(row, spec_obj)
         if spec_obj.instance_group is not None:
             spec_obj.instance_group.hosts.append(fleet.texts["host"][row])
-            fleet.add_instance(row, instance)
+            if instance not in fleet.instances[row]:
+                fleet.add_instance(row, instance)
 
     def _add_alternates(self, selections, hosts):
         """Give each selection up to max_attempts - 1 other hosts of its own cell.

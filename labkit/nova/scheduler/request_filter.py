@@ -26,6 +26,11 @@ accel: pci_passthrough:""".split()
 _REFUSED_PROPERTIES = """hw_cpu_policy hw_cpu_thread_policy hw_mem_ hw_numa_ hw_tpm_
 hw_virtio_packed_ring hw_ephemeral_encryption hw_sound_model hw_maxphysaddr_mode os_secure_boot
 hw_firmware_stateless hw_pci_numa_affinity_policy hw_locked_memory""".split()
+#: The resource classes of os-resource-classes; others must start with CUSTOM_.
+RESOURCE_CLASSES = """DISK_GB FPGA IPV4_ADDRESS MEMORY_MB MEM_ENCRYPTION_CONTEXT
+NET_BW_EGR_KILOBIT_PER_SEC NET_BW_IGR_KILOBIT_PER_SEC NET_PACKET_RATE_EGR_KILOPACKET_PER_SEC
+NET_PACKET_RATE_IGR_KILOPACKET_PER_SEC NET_PACKET_RATE_KILOPACKET_PER_SEC NUMA_CORE NUMA_MEMORY_MB
+NUMA_SOCKET NUMA_THREAD PCI_DEVICE PCPU PGPU SRIOV_NET_VF VCPU VGPU VGPU_DISPLAY_HEAD""".split()
 #: Disk formats with a trait in os_traits; others are let through unasked.
 _IMAGE_TYPES = {"AKI", "AMI", "ARI", "ISO", "PLOOP", "QCOW2", "RAW", "VDI", "VHD", "VHDX", "VMDK"}
 
@@ -68,7 +73,8 @@ def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
 
     Raises RequestFilterFailed for a project without an aggregate of its own where one is
     required, NoValidHost for a named host that is not there, NotModelled for an extra spec
-    that would need one of NOT_MODELLED.
+    that would need one of NOT_MODELLED and for a request without an image, where Nova 34.0.0
+    itself fails (packed_virtqueue_filter reads the properties of None).
 
     Source: ``process_reqspec`` in nova/scheduler/request_filter.py and
     ``resources_from_request_spec`` in nova/scheduler/utils.py, Nova 34.0.0. Unlike Nova, which
@@ -80,6 +86,8 @@ def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
         require_tenant_aggregate(fleet, spec_obj, options, request)
     if spec_obj.availability_zone:
         map_az_to_placement_aggregate(fleet, spec_obj, request)
+    if spec_obj.image is None:
+        raise exception.NotModelled("Nova 34.0.0 itself fails for a request with image = None")
     if options.query_placement_for_image_type_support and not spec_obj.is_bfv:
         disk_format = spec_obj.image.disk_format.upper()
         if disk_format in _IMAGE_TYPES:
@@ -98,7 +106,7 @@ def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
     host = host or (spec_obj.force_hosts or [None])[0]
     node = node or (spec_obj.force_nodes or [None])[0]
     if host or node:
-        request.in_tree = fleet.find(host, node)
+        request.in_tree = fleet.find(host, node, destination.cell if destination else None)
         if request.in_tree is None:
             reason = f"No such host - host: {host} node: {node} "
             raise exception.NoValidHost(reason=reason)
@@ -124,8 +132,10 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
             raise exception.NotModelled(
                 f"Unlike Nova, the lab has no numbered request groups (extra spec {key!r})"
             )
-        if kind == "resources" and value.strip().isdigit():
-            resources[name] = int(value)
+        if kind == "resources":
+            known = name.startswith("CUSTOM_") or name in RESOURCE_CLASSES
+            if known and (amount := _amount(value)) is not None:
+                resources[name] = amount
         elif kind == "trait" and value in ("required", "forbidden"):
             (required if value == "required" else forbidden).append(name)
     properties = spec_obj.image.properties if spec_obj.image else {}
@@ -141,13 +151,23 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
     return {name: amount for name, amount in resources.items() if amount}, required, forbidden
 
 
+def _amount(value):
+    """Return a whole number of 0 or more, or None for what Nova warns about and leaves out."""
+    try:
+        return int(value) if int(value) >= 0 else None
+    except ValueError:
+        return None
+
+
 def require_tenant_aggregate(fleet, spec_obj, options, request):
     """Ask for the aggregates that are kept for the project, if there are any."""
     names = frozenset(
         aggregate.name
         for aggregate in fleet.aggregates
-        if spec_obj.project_id in aggregate.metadata.values()
-        and any(key.startswith(TENANT_METADATA_KEY) for key in aggregate.metadata)
+        if any(
+            key.startswith(TENANT_METADATA_KEY) and value == spec_obj.project_id
+            for key, value in aggregate.metadata.items()
+        )
     )
     if names:
         reason = f"the host is in no aggregate of project {spec_obj.project_id}"

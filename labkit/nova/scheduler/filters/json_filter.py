@@ -7,7 +7,8 @@ from labkit.nova.scheduler import filters
 
 
 def _compare(op):
-    return lambda args: len(args) > 1 and all(op(args[0], other) for other in args[1:])
+    # every pair is compared, so that a wrong type counts wherever it stands
+    return lambda args: len(args) > 1 and all([op(args[0], other) for other in args[1:]])  # noqa: C419
 
 
 class JsonFilter(filters.BaseHostFilter):
