@@ -393,7 +393,7 @@ def test_weighing_shows_raw_normalized_and_multiplied():
 def test_weighing_says_what_becomes_0_and_1():
     axes = plots.weighing(weights({"RAMWeigher": [1000, 3000]})).figure.axes
     assert axes[0].get_xlabel() == "1,000 → 0\n3,000 → 1"
-    fixed = weights({"RAMWeigher": [1000, 3000]}).assign(minval=0.0)
+    fixed = weights({"RAMWeigher": [1000, 3000]}).assign(minval=0.0, normalized=[1 / 3, 1.0])
     assert plots.weighing(fixed).figure.axes[0].get_xlabel() == "0 → 0\n3,000 → 1"
 
 
@@ -526,3 +526,27 @@ def test_a_long_run_is_drawn_in_steps():
         warnings.simplefilter("error")
         figure = plots.fill(hosts, long)
     assert figure.figure.axes[0].images[0].get_array().shape[1] == 800
+
+
+def test_weighing_claims_no_ends_that_a_log_does_not_tell():
+    log = pd.DataFrame(
+        {
+            "seq": [0, 1],
+            "request": 0,
+            "instance": "server-1",
+            "host": ["cn-1", "cn-2"],
+            "weigher": "RAMWeigher",
+            "raw": [3072.0, 4096.0],
+            "minval": np.nan,
+            "maxval": np.nan,
+            "normalized": [0.75, 1.0],
+            "multiplier": 1.0,
+            "score": [0.75, 1.0],
+        }
+    )
+    for minval, ends in (
+        (np.nan, ""),
+        (0.0, "0 \N{RIGHTWARDS ARROW} 0\n4,096 \N{RIGHTWARDS ARROW} 1"),
+    ):
+        figure = plots.weighing(log.assign(minval=minval)).figure
+        assert figure.axes[0].get_xlabel() == ends

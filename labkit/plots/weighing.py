@@ -127,12 +127,19 @@ def _bars(panel: Axes, values: list[float], style: dict[str, str], say: Callable
 
 
 def _ends(part: pd.DataFrame) -> str:
-    """The two raw values that become 0 and 1: the weigher's own, or else those of the hosts."""
+    """The two raw values that become 0 and 1: the weigher's own, or else those of the hosts.
+
+    Nothing, where these do not lead to the normalized values: a log tells no minval.
+    """
     low, high = part["minval"].iloc[0], part["maxval"].iloc[0]
     low = part["raw"].min() if math.isnan(low) else low
     high = part["raw"].max() if math.isnan(high) else high
     if low == high:
-        return f"all {minus(amount(low))},\nno spread: 0"
+        told = (part["normalized"] == 0).all()
+        return f"all {minus(amount(low))},\nno spread: 0" if told else ""
+    scaled = (part["raw"] - low) / (high - low)
+    if (abs(scaled - part["normalized"]) > 1e-9).any():
+        return ""
     return f"{minus(amount(low))} → 0\n{minus(amount(high))} → 1"
 
 
