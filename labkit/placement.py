@@ -85,7 +85,8 @@ def allocation_candidates(fleet, request, trace=None):
 
     Source: ``GET /allocation_candidates`` of Placement 16.0.0, for providers without children
     and without sharing. Unlike Placement, which keeps no order, the first in the fleet's order
-    are kept when there are more than the limit.
+    are kept when there are more than the limit; and a trait that no host has is simply absent,
+    where Placement refuses a query with a name that nobody has created.
     """
     hosts = fleet.all_hosts
     for name, mask, reason in request.constraints(fleet):

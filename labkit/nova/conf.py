@@ -122,6 +122,7 @@ class Options:
         for name, value in values.items():
             settings[name] = _checked(_find(name), value)
         self._settings = settings
+        self.__dict__.update(settings)  # every option by its bare name too
         self._hash = None
         self.ignored: tuple[str, ...] = ()
         for group in {opt.group for opt in OPTIONS}:
@@ -129,9 +130,9 @@ class Options:
             setattr(self, group, SimpleNamespace(**members))
 
     def __getattr__(self, name):
-        if name.startswith("_") or name not in self._settings:
-            _find(name, AttributeError)
-        return self._settings[name]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        _find(name, AttributeError)
 
     def __repr__(self):
         changed = {n: v for n, v in self._settings.items() if v != _BY_NAME[n].default}

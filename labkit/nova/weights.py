@@ -132,10 +132,10 @@ class BaseWeightHandler:
     def _score(self, weigher, obj_list, weighing_properties, trace):
         raw = weigher.weigh_objects(obj_list, weighing_properties)
         minval, maxval = self.ends(weigher, raw)
-        if np.ndim(raw) == 0 and minval is None:  # the same raw weight for every object
+        if isinstance(raw, float) and minval is None:  # the same raw weight for every object
             normalized = 0.0
         else:
-            raw = np.broadcast_to(np.asarray(raw, dtype=float), (len(obj_list),))
+            raw = np.full(len(obj_list), raw) if isinstance(raw, float) else np.asarray(raw, float)
             normalized = _normalize(raw, minval, maxval)
         multiplier = weigher.weight_multipliers(obj_list)
         score = multiplier * normalized

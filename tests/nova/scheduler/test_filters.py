@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from labkit import Aggregate, Flavor, Fleet, ImageMeta, InstanceGroup, Options, RequestSpec
+from labkit import (
+    Aggregate,
+    Flavor,
+    Fleet,
+    ImageMeta,
+    InstanceGroup,
+    NoValidHost,
+    Options,
+    RequestSpec,
+)
 from labkit.decision import select_destinations
 from labkit.nova.exception import NotModelled
 from labkit.nova.scheduler.filters import MODULES
@@ -264,6 +273,9 @@ def test_filters_of_the_first_server_only_do_not_run_for_the_second():
     ("value", "requirement", "answer"),
     [
         ("4", "= 3", True),  # = means at least
+        ("4", "= 4", True),
+        ("4", "= 5", False),
+        ("4", "<= 4", True),
         ("4", "> 3", False),  # no such operator: compared as a text
         ("4", ">= 4.0", True),
         ("abc", "s< abd", True),
@@ -295,6 +307,27 @@ def test_a_text_where_the_language_needs_a_number_gets_a_sentence():
 )
 def test_hypervisor_versions_compare_part_by_part(version, wanted, answer):
     assert version_satisfied(version, wanted) is answer
+
+
+@pytest.mark.parametrize(
+    ("command", "passes"),
+    [("=", 0b010), ("<", 0b100), (">", 0b001), ("<=", 0b110), (">=", 0b011), ("in", 0b010)],
+)
+def test_json_compares_at_the_border_too(command, passes):
+    fleet = hosts({"free_ram_mb": 4096})
+    for place, amount in enumerate((4097, 4096, 4095)):
+        query = json.dumps([command, "$free_ram_mb", amount])
+        spec = RequestSpec(FLAVOR, scheduler_hints={"query": query})
+        table = select_destinations_or_fall(fleet, spec, Options(enabled_filters=["JsonFilter"]))
+        judged = table[table["filter"] == "JsonFilter"].set_index("host").passed
+        assert judged["cn-1"] == bool(passes >> (2 - place) & 1)
+
+
+def select_destinations_or_fall(fleet, spec, options):
+    try:
+        return select_destinations(fleet, spec, options).filters
+    except NoValidHost as error:
+        return error.decision.filters
 
 
 @pytest.mark.parametrize("query", ["[", '["like", 1, 2]', "[[1]]"])
