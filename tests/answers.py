@@ -59,7 +59,7 @@ def alone(fleet, spec_obj, options, names):
     own.instance_uuid = names[0]
     for filter_ in filters.load(options.replace(enabled_filters=list(filters.MODULES))):
         found[type(filter_).__name__] = _said(
-            lambda f=filter_: fleet.all_hosts.keep(f.filter_all(fleet.all_hosts, own)).names
+            lambda f=filter_: f.filter_all(fleet.all_hosts, own).names
         )
     hosts = WeighedHosts(fleet, fleet.every_row)
     for weigher in weights.load(options):
@@ -112,10 +112,10 @@ def _round(fleet, trace, index):
         if when == index:
             one["filtered"] = hosts.names
             one["weighers"] = [_weigher(len(hosts), *weigher) for weigher in weighers]
-    for when, hosts, weights, _ in trace._choices:
+    for when, hosts, totals, _ in trace._choices:
         if when == index:
             one["sorted"] = hosts.names
-            by_name = dict(zip(hosts.names, weights.tolist(), strict=True))
+            by_name = dict(zip(hosts.names, totals.tolist(), strict=True))
             one["totals"] = [by_name[name] for name in one["filtered"]]
     return one
 

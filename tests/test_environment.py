@@ -19,7 +19,14 @@ from packaging.version import Version
 import labkit
 
 # What labkit may need; JupyterLab and nbval are for the lessons, not for the package.
-ALLOWED = {"numpy", "pandas", "matplotlib", "ipywidgets", "simpy"}
+ALLOWED = {
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "ipywidgets",
+    "simpy",
+    "PIL",
+}  # PIL is matplotlib's own need
 # pip brings these two; every other dependency conda brings.
 BY_PIP = {"numpy", "simpy"}
 

@@ -26,13 +26,22 @@ def weighers():
         ("disk", 'return self.clamp(weighed_obj_list["free_disk_mb"])'),
         ("cpu", "return self.clamp(vcpus_free)"),
         ("io_ops", 'return self.clamp(weighed_obj_list["num_io_ops"])'),
-        ("num_instances", 'return weighed_obj_list["num_instances"]'),
-        ("compute", 'return weighed_obj_list["failed_builds"]'),
+        ("num_instances", 'return self.clamp(weighed_obj_list["num_instances"])'),
+        ("compute", 'return self.clamp(weighed_obj_list["failed_builds"])'),
     ):
-        yield f"{WEIGHTS}{name}.py", returned, returned.replace("return ", "return -")
+        yield f"{WEIGHTS}{name}.py", returned, returned.replace("clamp(", "clamp(-")
     for name in ("ram", "disk", "cpu", "io_ops"):
         yield f"{WEIGHTS}{name}.py", "minval = 0", "minval = None"
-    for name in ("num_instances", "compute", "hypervisor_version", "pci"):
+    for name in (
+        "num_instances",
+        "compute",
+        "hypervisor_version",
+        "pci",
+        "affinity",
+        "cross_cell",
+        "image_props",
+        "metrics",
+    ):
         yield (
             f"{WEIGHTS}{name}.py",
             "    multiplier_option",
@@ -41,14 +50,14 @@ def weighers():
     yield f"{WEIGHTS}compute.py", "return -1 * super()", "return super()"
     yield f"{WEIGHTS}pci.py", "MAX_DEVS - np", "-MAX_DEVS + np"
     yield f"{WEIGHTS}pci.py", "MAX_DEVS - 1)", "MAX_DEVS)"
-    yield f"{WEIGHTS}affinity.py", "return 0.0 - super()", "return super()"
-    yield f"{WEIGHTS}affinity.py", "np.array([float(len(", "-np.array([float(len("
+    yield f"{WEIGHTS}affinity.py", "sign = -1.0", "sign = 1.0"
+    yield f"{WEIGHTS}affinity.py", "sign = 1.0", "sign = -1.0"
     yield f"{WEIGHTS}cross_cell.py", "1.0 if cells[row] == ", "1.0 if cells[row] != "
     yield f"{WEIGHTS}metrics.py", "found * ratio)", "-found * ratio)"
     yield f"{WEIGHTS}image_props.py", "weight +=", "weight -="
     yield (
         f"{WEIGHTS}hypervisor_version.py",
-        "np.where(missing, 0.0, versions) if missing.any() else versions",
+        "self.clamp(np.where(missing, 0.0, versions) if missing.any() else versions)",
         "-np.where(missing, 0.0, versions)",
     )
 

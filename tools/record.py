@@ -1,7 +1,7 @@
 """Let the installed Nova say again what data/ keeps of it.
 
-    make record                # writes data/nova-34 and data/logs, the same bytes every time
-    make record-check          # writes nothing: compares the bytes, then makes the long run
+make record                # writes data/nova-34 and data/logs, the same bytes every time
+make record-check          # writes nothing: compares the bytes, then makes the long run
 """
 
 import subprocess

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from labkit.nova.objects.image_meta import ARCHITECTURES
+
 
 @dataclass(frozen=True)
 class Opt:
@@ -23,6 +25,7 @@ class Opt:
     min: float | None = None
     max: float | None = None
     modelled: bool = True
+    choices: tuple[str, ...] = ()
 
 
 #: Nova's weighers in the order of its sorted module names: the order in which scores add up.
@@ -73,7 +76,7 @@ OPTIONS = (
     Opt(_FS, "isolated_hosts", list, ()),
     Opt(_FS, "isolated_images", list, ()),
     Opt(_FS, "restrict_isolated_hosts_to_isolated_images", bool, True),
-    Opt(_FS, "image_properties_default_architecture", str, None),
+    Opt(_FS, "image_properties_default_architecture", str, None, choices=tuple(ARCHITECTURES)),
     Opt(_FS, "aggregate_image_properties_isolation_namespace", str, None),
     Opt(_FS, "aggregate_image_properties_isolation_separator", str, "."),
     Opt(_FS, "ram_weight_multiplier", float, 1.0),
@@ -223,7 +226,8 @@ def _checked(opt: Opt, value):
 
     if opt.kind is list:
         if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            text = value.strip().rstrip(",")
+            value = [part.strip() for part in text.split(",")] if text else []
         elif not isinstance(value, list | tuple):
             refuse("a list, or names with commas between them")
         result = tuple(value)
@@ -233,7 +237,9 @@ def _checked(opt: Opt, value):
             refuse("true or false")
         result = text in _TRUE
     elif opt.kind is str:
-        result = None if value is None or value == "" else str(value)
+        result = None if value is None else str(value)
+        if opt.choices and result is not None and result not in opt.choices:
+            refuse("one of " + ", ".join(opt.choices))
     elif value is None and opt.default is None:
         result = None
     else:

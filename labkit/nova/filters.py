@@ -35,7 +35,8 @@ class BaseFilterHandler:
         for filter_ in filters:
             if not filter_.run_filter_for_index(index):
                 continue
-            before, objs = objs, objs.keep(filter_.filter_all(objs, spec_obj))
+            before, left = objs, filter_.filter_all(objs, spec_obj)
+            objs = left if isinstance(left, type(before)) else before.keep(left or ())
             if trace is not None:
                 trace.filter(filter_, before, objs, spec_obj)
             if not len(objs):

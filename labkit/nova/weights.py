@@ -1,5 +1,6 @@
 """Normalise and add up weights, as nova/weights.py does."""
 
+import functools
 import math
 
 import numpy as np
@@ -29,17 +30,25 @@ def normalize(weight_list, minval=None, maxval=None):
 
 
 def _normalize(weights, minval, maxval):
-    high = _end(np.maximum, max, weights) if maxval is None else float(maxval)
-    low = _end(np.minimum, min, weights) if minval is None else float(minval)
+    high = _end(weights.argmax, max, weights) if maxval is None else float(maxval)
+    low = _end(weights.argmin, min, weights) if minval is None else float(minval)
     if low == high:
         return np.zeros(weights.size)
     return (weights - low) / (high - low)
 
 
-def _end(ufunc, python, weights):
+def _end(place, python, weights):
     """Return max or min as Python finds it: a NaN counts only when it comes first."""
-    end = ufunc.reduce(weights)
-    return python(weights.tolist()) if math.isnan(end) else float(end)
+    end = float(weights[place()])
+    return python(weights.tolist()) if math.isnan(end) else end
+
+
+@functools.lru_cache(maxsize=32)
+def nothing(n):
+    """Return n zeros, always the same ones: what a weigher says that has nothing to weigh."""
+    zeros = np.zeros(n)
+    zeros.flags.writeable = False
+    return zeros
 
 
 class WeighedObject:
@@ -132,10 +141,10 @@ class BaseWeightHandler:
     def _score(self, weigher, obj_list, weighing_properties, trace):
         raw = weigher.weigh_objects(obj_list, weighing_properties)
         minval, maxval = self.ends(weigher, raw)
-        if isinstance(raw, float) and minval is None:  # the same raw weight for every object
+        if raw is nothing(len(obj_list)) and minval is None:
             normalized = 0.0
         else:
-            raw = np.full(len(obj_list), raw) if isinstance(raw, float) else np.asarray(raw, float)
+            raw = np.asarray(raw, float)
             normalized = _normalize(raw, minval, maxval)
         multiplier = weigher.weight_multipliers(obj_list)
         score = multiplier * normalized

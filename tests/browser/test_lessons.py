@@ -110,7 +110,9 @@ def turn(page, panel, control, keys):
                 page.wait_for_function(BOTH_DIFFER, arg=state, timeout=TURN_MS)
             except NoChange:
                 continue  # this step may make no difference, the next one may
-            for _ in range(PRESSES):  # back, so that the next control meets the lesson's own setting
+            for _ in range(
+                PRESSES
+            ):  # back, so that the next control meets the lesson's own setting
                 if control.evaluate(POSITION) == start:
                     break
                 control.press(keys[0] if key == keys[-1] else keys[-1])

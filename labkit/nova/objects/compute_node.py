@@ -3,6 +3,8 @@
 import uuid as uuids
 from dataclasses import dataclass, field
 
+_UNSAID = object()
+
 
 @dataclass
 class ComputeNode:
@@ -25,7 +27,7 @@ class ComputeNode:
     vcpus: int = 0
     vcpus_used: int = 0
     free_ram_mb: int | None = None
-    free_disk_gb: int | None = -1
+    free_disk_gb: int | None = _UNSAID
     disk_available_least: int | None = None
     cpu_allocation_ratio: float = 4.0
     ram_allocation_ratio: float = 1.0
@@ -45,5 +47,5 @@ class ComputeNode:
         self.uuid = self.uuid or str(uuids.uuid5(uuids.NAMESPACE_DNS, self.host))
         if self.free_ram_mb is None:
             self.free_ram_mb = self.memory_mb - self.memory_mb_used
-        if self.free_disk_gb == -1:
+        if self.free_disk_gb is _UNSAID:
             self.free_disk_gb = self.local_gb - self.local_gb_used

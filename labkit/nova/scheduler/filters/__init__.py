@@ -74,12 +74,18 @@ class BaseHostFilter(filters.BaseFilter):
         """Return a mask of the hosts that pass; here, host by host."""
         return np.array([bool(self.host_passes(one, spec_obj)) for one in hosts], dtype=bool)
 
+    def _filter_one(self, obj, spec_obj):
+        rebuild = request_is_rebuild(spec_obj) and not self.RUN_ON_REBUILD
+        return rebuild or self.host_passes(obj, spec_obj)
+
     def filter_all(self, filter_obj_list, spec_obj):
-        """Return a mask of the hosts that pass, or True for all of them."""
+        """Return the hosts that pass."""
+        if not hasattr(filter_obj_list, "keep"):  # a plain list, from a subclass
+            return super().filter_all(filter_obj_list, spec_obj)
         rebuild = request_is_rebuild(spec_obj) and not self.RUN_ON_REBUILD
         if rebuild or not self.asks(spec_obj):
-            return True
-        return self.passed(filter_obj_list, spec_obj)
+            return filter_obj_list
+        return filter_obj_list.keep(self.passed(filter_obj_list, spec_obj))
 
 
 class HostFilterHandler(filters.BaseFilterHandler):
@@ -136,7 +142,17 @@ def _make(entry, options):
         )
     made = cls()
     made.CONF = options
-    nearest = next(k for k in cls.__mro__ if {"host_passes", "passed"} & vars(k).keys())
-    if "passed" not in vars(nearest):  # host_passes was written last: it decides
+    written = [_written(cls, name) for name in ("_filter_one", "host_passes", "passed")]
+    last = min(written)  # the hook that was written last decides
+    if written[1] == last < written[2]:
         made.passed = BaseHostFilter.passed.__get__(made)
+    if not cls.__mro__[last].__module__.startswith("labkit."):  # a learner's own
+        made.asks = BaseHostFilter.asks.__get__(made)
+        if written[0] == last < written[1]:
+            made.filter_all = filters.BaseFilter.filter_all.__get__(made)
     return made
+
+
+def _written(cls, name):
+    """Return how many classes up *name* was written last."""
+    return next(k for k, base in enumerate(cls.__mro__) if name in vars(base))

@@ -74,7 +74,8 @@ class ImagePropertiesFilter(filters.BaseHostFilter):
 def version_satisfied(hypervisor_version, predicates) -> bool:
     """Return whether 8002000 (8.2.0) meets texts such as ``>=7.0,<9``; no version passes.
 
-    Source: ``VersionPredicate`` in oslo_utils/versionutils.py, as Nova 34.0.0 uses it.
+    Source: ``VersionPredicate`` in oslo_utils/versionutils.py, as Nova 34.0.0 uses it. Unlike
+    Nova, a predicate is made of numbers and dots alone; one like ``>=7.0rc1`` is refused.
     """
     if not (hypervisor_version and predicates):
         return True

@@ -1,11 +1,13 @@
 """Weighers of hosts (nova/scheduler/weights)."""
 
+import copy
 import importlib
 
 import numpy as np
 
 from labkit.nova import weights
 from labkit.nova.conf import ALL_WEIGHERS, Options
+from labkit.nova.weights import nothing  # noqa: F401 - what a weigher says that has nothing to weigh
 
 #: Which module of this folder holds which weigher, as in Nova.
 MODULES = {
@@ -82,10 +84,13 @@ class BaseHostWeigher(weights.BaseWeigher):
         return self.multiplier_option
 
     def _weigh_object(self, host_state, weight_properties):
-        if type(self).weigh_objects is weights.BaseWeigher.weigh_objects:
-            return super()._weigh_object(host_state, weight_properties)
-        raw = np.asarray(type(self).weigh_objects(self, host_state._view, weight_properties))
-        return float(raw if raw.ndim == 0 else raw[0])
+        """Ask a built-in weigher's rule about one host: its own number, not clamped."""
+        for cls in type(self).__mro__:
+            if cls.__module__.startswith(__name__) and "weigh_objects" in vars(cls):
+                bare = copy.copy(self)
+                bare.minval = bare.maxval = None
+                return float(cls.weigh_objects(bare, host_state._view, weight_properties)[0])
+        return super()._weigh_object(host_state, weight_properties)
 
 
 class HostWeightHandler(weights.BaseWeightHandler):

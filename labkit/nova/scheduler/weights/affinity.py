@@ -10,16 +10,18 @@ from labkit.nova.scheduler import weights
 
 class _SoftAffinityWeigherBase(weights.BaseHostWeigher):
     policy_name = None
+    sign = 1.0
 
     def weigh_objects(self, weighed_obj_list, request_spec):
         """Higher weights win."""
         group = request_spec.instance_group
         if not group or group.policy != self.policy_name:
-            return 0.0
+            return self.clamp(weights.nothing(len(weighed_obj_list)))
         members = set(group.members)
         instances = weighed_obj_list.fleet.instances
         rows = weighed_obj_list.rows.tolist()
-        return np.array([float(len(members & instances[row].keys())) for row in rows])
+        found = np.array([float(len(members & instances[row].keys())) for row in rows])
+        return self.clamp(self.sign * found + 0.0)  # never -0.0
 
 
 class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
@@ -33,14 +35,11 @@ class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
 
 
 class ServerGroupSoftAntiAffinityWeigher(_SoftAffinityWeigherBase):
-    """Count the group's servers on the host, negated.
+    """Count the group's servers on the host, negated: fewer are better.
 
     Source: nova/scheduler/weights/affinity.py, Nova 34.0.0.
     """
 
     policy_name = "soft-anti-affinity"
+    sign = -1.0
     multiplier_option = "soft_anti_affinity_weight_multiplier"
-
-    def weigh_objects(self, weighed_obj_list, request_spec):
-        """Higher weights win: fewer servers of the group are better."""
-        return 0.0 - super().weigh_objects(weighed_obj_list, request_spec)  # never -0.0

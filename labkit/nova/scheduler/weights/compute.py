@@ -18,4 +18,4 @@ class BuildFailureWeigher(weights.BaseHostWeigher):
 
     def weigh_objects(self, weighed_obj_list, weight_properties):
         """Higher weights win; the multiplier is negative."""
-        return weighed_obj_list["failed_builds"]
+        return self.clamp(weighed_obj_list["failed_builds"])

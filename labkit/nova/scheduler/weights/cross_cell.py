@@ -17,7 +17,8 @@ class CrossCellWeigher(weights.BaseHostWeigher):
         """Higher weights win."""
         destination = weight_properties.requested_destination
         if not destination or not destination.cell or not destination.allow_cross_cell_move:
-            return 0.0
+            return self.clamp(weights.nothing(len(weighed_obj_list)))
         cells = weighed_obj_list.fleet.texts["cell_uuid"]
         rows = weighed_obj_list.rows.tolist()
-        return np.array([1.0 if cells[row] == destination.cell else -1.0 for row in rows])
+        cells = [1.0 if cells[row] == destination.cell else -1.0 for row in rows]
+        return self.clamp(np.array(cells))

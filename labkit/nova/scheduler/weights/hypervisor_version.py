@@ -20,4 +20,4 @@ class HypervisorVersionWeigher(weights.BaseHostWeigher):
         """Higher weights win: newer hosts by default."""
         versions = weighed_obj_list["hypervisor_version"]
         missing = np.isnan(versions)
-        return np.where(missing, 0.0, versions) if missing.any() else versions
+        return self.clamp(np.where(missing, 0.0, versions) if missing.any() else versions)

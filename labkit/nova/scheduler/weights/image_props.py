@@ -32,13 +32,14 @@ class ImagePropertiesWeigher(weights.BaseHostWeigher):
     def weigh_objects(self, weighed_obj_list, request_spec):
         """Higher weights win: hosts where these properties are common."""
         if self.CONF.filter_scheduler.image_props_weight_multiplier == 0.0:
-            return 0.0
+            return self.clamp(weights.nothing(len(weighed_obj_list)))
         properties = request_spec.image.properties if request_spec.image else {}
         requested = sorted((key, f"{value}") for key, value in properties.items())
         setting = dict(parse_options(self.CONF.filter_scheduler.image_props_weight_setting))
         instances = weighed_obj_list.fleet.instances
         rows = weighed_obj_list.rows.tolist()
-        return np.array([self._weigh(instances[row], requested, setting) for row in rows])
+        found = [self._weigh(instances[row], requested, setting) for row in rows]
+        return self.clamp(np.array(found))
 
     def _weigh(self, instances, requested, setting):
         existing = Counter()

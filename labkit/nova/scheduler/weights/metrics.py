@@ -28,7 +28,7 @@ class MetricsWeigher(weights.BaseHostWeigher):
         conf = self.CONF.metrics
         setting = parse_options(conf.weight_setting)
         if not setting:
-            return 0.0
+            return self.clamp(weights.nothing(len(weighed_obj_list)))
         hosts = weighed_obj_list
         value, gone = np.zeros(len(hosts)), np.zeros(len(hosts), dtype=bool)
         multipliers = self.weight_multipliers(hosts)
@@ -46,4 +46,4 @@ class MetricsWeigher(weights.BaseHostWeigher):
             raise exception.ComputeHostMetricNotFound(
                 host=host_state.host, node=host_state.nodename, name=name
             )
-        return np.where(gone, conf.weight_of_unavailable, value)
+        return self.clamp(np.where(gone, conf.weight_of_unavailable, value))

@@ -16,4 +16,4 @@ class NumInstancesWeigher(weights.BaseHostWeigher):
 
     def weigh_objects(self, weighed_obj_list, weight_properties):
         """Higher weights win."""
-        return weighed_obj_list["num_instances"]
+        return self.clamp(weighed_obj_list["num_instances"])

@@ -18,4 +18,4 @@ class PCIWeigher(weights.BaseHostWeigher):
     def weigh_objects(self, weighed_obj_list, request_spec):
         """Higher weights win: the fewest free devices are best."""
         free = weighed_obj_list.take(weighed_obj_list.fleet.free_pci_devices)
-        return MAX_DEVS - np.minimum(free, MAX_DEVS - 1)
+        return self.clamp(MAX_DEVS - np.minimum(free, MAX_DEVS - 1))

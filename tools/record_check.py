@@ -1,0 +1,59 @@
+"""Compare labkit with the installed Nova 34.0.0 at length: 50,000 random decisions.
+
+    python tools/record_check.py [--decisions 50000] [--first 1000000] [--jobs 2]
+
+The comparison of tests/nova/test_same_as_nova.py, on scenarios that the tests do not use.
+Prints what was seen and every disagreement; exit code 1 when there is one.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests import answers, counting, scenarios
+
+CHUNK = 500
+
+
+def compare(first):
+    """Compare CHUNK decisions; return what was seen, and sentences about disagreements."""
+    from tools import oracle_scheduler
+
+    counts, wrong = Counter(), []
+    for number in range(first, first + CHUNK):
+        fleet, spec_obj, options, seed = scenarios.build(scenarios.scenario(number))
+        asked = (fleet, spec_obj, options, seed, answers.server_names(spec_obj, None))
+        nova = oracle_scheduler.answer(*asked)
+        found = answers.differences(nova, answers.answer(*asked))
+        wrong += [f"scenario {number}: {sentence}" for sentence in found[:1]]
+        counting.count(counts, fleet, spec_obj, options, nova)
+    return counts, wrong
+
+
+def main():
+    """Run the comparison in several processes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--decisions", type=int, default=50_000)
+    parser.add_argument("--first", type=int, default=1_000_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    counts, wrong, start = Counter(), [], time.monotonic()
+    firsts = range(arguments.first, arguments.first + arguments.decisions, CHUNK)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for seen, found in pool.map(compare, firsts):
+            counts += seen
+            wrong += found
+    print(counting.report(counts))
+    print("\n".join(wrong[:20]))
+    seconds = time.monotonic() - start
+    print(f"{counts['decisions']} decisions, {len(wrong)} of them differ ({seconds:.0f} s)")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

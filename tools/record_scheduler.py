@@ -1,0 +1,79 @@
+"""Record what the real Nova 34.0.0 decides on the scenarios of tests/scenarios.py.
+
+    python tools/record_scheduler.py --out data/nova-34/scheduler.json.gz
+
+Each case holds all inputs in labkit's own column names, and Nova's answer: the hosts that
+placement leaves, who passes each filter, what each weigher says, the order, the picks with
+their alternates, the numbers afterwards, or the refusal in Nova's words. The same bytes in
+every run. data/README.md tells the form.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests import answers, scenarios
+from tools import oracle_nova, oracle_scheduler
+
+CASES = 300
+
+
+def plain(value):
+    """Return *value* as strict JSON holds it: NaN and infinities as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def record(number):
+    """Return one case: the scenario, and what Nova says to it."""
+    data = scenarios.scenario(number)
+    fleet, spec_obj, options, seed = scenarios.build(data)
+    names = answers.server_names(spec_obj, None)
+    nova = oracle_scheduler.answer(fleet, spec_obj, options, seed, names)
+    return {"number": number, **data, "servers": names, "nova": plain(nova)}
+
+
+def settings():
+    """Return what the installed Nova is, and its defaults of all options in the cases."""
+    conf = oracle_nova.CONF
+    defaults = {
+        opt.name: plain(conf[opt.name] if opt.group == "DEFAULT" else conf[opt.group][opt.name])
+        for opt in oracle_nova.OPTIONS
+    }
+    return {
+        "nova": oracle_nova.version.version_string(),
+        "defaults": defaults,
+        "filters": {
+            name: {"once_per_request": f.run_filter_once_per_request, "rebuild": f.RUN_ON_REBUILD}
+            for name, f in sorted(oracle_nova.FILTERS.items())
+        },
+        "weighers": {
+            name: {"minval": cls.minval, "maxval": cls.maxval}
+            for name, cls in sorted(oracle_nova.WEIGHERS.items())
+        },
+    }
+
+
+def main():
+    """Write the recording."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cases", type=int, default=CASES)
+    arguments = parser.parse_args()
+    found = settings() | {"cases": [record(number) for number in range(arguments.cases)]}
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+    arguments.out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    decided = sum(case["nova"]["raised"] is None for case in found["cases"])
+    print(f"{len(found['cases'])} decisions, {decided} of them with a host: {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
