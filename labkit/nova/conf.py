@@ -14,8 +14,8 @@ from labkit.nova.objects.image_meta import ARCHITECTURES
 class Opt:
     """One option: where Nova keeps it, what it accepts, what it is when nobody sets it.
 
-    *modelled* is False for options that Nova has and the lab has no use for; such an
-    option may be written down, but only with its default value when *needs* says so.
+    *modelled* is False for options that Nova has and the lab has no use for; those of
+    _MUST_BE_DEFAULT would change the answer, so they are accepted with their default only.
     """
 
     group: str
