@@ -51,5 +51,48 @@ class OrphanedObjectError(NovaException):
     msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
 
 
+class InstanceInvalidState(NovaException):
+    """An action does not fit the server's state; the API answers 409 with this text.
+
+    Source: ``raise_http_conflict_for_instance_invalid_state`` in nova/api/openstack/common.py.
+    """
+
+    code = 409
+
+    def __init__(self, action, server_id, attr, state):
+        if state is not None:
+            text = f"Cannot '{action}' instance {server_id} while it is in {attr} {state}"
+        else:
+            text = f"Instance {server_id} is in an invalid state for '{action}'"
+        super().__init__(text)
+        self.kwargs = {"attr": attr, "state": state, "action": action}
+
+
+class InstanceIsLocked(NovaException):
+    """A locked server, and somebody who is no administrator."""
+
+    code = 409
+    msg_fmt = "Instance %(instance_uuid)s is locked"
+
+
+class InstanceNotReady(NovaException):
+    """The server has no host yet."""
+
+    code = 409
+    msg_fmt = "Instance %(instance_id)s is not ready"
+
+
+class UnexpectedTaskStateError(NovaException):
+    """A save found another task_state than it expected."""
+
+    msg_fmt = (
+        "Conflict updating instance %(instance_uuid)s. Expected: %(expected)s. Actual: %(actual)s"
+    )
+
+
+class UnexpectedDeletingTaskStateError(UnexpectedTaskStateError):
+    """A save found that the server is being deleted: the delete wins."""
+
+
 class NotModelled(Exception):
     """The request needs a part of Nova that the lab leaves out; the text names it."""

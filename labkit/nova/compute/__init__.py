@@ -1,0 +1,1 @@
+"""Where servers live: states, guards, managers (nova/compute)."""

@@ -1,0 +1,1 @@
+"""What Nova tells others (nova/notifications)."""
