@@ -123,6 +123,64 @@ def claim(fleet, row, resources) -> bool:
     return True
 
 
+class Allocations:
+    """Who holds what on which host, and the fleet that is booked accordingly.
+
+    In: a fleet of the cloud's own, which is changed. ``held`` maps a consumer (a server's uuid)
+    to its Allocation.
+
+    Source: the allocations of Placement 16.0.0. Unlike Nova, where the resource tracker reports
+    a host's usage with a delay, the fleet's columns change with the allocation.
+    """
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.held = {}
+        self.by_host = {}
+
+    def put(self, consumer, row, resources, spec_obj):
+        """Note what a consumer got; the amounts are booked already."""
+        self.held[consumer] = Allocation(row, resources, spec_obj)
+        self.by_host.setdefault(row, {})[consumer] = None
+
+    def on_host(self, row) -> list:
+        """Return the consumers on a host, oldest first."""
+        return list(self.by_host.get(row, ()))
+
+    def built(self, consumer):
+        """Note that a server is no io operation of its host any more."""
+        allocation = self.held.get(consumer)
+        if allocation is not None and allocation.building:
+            allocation.building = False
+            self.fleet.columns["num_io_ops"][allocation.row] -= 1
+
+    def remove(self, consumer) -> bool:
+        """Give back what a consumer holds; return whether it held anything."""
+        self.built(consumer)
+        allocation = self.held.pop(consumer, None)
+        if allocation is None:
+            return False
+        row, spec_obj, columns = allocation.row, allocation.spec_obj, self.fleet.columns
+        self.by_host[row].pop(consumer)
+        for name, amount in allocation.resources.items():
+            self.fleet.inventories[name].used[row] -= amount
+        columns["free_ram_mb"][row] += spec_obj.memory_mb
+        columns["free_disk_mb"][row] += (spec_obj.root_gb + spec_obj.ephemeral_gb) * 1024
+        columns["vcpus_used"][row] -= spec_obj.vcpus
+        columns["num_instances"][row] -= 1
+        return True
+
+
+@dataclass
+class Allocation:
+    """What one consumer holds on the host of a row."""
+
+    row: int
+    resources: dict
+    spec_obj: object
+    building: bool = True
+
+
 def inventories(columns, rows, records) -> dict[str, Inventory]:
     """Make inventories from records, or, without any, from what the hosts' columns say.
 

@@ -54,6 +54,13 @@ DEFAULT_FILTERS = (
 _FS, _S, _M = "filter_scheduler", "scheduler", "metrics"
 OPTIONS = (
     Opt("DEFAULT", "service_down_time", int, 60),
+    Opt("DEFAULT", "max_concurrent_builds", int, 10, min=0),
+    Opt("DEFAULT", "max_concurrent_snapshots", int, 5, min=0),
+    Opt("DEFAULT", "reclaim_instance_interval", int, 0),
+    Opt("DEFAULT", "sync_power_state_interval", int, 600),
+    Opt("DEFAULT", "instance_build_timeout", int, 0, min=0),
+    Opt("notifications", "notify_on_state_change", str, None, choices=("vm_state", "vm_and_task_state")),
+    Opt("notifications", "notification_format", str, "unversioned", choices=("unversioned", "versioned", "both")),
     Opt(_S, "max_attempts", int, 3, min=1),
     Opt(_S, "max_placement_results", int, 1000, min=1),
     Opt(_S, "query_placement_for_image_type_support", bool, False),
@@ -69,7 +76,7 @@ OPTIONS = (
     Opt(_FS, "enabled_filters", list, DEFAULT_FILTERS),
     Opt(_FS, "weight_classes", list, ("nova.scheduler.weights.all_weighers",)),
     Opt(_FS, "available_filters", list, ("nova.scheduler.filters.all_filters",), modelled=False),
-    Opt(_FS, "track_instance_changes", bool, True, modelled=False),
+    Opt(_FS, "track_instance_changes", bool, True),
     Opt(_FS, "pci_in_placement", bool, False, modelled=False),
     Opt(_FS, "max_io_ops_per_host", int, 8, min=0),
     Opt(_FS, "max_instances_per_host", int, 50, min=1),

@@ -8,6 +8,7 @@ class NovaException(Exception):
     """
 
     msg_fmt = "An unknown exception occurred."
+    code = 500
 
     def __init__(self, message: str | None = None, **kwargs):
         self.kwargs = kwargs
@@ -82,16 +83,132 @@ class InstanceNotReady(NovaException):
     msg_fmt = "Instance %(instance_id)s is not ready"
 
 
-class UnexpectedTaskStateError(NovaException):
-    """A save found another task_state than it expected."""
+class InstanceNotFound(NovaException):
+    """There is no such row, or it is deleted."""
+
+    code = 404
+    msg_fmt = "Instance %(instance_id)s could not be found."
+
+
+class InstanceUpdateConflict(NovaException):
+    """A save found another state than it expected."""
 
     msg_fmt = (
         "Conflict updating instance %(instance_uuid)s. Expected: %(expected)s. Actual: %(actual)s"
     )
 
 
+class UnexpectedTaskStateError(InstanceUpdateConflict):
+    """A save found another task_state than it expected."""
+
+
 class UnexpectedDeletingTaskStateError(UnexpectedTaskStateError):
     """A save found that the server is being deleted: the delete wins."""
+
+
+class ObjectActionError(NovaException):
+    """A row could not be destroyed, because its host changed or it is gone."""
+
+    msg_fmt = "Object action %(action)s failed because: %(reason)s"
+
+
+class BuildRequestNotFound(NovaException):
+    """The build request is gone: the server was deleted, or the conductor has it."""
+
+    code = 404
+    msg_fmt = "BuildRequest not found for instance %(uuid)s"
+
+
+class InstanceActionNotFound(NovaException):
+    """An event was noted for an action that nobody began."""
+
+    msg_fmt = "Action for request_id %(request_id)s on instance %(instance_uuid)s not found"
+
+
+class ComputeResourcesUnavailable(NovaException):
+    """The host cannot hold the server: the build goes to the next host."""
+
+    code = 400
+    msg_fmt = "Insufficient compute resources: %(reason)s."
+
+
+class RescheduledException(NovaException):
+    """The build failed here and may go on elsewhere."""
+
+    msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled: %(reason)s"
+
+
+class BuildAbortException(NovaException):
+    """The build failed, and no other host is tried."""
+
+    msg_fmt = "Build of instance %(instance_uuid)s aborted: %(reason)s"
+
+
+class MaxRetriesExceeded(NoValidHost):
+    """No alternate is left, or max_attempts is reached."""
+
+    msg_fmt = "Exceeded maximum number of retries. %(reason)s"
+
+
+class ImageUnacceptable(NovaException):
+    """The hypervisor cannot use the image."""
+
+    code = 400
+    msg_fmt = "Image %(image_id)s is unacceptable: %(reason)s"
+
+
+class ImageNotFound(NovaException):
+    """There is no such image."""
+
+    code = 404
+    msg_fmt = "Image %(image_id)s could not be found."
+
+
+class FlavorDiskSmallerThanImage(NovaException):
+    """The unpacked image is larger than the flavor's disk."""
+
+    msg_fmt = (
+        "Flavor's disk is too small for requested image. Flavor disk is %(flavor_size)i bytes,"
+        " image is %(image_size)i bytes."
+    )
+
+
+class NoMoreFixedIps(NovaException):
+    """The network has no address left."""
+
+    msg_fmt = "No fixed IP addresses available for network: %(net)s"
+
+
+class VirtualInterfaceCreateException(NovaException):
+    """The network interface did not come up in time."""
+
+    msg_fmt = "Virtual Interface creation failed"
+
+
+class InvalidBDM(NovaException):
+    """The block devices cannot be prepared."""
+
+    code = 400
+    msg_fmt = "Block Device Mapping is Invalid."
+
+
+class InstancePasswordSetFailed(NovaException):
+    """The password could not be set."""
+
+    msg_fmt = "Failed to set admin password on %(instance)s because %(reason)s"
+
+
+class InstanceNotRescuable(NovaException):
+    """The server could not be rescued."""
+
+    code = 400
+    msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
+
+
+class MessagingTimeout(Exception):
+    """Nobody answered a call in time (oslo.messaging)."""
+
+    code = 500
 
 
 class NotModelled(Exception):

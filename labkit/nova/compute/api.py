@@ -1,11 +1,25 @@
-"""Who may do what in which state, as one table (nova/compute/api.py)."""
+"""Who may do what in which state, as one table, and what the API then does (nova/compute/api.py).
+
+Creating is in create.py, deleting in delete.py.
+"""
 
 from dataclasses import dataclass
 
+from labkit.nova.compute import create, delete
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.exception import InstanceInvalidState, InstanceIsLocked, InstanceNotReady
+from labkit.nova.exception import (
+    InstanceInvalidState,
+    InstanceIsLocked,
+    InstanceNotFound,
+    InstanceNotReady,
+    UnexpectedDeletingTaskStateError,
+)
+from labkit.nova.notifications import instance as notify
+from labkit.nova.scheduler.client.report import SchedulerReportClient
+from labkit.trace import Action, ActionEvent
 
+_HERE = "compute/api.py:"
 ANY = None
 _STOPPABLE = (vm.ACTIVE, vm.ERROR)
 _SNAPSHOT = (vm.ACTIVE, vm.STOPPED, vm.PAUSED, vm.SUSPENDED)
@@ -75,6 +89,8 @@ GUARDS = {
         ),
     )
 }
+#: With ``reclaim_instance_interval`` the API's delete tries this first.
+SOFT_DELETE = Guard("delete", "soft_delete", ANY, ANY)
 
 
 def check(guard: Guard, instance, is_admin: bool = True):
@@ -95,43 +111,185 @@ def check(guard: Guard, instance, is_admin: bool = True):
         raise InstanceInvalidState(guard.action, instance.uuid, "launched_at", None)
 
 
-_REBOOTS = dict.fromkeys(task.soft_reboot_states, "REBOOT")
-_REBOOTS |= dict.fromkeys(task.hard_reboot_states, "HARD_REBOOT")
-_REBUILDS = dict.fromkeys(
-    (task.REBUILDING, task.REBUILD_BLOCK_DEVICE_MAPPING, task.REBUILD_SPAWNING), "REBUILD"
-)
-_RESIZES = dict.fromkeys(
-    (task.RESIZE_PREP, task.RESIZE_MIGRATING, task.RESIZE_MIGRATED, task.RESIZE_FINISH), "RESIZE"
-)
-_STATUS = {
-    vm.ACTIVE: (
-        "ACTIVE",
-        _REBOOTS
-        | _REBUILDS
-        | _RESIZES
-        | {task.UPDATING_PASSWORD: "PASSWORD", task.MIGRATING: "MIGRATING"},
-    ),
-    vm.BUILDING: ("BUILD", {}),
-    vm.STOPPED: ("SHUTOFF", _RESIZES | _REBUILDS),
-    vm.RESIZED: ("VERIFY_RESIZE", {task.RESIZE_REVERTING: "REVERT_RESIZE"}),
-    vm.PAUSED: ("PAUSED", {task.MIGRATING: "MIGRATING"}),
-    vm.SUSPENDED: ("SUSPENDED", {}),
-    vm.RESCUED: ("RESCUE", {}),
-    vm.ERROR: ("ERROR", _REBUILDS),
-    vm.DELETED: ("DELETED", {}),
-    vm.SOFT_DELETED: ("SOFT_DELETED", {}),
-    vm.SHELVED: ("SHELVED", {}),
-    vm.SHELVED_OFFLOADED: ("SHELVED_OFFLOADED", {}),
+@dataclass(frozen=True)
+class Ask:
+    """An action that sets a task and asks the server's host for the rest.
+
+    *action* goes into the action log, *message* to the host; *expected* guards the save.
+    """
+
+    task_state: str
+    action: str
+    message: str
+    expected: tuple = (None,)
+
+
+#: By the function of nova/compute/api.py, Nova 34.0.0.
+ASKS = {
+    "force_stop": Ask(task.POWERING_OFF, "stop", "stop_instance"),
+    "start": Ask(task.POWERING_ON, "start", "start_instance"),
+    "pause": Ask(task.PAUSING, "pause", "pause_instance"),
+    "unpause": Ask(task.UNPAUSING, "unpause", "unpause_instance"),
+    "suspend": Ask(task.SUSPENDING, "suspend", "suspend_instance"),
+    "resume": Ask(task.RESUMING, "resume", "resume_instance"),
+    "rescue": Ask(task.RESCUING, "rescue", "rescue_instance"),
+    "unrescue": Ask(task.UNRESCUING, "unrescue", "unrescue_instance"),
+    "_soft_reboot": Ask(task.REBOOTING, "reboot", "reboot_instance"),
+    "_hard_reboot": Ask(task.REBOOTING_HARD, "reboot", "reboot_instance", task.ALLOW_REBOOT),
+    "set_admin_password": Ask(task.UPDATING_PASSWORD, "changePassword", "set_admin_password"),
 }
 
 
-def status_from_state(vm_state: str, task_state: str | None = None) -> str:
-    """Return what the API shows for a pair of states.
+class API(create.Create, delete.Delete):
+    """The compute API, as the service that uses it does it: nova-api, or a nova-compute.
 
-    >>> status_from_state("active", "rebooting"), status_from_state("active", "image_snapshot")
-    ('REBOOT', 'ACTIVE')
+    Every action is a generator; what it refuses it raises before the first save.
 
-    Source: ``status_from_state`` in nova/api/openstack/common.py, Nova 34.0.0.
+    Source: ``API`` in nova/compute/api.py, Nova 34.0.0.
     """
-    default, by_task = _STATUS[vm_state]
-    return by_task.get(task_state, default)
+
+    def __init__(self, service):
+        self.service = service
+        self.site = service.site
+        self.placementclient = SchedulerReportClient(service)
+
+    def act(self, action, instance, is_admin=True, **arguments):
+        """Check an action's guard and begin it; *action* is a key of GUARDS."""
+        guard = GUARDS[action]
+        check(guard, instance, is_admin)
+        method = "force_stop" if guard.method == "stop" else guard.method
+        if method in ASKS:
+            return self.ask(method, instance, **arguments)
+        return getattr(self, method)(instance, **arguments)
+
+    def check(self, action, instance, is_admin=True):
+        """Raise what Nova refuses an action with, if it does."""
+        check(GUARDS[action], instance, is_admin)
+
+    def soft_delete_guarded(self, instance, is_admin=True):
+        """Soft-delete, if the server was ever up."""
+        check(SOFT_DELETE, instance, is_admin)
+        return self.soft_delete(instance)
+
+    def _record_action_start(self, instance, action):
+        self.service.note(Action, instance.name, action, _HERE + "_record_action_start")
+
+    def ask(self, method, instance, **arguments):
+        """Do one of ASKS: save the task, log the action, send the message."""
+        wanted, bus = ASKS[method], self.site.bus
+        if method == "force_stop":
+            instance.progress = 0
+        instance.task_state = wanted.task_state
+        instance.save(_HERE + method, expected_task_state=wanted.expected)
+        self._record_action_start(instance, wanted.action)
+        send = bus.call if method == "set_admin_password" else bus.cast
+        waiting = send(
+            self.service,
+            wanted.message,
+            instance,
+            server=instance.host,
+            caller=_HERE + method,
+            **arguments,
+        )
+        if waiting is not None:
+            yield from waiting
+
+    def force_stop(self, instance):
+        """Switch off whatever the vm_state."""
+        return self.ask("force_stop", instance)
+
+    def trigger_crash_dump(self, instance):
+        """Let the guest dump its memory; no state changes."""
+        self._record_action_start(instance, "trigger_crash_dump")
+        self.site.bus.cast(
+            self.service,
+            "trigger_crash_dump",
+            instance,
+            server=instance.host,
+            caller=_HERE + "trigger_crash_dump",
+        )
+        return
+        yield
+
+    def snapshot(self, instance, **properties):
+        """Make an image of the server."""
+        by = _HERE + "snapshot"
+        glance, name = self.site.glance, instance.name
+        image_id = glance.create(self.service, name, "compute/utils.py:create_image", **properties)
+        instance.task_state = task.IMAGE_SNAPSHOT_PENDING
+        try:
+            instance.save(by, expected_task_state=[None])
+        except (InstanceNotFound, UnexpectedDeletingTaskStateError) as error:
+            glance.delete(self.service, name, by, image_id)
+            gone = isinstance(error, InstanceNotFound)
+            attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
+            raise InstanceInvalidState("createImage", instance.uuid, attr, state) from None
+        self._record_action_start(instance, "createImage")
+        self.site.bus.cast(
+            self.service,
+            "snapshot_instance",
+            instance,
+            server=instance.host,
+            caller=by,
+            image_id=image_id,
+        )
+        return
+        yield
+
+    def backup(self, instance, backup_type="daily", rotation=1):
+        """Make an image of the server, and keep *rotation* of its kind."""
+        image_id = self.site.glance.create(
+            self.service,
+            instance.name,
+            "compute/utils.py:create_image",
+            backup_type=backup_type,
+        )
+        instance.task_state = task.IMAGE_BACKUP
+        instance.save(_HERE + "backup", expected_task_state=[None])
+        self._record_action_start(instance, "createBackup")
+        self.site.bus.cast(
+            self.service,
+            "backup_instance",
+            instance,
+            server=instance.host,
+            caller=_HERE + "backup",
+            image_id=image_id,
+            backup_type=backup_type,
+            rotation=rotation,
+        )
+        return
+        yield
+
+    def lock(self, instance):
+        """Lock the server: only an administrator may act on it."""
+        if not instance.locked:
+            self._set_lock(instance, "lock", True, "owner")
+        return
+        yield
+
+    def unlock(self, instance):
+        """Take the lock off."""
+        self._set_lock(instance, "unlock", False, None)
+        return
+        yield
+
+    def _set_lock(self, instance, name, locked, locked_by):
+        by, service = _HERE + name, self.service
+        self._record_action_start(instance, name)
+        event = f"api_{name}"
+        service.note(ActionEvent, instance.name, "start", event, service.host, None, by)
+        instance.locked = locked
+        instance.locked_by = locked_by
+        instance.save(by)
+        service.note(ActionEvent, instance.name, "finish", event, None, "Success", by)
+        notify.about_action(service, instance, name, source="api")
+
+    def update_instance(self, instance, name):
+        """Give the server another display name."""
+        if self.site.db.instances.get(instance.uuid) is None:
+            self.site.db.build_requests[instance.uuid].values["display_name"] = name
+        else:
+            instance.display_name = name
+            instance.save(_HERE + "update_instance")
+        return
+        yield

@@ -7,6 +7,9 @@ SHUTDOWN = 4
 CRASHED = 6
 SUSPENDED = 7
 
+#: With these a stop finds nothing left to do.
+OFF = (NOSTATE, SHUTDOWN, CRASHED)
+
 #: Number to text; 2 and 5 are not used any more. NOSTATE reads "pending".
 STATE_MAP = {
     NOSTATE: "pending",

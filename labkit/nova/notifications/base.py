@@ -1,5 +1,8 @@
 """Which update a save sends, and what it says (nova/notifications/base.py)."""
 
+from labkit.nova.compute import power_state
+from labkit.trace import Notification
+
 #: The values of ``[notifications] notify_on_state_change``.
 MODES = (None, "vm_state", "vm_and_task_state")
 
@@ -66,6 +69,52 @@ def _compute_states_payload(
         "old_task_state": present(old_task_state, "task_state"),
         "new_task_state": present(new_task_state, "task_state"),
     }
+
+
+def send_save(service, instance, old, by):
+    """Send the update that follows a save: one legacy, one versioned, as configured."""
+    mode = service.options.notify_on_state_change
+    if mode:
+        new = {"vm_state": instance.vm_state, "task_state": instance.task_state}
+        send(service, instance, send_update(old, new, mode), by, old["display_name"])
+
+
+def send(service, instance, update, by, old_display_name=None, source="compute"):
+    """Send compute.instance.update and instance.update with the four states of *update*.
+
+    Source: ``_send_instance_update_notification`` and
+    ``_send_versioned_instance_update`` in nova/notifications/base.py, Nova 34.0.0.
+    """
+    if update is None:
+        return
+    description = {"state_description": instance.task_state or ""}
+    emit(service, instance, "legacy", "compute.instance.update", source, update | description, by)
+    payload = versioned(instance, "InstanceUpdatePayload/2.1") | {"state_update": update}
+    if old_display_name not in (None, instance.display_name):
+        payload["old_display_name"] = old_display_name
+    emit(service, instance, "versioned", "instance.update", f"nova-{source}", payload, by)
+
+
+def versioned(instance, payload_object) -> dict:
+    """Return the fields about states of a versioned notification of a server."""
+    payload = {
+        "object": payload_object,
+        "state": instance.vm_state,
+        "task_state": instance.task_state,
+        "power_state": power_state.STATE_MAP[instance.power_state],
+    }
+    if instance.host is not None:
+        payload["host"] = instance.host
+    return payload
+
+
+def emit(service, instance, form, event_type, publisher, payload, by, priority="INFO"):
+    """Send one notification, unless ``[notifications] notification_format`` leaves it out."""
+    wanted = service.options.notification_format
+    if wanted != "both" and (wanted == "versioned") != (form == "versioned"):
+        return
+    name = instance.name if instance is not None else None
+    service.note(Notification, name, form, event_type, publisher, priority, payload, by)
 
 
 def _check(mode):

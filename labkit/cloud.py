@@ -1,0 +1,360 @@
+"""A cloud on one simulated clock: API, conductor, scheduler, placement and computes."""
+
+import csv
+import difflib
+import math
+import random
+from pathlib import Path
+
+from labkit import cloud_tables
+from labkit.fleet import Fleet
+from labkit.nova import exception
+from labkit.nova.api.openstack import servers
+from labkit.nova.api.openstack.common import status_from_state
+from labkit.nova.compute import power_state
+from labkit.nova.compute.api import API
+from labkit.nova.compute.create import server_uuid
+from labkit.nova.compute.manager import ComputeManager
+from labkit.nova.conductor.manager import ComputeTaskManager
+from labkit.nova.conf import Options
+from labkit.nova.objects import RequestSpec
+from labkit.nova.scheduler.service import SchedulerService
+from labkit.nova.service import Service, expected
+from labkit.nova.site import CONTROLLER, Site
+from labkit.nova.virt.fake import FakeDriver
+from labkit.trace import Request
+
+DURATIONS = Path(__file__).parent.parent / "data" / "durations.csv"
+#: Seconds between two rounds of a periodic task that has no interval of its own.
+PERIODIC_S = 60
+
+
+class Cloud(cloud_tables.CloudTables):
+    """A Nova with all its services, on a copy of a fleet; time is simulated.
+
+    In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
+    ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
+    ``snapshot_model`` "flat" (files) or "direct" (rbd). Raises ValueError for a fault or a
+    duration of an unknown step, KeyError for a fault on an unknown host.
+    The tables are described in labkit/cloud_tables.py.
+
+    >>> from labkit import Flavor
+    >>> cloud = Cloud(Fleet.read("data/two_hosts"))
+    >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
+    202
+    >>> cloud.settle()
+    >>> cloud.show("web-1")["status"]
+    'ACTIVE'
+
+    Source: the services of Nova 34.0.0, one conductor and one scheduler.
+    """
+
+    def __init__(
+        self, fleet, options=None, seed=0, faults=(), durations=None, snapshot_model="flat"
+    ):
+        if not isinstance(fleet, Fleet):
+            raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
+        if options is not None and not isinstance(options, Options):
+            raise TypeError(f"{options!r} is not Options; write Options(max_attempts=1)")
+        site = Site(_own(fleet), options or Options(), _durations(durations), faults, seed)
+        self._site = site
+        self._drivers = {host: FakeDriver(snapshot_model) for host in fleet.rows}
+        self._api = API(Service(site, "api", CONTROLLER))
+        site.bus.serve("conductor", None, ComputeTaskManager(site))
+        site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
+        for host in fleet.rows:
+            self._start_compute(host)
+        site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
+        site.strike["host_down"] = lambda host, name: self.host_down(host)
+        for fault in faults:
+            self._check_fault(fault)
+        interval = site.options.sync_power_state_interval
+        self._every("_sync_power_states", interval or PERIODIC_S)
+        self._every("_reclaim_queued_deletes", PERIODIC_S)
+
+    # -- asking ---------------------------------------------------------------------------
+    def create(self, name, spec, networks="auto") -> int:
+        """Ask for a server, or for ``spec.num_instances`` of them: "web-1", "web-2" of "web".
+
+        Returns the HTTP status when the API has answered; ``networks="none"`` wants no port.
+        Raises ValueError for a name that is taken, TypeError for something else than a
+        RequestSpec.
+
+        Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
+        """
+        return self._now(self._create(name, spec, networks))
+
+    def act(self, name, action, /, is_admin=True, **arguments) -> int:
+        """Ask for an action of a server; return the HTTP status when the API has answered.
+
+        In: an action of the API without "os-" ("stop", "reboot" with ``reboot_type="HARD"``,
+        "rename" with ``name=``). Raises Nova's refusal, with its ``code``; KeyError for an unknown
+        server, ValueError for an unknown action.
+        """
+        self._check_action(name, action, arguments)
+        return self._now(self._request(name, action, is_admin, arguments))
+
+    def at(self, t_s, name, action, /, **arguments):
+        """Ask for an action, or "create" with ``spec=``, at a time to come; a refusal is noted in
+        ``requests``.
+
+        Raises ValueError for a time that is over.
+        """
+        now = self._site.env.now
+        if not t_s >= now:
+            raise ValueError(f"it is t_s = {now:g} already; {t_s!r} lies in the past")
+        if action != "create":
+            self._check_action(name, action, arguments, may_come=True)
+        self._later(t_s - now, name, action, arguments)
+
+    def run(self, until_s=60):
+        """Let time pass until *until_s*. Raises ValueError for a time that is over."""
+        now = self._site.env.now
+        if not (until_s >= now and math.isfinite(until_s)):
+            raise ValueError(f"it is t_s = {now:g} already; time does not run to {until_s!r}")
+        if until_s > now:
+            self._site.env.run(until=until_s)
+
+    def settle(self):
+        """Let time pass until nothing is under way any more, apart from what happens by itself."""
+        env, site = self._site.env, self._site
+        while site.busy and env.peek() < math.inf:
+            env.step()
+
+    @property
+    def now(self) -> float:
+        """The simulated time in seconds."""
+        return self._site.env.now
+
+    def show(self, name) -> dict | None:
+        """Return a server as the API shows it; None when it is deleted or in no cell."""
+        uuid = self._uuid(name)
+        request = self._site.db.build_requests.get(uuid)
+        try:
+            row = request.values if request else self._site.db.instance_get_by_uuid(uuid)
+        except exception.InstanceNotFound:
+            return None
+        power = row["power_state"]
+        return {
+            "name": row["display_name"],
+            "id": uuid,
+            "status": status_from_state(row["vm_state"], row["task_state"]),
+            "vm_state": row["vm_state"],
+            "task_state": row["task_state"],
+            "power_state": power_state.STATE_MAP.get(power),
+            "host": row["host"],
+            "locked": bool(row["locked"]),
+        }
+
+    # -- what happens by itself -----------------------------------------------------------
+    def guest_stops(self, name):
+        """Let a guest stop by itself, unseen by Nova until the power states are compared."""
+        self._set_guest(name, power_state.SHUTDOWN)
+
+    def guest_starts(self, name):
+        """Let a guest start by itself."""
+        self._set_guest(name, power_state.RUNNING)
+
+    def periodic(self, task, host):
+        """Run a periodic task of a nova-compute now: "_sync_power_states",
+        "_reclaim_queued_deletes"."""
+        compute = self._compute(host)
+        work = getattr(compute, task)()
+        if work is not None:
+            compute.start(work)
+
+    def host_down(self, host, forced=False):
+        """Let a nova-compute die; Nova notices after ``service_down_time``, if *forced* at once.
+
+        What was under way there is never finished; messages wait. The guests go on.
+        """
+        compute, site = self._compute(host), self._site
+        if not compute.stopped:
+            compute.stop()
+        if forced:
+            self._set_service(host, "forced_down", True)
+        else:
+            site.env.process(self._notice(host, compute))
+
+    def host_up(self, host):
+        """Start a nova-compute (again): it looks after each of its servers first."""
+        self._compute(host).stop()
+        self._set_service(host, "forced_down", False)
+        self._set_service(host, "heartbeat_age_s", 0.0)
+        compute = self._start_compute(host)
+        compute.start(compute.init_host())
+
+    # -- inside ---------------------------------------------------------------------------
+    def _now(self, work):
+        """Run until the API has answered."""
+        outcome = []
+
+        def process():
+            try:
+                outcome.append((yield from work))
+            except Exception as error:
+                outcome.append(error)
+
+        self._site.env.run(until=self._site.env.process(process()))
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    def _later(self, delay_s, name, action, arguments):
+        self._site.busy += 1
+        self._site.env.process(self._delayed(delay_s, name, action, dict(arguments)))
+
+    def _delayed(self, delay_s, name, action, arguments):
+        try:
+            yield self._site.env.timeout(delay_s)
+            is_admin = arguments.pop("is_admin", True)
+            if action == "create":
+                yield from self._create(name, **arguments)
+            else:
+                yield from self._request(name, action, is_admin, arguments)
+        except Exception as error:
+            if not expected(error):
+                raise
+        finally:
+            self._site.busy -= 1
+
+    def _create(self, name, spec, networks="auto"):
+        if not isinstance(spec, RequestSpec):
+            raise TypeError(f"{spec!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
+        if spec.pci_requests:
+            raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
+        site, number = self._site, spec.num_instances
+        names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
+        for each in names:
+            if each in site.servers:
+                raise ValueError(f"there is, or was, a server {each!r}; take another name")
+            uuid = server_uuid(each)
+            site.servers[each] = uuid, spec
+            site.names[uuid] = each
+        yield from self._api.service.step("api")
+        yield from self._api.create(names, spec, networks)
+        for each in names:
+            site.trace.append(Request(site.env.now, each, "create", 202))
+        return 202
+
+    def _request(self, name, action, is_admin, arguments):
+        site = self._site
+        yield from self._api.service.step("api")
+        try:
+            instance = self._get(name)
+            status = yield from servers.handle(self._api, action, instance, is_admin, arguments)
+        except Exception as error:
+            if expected(error):
+                status = servers.status_of(error)
+                site.trace.append(Request(site.env.now, name, action, status, str(error)))
+            raise
+        site.trace.append(Request(site.env.now, name, action, status))
+        return status
+
+    def _get(self, name):
+        """Return the server as the API reads it: from its build request, or from its cell."""
+        uuid = self._uuid(name)
+        request = self._site.db.build_requests.get(uuid)
+        if request is not None:
+            return request.get_new_instance(self._api.service)
+        return self._site.from_row(self._api.service, name, uuid)
+
+    def _uuid(self, name):
+        if name not in self._site.servers:
+            near = difflib.get_close_matches(str(name), self._site.servers, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"no server {name!r} was created{hint}")
+        return self._site.uuid_of(name)
+
+    def _check_action(self, name, action, arguments, may_come=False):
+        known = (*servers.ACTIONS, *servers.NOT_MODELLED)
+        if action not in known:
+            near = difflib.get_close_matches(str(action), known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"unknown action {action!r}; {hint}")
+        wanted = servers.ACTIONS.get(action)
+        allowed = ("is_admin", *(wanted.arguments if wanted else ()))
+        for argument in arguments:
+            if argument not in allowed:
+                raise ValueError(f"{action!r} takes no argument {argument!r}")
+        if not may_come:
+            self._uuid(name)
+
+    def _check_fault(self, fault):
+        if fault.host is not None:
+            self._site.fleet[fault.host]
+        if fault.step == "host_down" and fault.at is None:
+            if fault.host is None:
+                raise ValueError("fault host_down: say which host, or at= which task state")
+            self.host_down(fault.host)
+
+    def _compute(self, host):
+        self._site.fleet[host]  # a KeyError with the names, if there is no such host
+        return self._site.computes[host]
+
+    def _start_compute(self, host):
+        compute = ComputeManager(self._site, host, self._drivers[host])
+        self._site.computes[host] = compute
+        self._site.bus.serve("compute", host, compute)
+        return compute
+
+    def _set_guest(self, name, state):
+        uuid = self._uuid(name)
+        for driver in self._drivers.values():
+            if uuid in driver.guests:
+                driver.guests[uuid] = state
+                return
+        raise ValueError(f"{name} has no guest on any host")
+
+    def _set_service(self, host, field, value):
+        fleet = self._site.fleet
+        fleet.texts[field][fleet.rows[host]] = value
+        fleet._static.clear()
+
+    def _notice(self, host, compute):
+        """After a while without heartbeats Nova takes the service for dead."""
+        wait = self._site.options.service_down_time
+        yield self._site.env.timeout(wait)
+        if self._site.computes[host] is compute:
+            self._set_service(host, "heartbeat_age_s", float(wait + 1))
+
+    def _every(self, task, interval_s):
+        if interval_s > 0:
+            self._site.env.process(self._periodically(task, interval_s))
+
+    def _periodically(self, task, interval_s):
+        while True:
+            yield self._site.env.timeout(interval_s)
+            for host, compute in self._site.computes.items():
+                if not compute.stopped and self._site.db.by_host.get(host):
+                    self.periodic(task, host)
+
+
+def _own(fleet):
+    """Copy a fleet with all that a cloud changes in it."""
+    own = fleet.copy()
+    own.columns["failed_builds"] = fleet.columns["failed_builds"].copy()
+    own.texts = dict(fleet.texts)
+    for name in ("disabled", "forced_down", "heartbeat_age_s"):
+        own.texts[name] = list(fleet.texts[name])
+    own._static = {}
+    return own
+
+
+def _durations(changes):
+    """Read data/durations.csv and put the changes over it."""
+    with DURATIONS.open(encoding="utf-8", newline="") as file:
+        table = {
+            row["step"]: (float(row["seconds"]), float(row["jitter"]))
+            for row in csv.DictReader(file)
+        }
+    for step, value in (changes or {}).items():
+        if step not in table:
+            near = difflib.get_close_matches(str(step), table, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(table)}"
+            raise ValueError(f"duration of an unknown step {step!r}; {hint}")
+        seconds, jitter = value if isinstance(value, tuple | list) else (value, 0.0)
+        if not (seconds >= 0 and 0 <= jitter <= 1):
+            raise ValueError(f"duration of {step}: {value!r}; expected seconds >= 0, jitter 0 to 1")
+        table[step] = float(seconds), float(jitter)
+    return table

@@ -1,0 +1,245 @@
+"""The tables of a cloud: every column, unit and index, documented here, once.
+
+One fact per row, in the order in which it happened; ``seq`` counts all facts of the cloud, so
+that rows of different tables can be put in order. ``t_s`` is the simulated time in seconds,
+``instance`` the server's name.
+
+``states``: seq, t_s, instance, vm_state, task_state, power_state, service, saved_by
+    What the server shows after each write of its row; before there is a row, its BuildRequest.
+    ``saved_by`` is Nova's file:function, ``service`` api, conductor or compute@HOST. After a
+    delete one row more, with vm_state "deleted" and saved_by as before: the row is gone.
+``saves``: seq, t_s, instance, service, op, columns, expected_task_state, refused, saved_by
+    Every write of a row of instances: ``op`` create, update, update_refused, destroy or
+    destroy_refused; ``columns`` written; the guard ("any" without one); ``refused`` names the error.
+``messages``: seq, t_s, instance, kind, sender, exchange, topic, server, namespace, method,
+    version, args, lost
+    ``kind`` call, cast, fanout or reply; ``args`` names with commas between them.
+``notifications``: seq, t_s, instance, format, event_type, priority, old_state, state,
+    old_task_state, new_task_state, service
+    The four states as the message has them; empty where it does not say.
+``actions``: seq, t_s, instance, action, event, host, result
+    A row for the action itself (``event`` empty), one for the start of each event (``result``
+    empty), one for its end.
+``calls``: seq, t_s, instance, service, system, call, http_status
+    What was asked of placement, glance, neutron and the hypervisor (virt).
+``faults``: seq, t_s, instance, code, message
+    The errors that the API shows with a server.
+``requests``: seq, t_s, instance, action, status, answer
+    What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
+``events``: seq, t_s, service, instance, kind, what
+    All of them in one table, ``what`` in words.
+"""
+
+from labkit import trace
+from labkit.nova.compute import power_state
+
+STATES = "seq t_s instance vm_state task_state power_state service saved_by".split()
+SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
+MESSAGES = (
+    "seq t_s instance kind sender exchange topic server namespace method version args lost".split()
+)
+NOTIFICATIONS = (
+    "seq t_s instance format event_type priority old_state state old_task_state new_task_state"
+    " service".split()
+)
+ACTIONS = "seq t_s instance action event host result".split()
+CALLS = "seq t_s instance service system call http_status".split()
+FAULTS = "seq t_s instance code message".split()
+REQUESTS = "seq t_s instance action status answer".split()
+EVENTS = "seq t_s service instance kind what".split()
+
+
+class CloudTables:
+    """The part of Cloud that is read by people; each table is built when it is asked for."""
+
+    @property
+    def states(self):
+        """What each server showed, a DataFrame."""
+        return _frame(STATES, _states(self._site.trace))
+
+    @property
+    def saves(self):
+        """Every write of a server's row, a DataFrame."""
+        return _frame(SAVES, _saves(self._site.trace))
+
+    @property
+    def messages(self):
+        """Every message between services, a DataFrame."""
+        return _frame(MESSAGES, _messages(self._site.trace))
+
+    @property
+    def notifications(self):
+        """What Nova told others, a DataFrame."""
+        return _frame(NOTIFICATIONS, _notifications(self._site.trace))
+
+    @property
+    def actions(self):
+        """The action logs of all servers, a DataFrame."""
+        return _frame(ACTIONS, _actions(self._site.trace))
+
+    @property
+    def calls(self):
+        """What was asked of the neighbours and the hypervisors, a DataFrame."""
+        return _frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
+
+    @property
+    def faults(self):
+        """The errors that the API shows, a DataFrame."""
+        return _frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
+
+    @property
+    def requests(self):
+        """What was asked of the API, a DataFrame."""
+        return _frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
+
+    @property
+    def events(self):
+        """Everything in order, a DataFrame."""
+        return _frame(EVENTS, _events(self._site.trace))
+
+
+def _frame(columns, rows):
+    import pandas as pd
+
+    rows = list(rows)
+    values = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(column), dtype=None if name in ("seq", "t_s") else object)
+            for name, column in zip(columns, values, strict=True)
+        }
+    )
+
+
+def _of(records, kind):
+    return ((seq, record) for seq, record in enumerate(records) if isinstance(record, kind))
+
+
+def _plain(records, kind, columns):
+    for seq, record in _of(records, kind):
+        yield (seq, *(getattr(record, name) for name in columns[1:]))
+
+
+def _states(records):
+    for seq, record in enumerate(records):
+        if isinstance(record, trace.BuildRequest) and record.op == "create":
+            now = (record.vm_state, record.task_state, None)
+        elif isinstance(record, trace.Save) and record.op in ("create", "update", "destroy"):
+            vm_state, task_state, power = record.new
+            now = (vm_state, task_state, power_state.STATE_MAP.get(power))
+            if record.op == "destroy":
+                now = ("deleted", *now[1:])
+        else:
+            continue
+        yield seq, record.t_s, record.instance, *now, record.service, record.by
+
+
+def _guard(expected):
+    if expected is None:
+        return "any"
+    return ", ".join(str(state) for state in expected)
+
+
+def _saves(records):
+    for seq, record in _of(records, trace.Save):
+        yield (
+            seq,
+            record.t_s,
+            record.instance,
+            record.service,
+            record.op,
+            ", ".join(record.columns),
+            _guard(record.expected_task_state),
+            record.error or "",
+            record.by,
+        )
+
+
+def _messages(records):
+    for seq, record in _of(records, trace.Message | trace.Reply):
+        start = (seq, record.t_s, record.instance)
+        if isinstance(record, trace.Reply):
+            yield *start, "reply", record.service, "nova", None, None, None, record.method, None, (
+                record.raised or ""
+            ), False
+            continue
+        kind = "fanout" if record.fanout else record.style
+        yield (
+            *start,
+            kind,
+            record.service,
+            "nova",
+            record.topic,
+            record.server,
+            record.namespace,
+            record.method,
+            record.version,
+            ", ".join(record.args),
+            record.lost,
+        )
+
+
+def _notifications(records):
+    for seq, record in _of(records, trace.Notification):
+        payload = record.payload
+        update = payload.get("state_update", payload)
+        yield (
+            seq,
+            record.t_s,
+            record.instance,
+            record.format,
+            record.event_type,
+            record.priority,
+            update.get("old_state"),
+            update.get("state"),
+            update.get("old_task_state"),
+            update.get("new_task_state"),
+            record.service,
+        )
+
+
+def _actions(records):
+    current = {}
+    for seq, record in _of(records, trace.Action | trace.ActionEvent):
+        if isinstance(record, trace.Action):
+            current[record.instance] = record.action
+            yield seq, record.t_s, record.instance, record.action, "", None, ""
+            continue
+        action = current.get(record.instance)
+        result = record.result or ""
+        yield seq, record.t_s, record.instance, action, record.event, record.host, result
+
+
+def _events(records):
+    for seq, record in enumerate(records):
+        kind = type(record).__name__
+        service = getattr(record, "service", "api")
+        yield seq, record.t_s, service, record.instance, kind, _words(record)
+
+
+def _words(record):
+    """Say a record in a line."""
+    match record:
+        case trace.Save():
+            states = "/".join(str(state) for state in (record.new or ())[:2])
+            return f"{record.op} {states} {record.error or ''}".strip()
+        case trace.Message():
+            server = f" to {record.server}" if record.server else ""
+            return f"{record.style} {record.method}{server}{' (lost)' if record.lost else ''}"
+        case trace.Reply():
+            return f"reply to {record.method} {record.raised or ''}".strip()
+        case trace.Notification():
+            return record.event_type
+        case trace.Action():
+            return record.action
+        case trace.ActionEvent():
+            return f"{record.event} {record.result or 'begins'}"
+        case trace.Call():
+            return f"{record.system} {record.call}"
+        case trace.InstanceFault():
+            return record.message
+        case trace.Request():
+            return f"{record.action}: {record.status} {record.answer}".strip()
+        case trace.InstanceMapping():
+            return f"{record.op} {record.cell or ''}".strip()
+    return record.op

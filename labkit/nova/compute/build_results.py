@@ -1,0 +1,5 @@
+"""How a build ended (nova/compute/build_results.py)."""
+
+ACTIVE = "active"
+FAILED = "failed"
+RESCHEDULED = "rescheduled"

@@ -1,0 +1,86 @@
+"""What the API does with a request for servers (nova/compute/api.py)."""
+
+import uuid as uuids
+from dataclasses import dataclass
+
+from labkit.nova.compute import power_state
+from labkit.nova.compute import task_states as task
+from labkit.nova.compute import vm_states as vm
+from labkit.nova.objects.instance import FIELDS, Instance
+from labkit.trace import BuildRequest as Written
+from labkit.trace import Call, InstanceMapping
+
+_HERE = "compute/api.py:"
+
+
+@dataclass
+class BuildRequest:
+    """A server that is in no cell yet: what the API shows until the conductor has a row.
+
+    Source: ``BuildRequest`` in nova/objects/build_request.py, Nova 34.0.0.
+    """
+
+    name: str
+    spec: object
+    values: dict
+
+    def get_new_instance(self, service) -> Instance:
+        """Return the server, all its columns still to be written."""
+        instance = Instance(service, self.name, self.spec, self.values)
+        instance.power_state = power_state.NOSTATE
+        return instance
+
+
+class Create:
+    """The part of API that creates.
+
+    Source: ``create`` and ``_provision_instances`` in nova/compute/api.py, Nova 34.0.0.
+    """
+
+    def create(self, names, spec, networks="auto"):
+        """Note what is wanted and ask the conductor for it; nothing is in a cell yet."""
+        service, db, first = self.service, self.site.db, names[0]
+        service.note(Call, first, "glance", "get", by=_HERE + "_get_image")
+        by = {
+            "validate_networks": "_check_requested_networks",
+            "create_resource_requests": "_validate_and_build_base_options",
+        }
+        for call in by:
+            service.note(Call, first, "neutron", call, by=_HERE + by[call])
+        by = _HERE + "_create_reqspec_buildreq_instmapping"
+        build_requests = []
+        for name in names:
+            request = BuildRequest(name, spec, _new(name, spec, self.site.env.now))
+            uuid = request.values["uuid"]
+            db.build_requests[uuid] = request
+            service.note(Written, name, "create", vm.BUILDING, task.SCHEDULING, by=by)
+            db.instance_mappings[uuid] = None
+            service.note(InstanceMapping, name, "create", by=by)
+            if networks == "none":
+                self.site.without_network.add(uuid)
+            build_requests.append(request)
+        self.site.bus.cast(
+            service, "schedule_and_build_instances", build_requests=build_requests, spec=spec
+        )
+        return
+        yield
+
+
+def server_uuid(name: str) -> str:
+    """Return the uuid of a server of that name: the same in every run."""
+    return str(uuids.uuid5(uuids.NAMESPACE_DNS, f"server/{name}"))
+
+
+def _new(name, spec, now):
+    values = dict.fromkeys(FIELDS)
+    return values | {
+        "uuid": server_uuid(name),
+        "display_name": name,
+        "vm_state": vm.BUILDING,
+        "task_state": task.SCHEDULING,
+        "power_state": None,
+        "system_metadata": {},
+        "locked": False,
+        "project_id": spec.project_id,
+        "created_at": now,
+    }

@@ -1,0 +1,1 @@
+"""Who stands between the API and the hosts (nova/conductor)."""

@@ -1,0 +1,240 @@
+"""How the conductor gets servers scheduled and built (nova/conductor/manager.py)."""
+
+from labkit.nova import exception
+from labkit.nova.compute import vm_states as vm
+from labkit.nova.compute.manager import FAULT_BY, fault_of
+from labkit.nova.notifications import base
+from labkit.nova.notifications import instance as notify
+from labkit.nova.scheduler.client.report import SchedulerReportClient
+from labkit.nova.service import Service
+from labkit.nova.site import CONTROLLER
+from labkit.trace import Action, ActionEvent, BuildRequest, InstanceFault, InstanceMapping
+
+_HERE = "conductor/manager.py:"
+CELL0 = "cell0"
+
+
+class ComputeTaskManager(Service):
+    """The conductor's part in the life of servers.
+
+    Source: ``ComputeTaskManager`` in nova/conductor/manager.py, Nova 34.0.0.
+    """
+
+    def __init__(self, site):
+        super().__init__(site, "conductor", CONTROLLER)
+        self.report_client = SchedulerReportClient(self)
+
+    def schedule_and_build_instances(self, build_requests, spec):
+        """Ask the scheduler for hosts, write the rows, and let the hosts build.
+
+        Source: the method of that name in nova/conductor/manager.py, Nova 34.0.0.
+        """
+        by, site = _HERE + "schedule_and_build_instances", self.site
+        names = [request.name for request in build_requests]
+        try:
+            selections = yield from site.bus.call(
+                self, "select_destinations", spec_obj=spec, instance_uuids=names
+            )
+        except Exception as error:
+            self._bury_in_cell0(build_requests, error)
+            return
+        instances = []
+        for request, selection in zip(build_requests, selections, strict=True):
+            instances.append(self._create_row(request, selection, by))
+        yield from self.step("create_rows")
+        for request, selection, instance in zip(
+            build_requests, selections, instances, strict=True
+        ):
+            if instance is None:
+                continue
+            mode = self.options.notify_on_state_change
+            update = base.send_update_with_states(
+                instance, None, vm.BUILDING, None, None, notify_on_state_change=mode
+            )
+            base.send(self, instance, update, by, source="conductor")
+            self.note(Action, instance.name, "create", by)
+            self._map_instance_to_cell(instance, site.cell_of(selection.host))
+            if not self._delete_build_request(request, instance):
+                continue
+            properties = {}
+            populate_retry(properties, instance.uuid, self.options.max_attempts, spec)
+            self._build_on(instance, selection.host, selection.alternates, spec, properties, by)
+
+    def _create_row(self, request, selection, by):
+        """Write the row into its cell; None when the user has deleted the server by now."""
+        uuid = request.values["uuid"]
+        instance = request.get_new_instance(self)
+        if uuid not in self.site.db.build_requests:
+            self.note(InstanceMapping, request.name, "destroy", by=by)
+            self.site.db.instance_mappings.pop(uuid)
+            self.report_client.delete_allocation_for_instance(request.name, uuid, force=True)
+            return None
+        instance.availability_zone = self.site.zone_of(selection.host)
+        instance.create(by, self.site.cell_of(selection.host))
+        return instance
+
+    def _map_instance_to_cell(self, instance, cell):
+        self.site.db.instance_mappings[instance.uuid] = cell
+        by = _HERE + "_map_instance_to_cell"
+        self.note(InstanceMapping, instance.name, "save", cell, by=by)
+
+    def _delete_build_request(self, request, instance) -> bool:
+        """Take the server over from the API; False when the API was faster and it must go."""
+        by = _HERE + "_delete_build_request"
+        try:
+            self.site.db.build_request_destroy(instance.uuid)
+        except exception.BuildRequestNotFound as error:
+            self._note_refused(instance, error, by)
+            with notify.about_delete(self, instance, source="conductor"):
+                self._destroy_anyway(instance, by)
+            return False
+        self.note(BuildRequest, instance.name, "destroy", by=by)
+        return True
+
+    def _note_refused(self, instance, error, by):
+        name = type(error).__name__
+        self.note(BuildRequest, instance.name, "destroy_refused", error=name, by=by)
+
+    def _destroy_anyway(self, instance, by):
+        try:
+            instance.destroy(by)
+        except exception.InstanceNotFound:
+            return
+        except exception.ObjectActionError:
+            try:
+                instance.refresh()
+                instance.destroy(by)
+            except exception.InstanceNotFound:
+                return
+
+    def _build_on(self, instance, host, alternates, spec, filter_properties, by):
+        """Let a host build; it learns which hosts may be tried after it."""
+        self.site.bus.cast(
+            self,
+            "build_and_run_instance",
+            instance,
+            server=host,
+            caller=by,
+            request_spec=spec,
+            filter_properties=filter_properties,
+            node=self.site.fleet[host].nodename,
+            host_list=list(alternates),
+        )
+
+    # -- no host --------------------------------------------------------------------------
+    def _bury_in_cell0(self, build_requests, error):
+        """Keep servers that found no host in cell0, in error.
+
+        Source: ``_bury_in_cell0`` in nova/conductor/manager.py, Nova 34.0.0.
+        """
+        by, db = _HERE + "_bury_in_cell0", self.site.db
+        instances = []
+        for request in build_requests:
+            instance = request.get_new_instance(self)
+            instance.create(by, CELL0)
+            db.instance_mappings[instance.uuid] = CELL0
+            self.note(InstanceMapping, request.name, "save", CELL0, by=by)
+            self._create_instance_action_for_cell0(instance)
+            self._set_vm_state_and_notify(instance, error)
+            instances.append(instance)
+        for request, instance in zip(build_requests, instances, strict=True):
+            try:
+                db.build_request_destroy(instance.uuid)
+                self.note(BuildRequest, request.name, "destroy", by=by)
+            except exception.BuildRequestNotFound as gone:
+                self._note_refused(instance, gone, by)
+                instance.destroy(by)
+
+    def _create_instance_action_for_cell0(self, instance):
+        by, name = _HERE + "_create_instance_action_for_cell0", instance.name
+        event = "conductor_schedule_and_build_instances"
+        self.note(Action, name, "create", by)
+        self.note(ActionEvent, name, "start", event, self.host, None, by)
+        self.note(ActionEvent, name, "finish", event, None, "Error", by)
+
+    def _set_vm_state_and_notify(self, instance, error):
+        """Put a server in error, by a copy of its own, and tell why.
+
+        Source: ``set_vm_state_and_notify`` in nova/scheduler/utils.py, Nova 34.0.0.
+        """
+        by = "scheduler/utils.py:set_vm_state_and_notify"
+        copy = self.site.from_row(self, instance.name, instance.uuid)
+        copy.vm_state = vm.ERROR
+        copy.task_state = None
+        copy.save(by)
+        self.note(InstanceFault, instance.name, *fault_of(error), FAULT_BY)
+        notify.about_compute_task_error(self, instance, "build_instances", vm.ERROR, error)
+
+    # -- the next host --------------------------------------------------------------------
+    def build_instances(self, instance, request_spec, filter_properties, host_list):
+        """Build on the next alternate; the scheduler is not asked again.
+
+        Source: ``build_instances`` in nova/conductor/manager.py, Nova 34.0.0, for a reschedule.
+        """
+        by = _HERE + "build_instances"
+        try:
+            populate_retry(
+                filter_properties, instance.uuid, self.options.max_attempts, request_spec
+            )
+            host = self._next_host(instance, request_spec, host_list)
+        except Exception as error:
+            yield from self._cleanup_when_reschedule_fails(instance, error)
+            return
+        instance.availability_zone = self.site.zone_of(host)
+        try:
+            instance.save(by)
+        except exception.InstanceNotFound:
+            return
+        self._build_on(instance, host, host_list, request_spec, filter_properties, by)
+
+    def _next_host(self, instance, spec, host_list) -> str:
+        """Take alternates off the list until one has room. Raises MaxRetriesExceeded."""
+        fleet = self.site.fleet
+        while host_list:
+            host = host_list.pop(0)
+            resources = self.site.resources_of(spec)
+            if self.report_client.claim_resources(instance, fleet.rows[host], resources, spec):
+                return host
+        reason = (
+            "Exhausted all hosts available for retrying build failures for instance"
+            f" {instance.uuid}."
+        )
+        raise exception.MaxRetriesExceeded(reason=reason)
+
+    def _cleanup_when_reschedule_fails(self, instance, error):
+        try:
+            self._set_vm_state_and_notify(instance, error)
+        except exception.InstanceNotFound:
+            return
+        by = _HERE + "_cleanup_allocated_networks"
+        try:
+            if self.site.wants_network(instance):
+                yield from self.site.neutron.deallocate_for_instance(self, instance, by)
+        except Exception:  # as Nova, which only logs it
+            return
+        instance.system_metadata["network_allocated"] = "False"
+        try:
+            instance.save(by)
+        except exception.InstanceNotFound:
+            return
+
+
+def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
+    """Count one more attempt, where there may be more than one.
+
+    Raises MaxRetriesExceeded beyond ``[scheduler] max_attempts``. Without a ``retry`` in the
+    properties a host that fails does not hand the build on.
+
+    Source: ``populate_retry`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    if max_attempts == 1 or len(spec.force_hosts or ()) == 1 or len(spec.force_nodes or ()) == 1:
+        return
+    retry = filter_properties.setdefault("retry", {"num_attempts": 0})
+    retry["num_attempts"] += 1
+    exc_reason = retry.pop("exc_reason", None)
+    if retry["num_attempts"] > max_attempts:
+        reason = (
+            f"Exceeded max scheduling attempts {max_attempts} for instance {instance_uuid}."
+            f" Last exception: {exc_reason}"
+        )
+        raise exception.MaxRetriesExceeded(reason=reason)

@@ -1,0 +1,156 @@
+"""One service's copy of a row of the table instances (nova/objects/instance.py)."""
+
+from labkit.nova.notifications import base as notifications
+from labkit.trace import Save
+
+#: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
+FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
+availability_zone root_device_name progress system_metadata locked locked_by project_id
+created_at launched_at terminated_at deleted_at""".split()
+
+
+def states(values) -> tuple:
+    """Return (vm_state, task_state, power_state) of a row."""
+    return values["vm_state"], values["task_state"], values["power_state"]
+
+
+class Instance:
+    """A server as one service knows it: what it read, and what it has changed since.
+
+    Reading and setting the columns is plain attribute access; a column counts as changed when
+    it was set, even to the same value (``system_metadata`` only when it differs). ``save``
+    writes the changed columns and then reads the row anew.
+
+    Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+
+    __slots__ = ("_changed", "_metadata", "_service", "_values", "name", "spec")
+
+    def __init__(self, service, name, spec, values):
+        object.__setattr__(self, "_service", service)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "spec", spec)
+        self._read(values)
+
+    def _read(self, values):
+        values = dict(values)
+        object.__setattr__(self, "_metadata", values["system_metadata"])
+        values["system_metadata"] = dict(values["system_metadata"])
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_changed", set())
+
+    def __getattr__(self, name):
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"Instance has no column {name!r} in the lab") from None
+
+    def __setattr__(self, name, value):
+        if name not in self._values:
+            raise AttributeError(f"Instance has no column {name!r} in the lab")
+        self._values[name] = value
+        self._changed.add(name)
+
+    def __getitem__(self, name):
+        return self._values[name]
+
+    def __repr__(self):
+        return f"<Instance {self.name}: {self.vm_state}/{self.task_state}>"
+
+    def copy_for(self, service) -> "Instance":
+        """Return the copy that another service gets with a message; unsaved changes travel along."""
+        other = Instance(service, self.name, self.spec, self._values)
+        object.__setattr__(other, "_metadata", self._metadata)
+        other._changed.update(self._changed)
+        return other
+
+    def obj_what_changed(self) -> set:
+        """Return the columns that the next save writes."""
+        changed = set(self._changed)
+        if self._values["system_metadata"] != self._metadata:
+            changed.add("system_metadata")
+        return changed
+
+    def create(self, by, cell):
+        """Write a new row into a cell's database."""
+        service = self._service
+        row = service.site.db.instance_create(self._values, cell)
+        service.note(Save, self.name, "create", None, states(row), by=by)
+        self._read(row)
+
+    def save(self, by, expected_vm_state=None, expected_task_state=None):
+        """Write the changed columns, if the row still is in one of the expected states.
+
+        In: *by*, the file:function of Nova that saves; a state or a tuple of states for each
+        guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
+        deleted, UnexpectedTaskStateError for another task, InstanceNotFound when it is gone;
+        nothing is written then. After each save that wrote a column an update is sent.
+
+        Source: ``save`` in nova/objects/instance.py and ``_instance_update`` in
+        nova/db/main/api.py, Nova 34.0.0.
+        """
+        changed = self.obj_what_changed()
+        if not changed:
+            return
+        service = self._service
+        columns = tuple(sorted(changed))
+        guards = _guard(expected_task_state), _guard(expected_vm_state)
+        updates = {name: self._values[name] for name in changed}
+        try:
+            service.site.may_conflict(self, updates, guards)
+            old, new = service.site.db.instance_update_and_get_original(
+                self.uuid, updates, *guards
+            )
+        except Exception as error:
+            wanted = updates.get("vm_state"), updates.get("task_state"), None
+            service.note(
+                Save,
+                self.name,
+                "update_refused",
+                None,
+                wanted,
+                columns,
+                *guards,
+                error=type(error).__name__,
+                by=by,
+            )
+            raise
+        service.note(
+            Save,
+            self.name,
+            "update",
+            states(old),
+            states(new),
+            columns,
+            *guards,
+            host=new["host"],
+            by=by,
+        )
+        self._read(new)
+        notifications.send_save(service, self, old, by)
+        service.site.saved(self)
+
+    def destroy(self, by):
+        """Mark the row as deleted; a copy without a host refuses when the row has one by now.
+
+        Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
+        """
+        service = self._service
+        try:
+            row = service.site.db.instance_destroy(self.uuid, only_without_host=not self.host)
+        except Exception as error:
+            name = type(error).__name__
+            service.note(Save, self.name, "destroy_refused", None, None, error=name, by=by)
+            raise
+        service.note(Save, self.name, "destroy", None, states(row), by=by)
+        self._read(row)
+
+    def refresh(self):
+        """Read the row anew; what was changed and not saved is lost."""
+        self._read(self._service.site.db.instance_get_by_uuid(self.uuid))
+
+
+def _guard(expected):
+    if expected is None:
+        return None
+    return tuple(expected) if isinstance(expected, list | tuple) else (expected,)

@@ -1,0 +1,1 @@
+"""How the other services ask the scheduler and placement (nova/scheduler/client)."""

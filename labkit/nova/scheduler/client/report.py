@@ -1,0 +1,76 @@
+"""What a service asks placement about allocations (nova/scheduler/client/report.py)."""
+
+from labkit import placement
+from labkit.trace import Call
+
+_HERE = "scheduler/client/report.py:"
+_ALLOCATION = "/allocations/{uuid}"
+
+
+class SchedulerReportClient:
+    """One service's way to placement.
+
+    Source: ``SchedulerReportClient`` in nova/scheduler/client/report.py, Nova 34.0.0.
+    """
+
+    def __init__(self, service):
+        self._service = service
+        self._allocations = service.site.allocations
+
+    def note(self, name, call, http_status, by):
+        """Add a call of placement's API to what happened."""
+        self._service.note(Call, name, "placement", call, http_status, _HERE + by)
+
+    def get_allocation_candidates(self, query):
+        """Note the question for hosts; the answer is the scheduler's own affair."""
+        self.note(None, f"GET /allocation_candidates?{query}", 200, "get_allocation_candidates")
+
+    def get_allocs_for_consumer(self, name):
+        """Read what one server holds."""
+        self.note(name, f"GET {_ALLOCATION}", 200, "get_allocs_for_consumer")
+
+    def get_allocations_for_provider_tree(self, row):
+        """Read what everybody holds on a host: one question, and one for each of them.
+
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        call = "GET /resource_providers/{uuid}/allocations"
+        self.note(None, call, 200, "get_allocations_for_resource_provider")
+        for _ in self._allocations.on_host(row):
+            self.get_allocs_for_consumer(None)
+
+    def claimed(self, instance_name, uuid, row, resources, spec_obj):
+        """Note the claim of resources that the scheduler has just booked.
+
+        Source: ``claim_resources`` in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        self._put(instance_name, True)
+        self._allocations.put(uuid, row, resources, spec_obj)
+
+    def claim_resources(self, instance, row, resources, spec_obj) -> bool:
+        """Book the resources on one host; return whether they fitted."""
+        fleet = self._allocations.fleet
+        fits = placement.claim(fleet, row, resources)
+        self._put(instance.name, fits)
+        if fits:
+            fleet.consume_from_request(row, spec_obj)
+            self._allocations.put(instance.uuid, row, resources, spec_obj)
+        return fits
+
+    def _put(self, name, fits):
+        self.note(name, f"GET {_ALLOCATION}", 200, "claim_resources")
+        self.note(name, f"PUT {_ALLOCATION}", 204 if fits else 409, "_put_allocations")
+
+    def delete_allocation_for_instance(self, name, uuid, force=False):
+        """Give back what a server holds; without *force* by reading it first and putting nothing.
+
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        by = "delete_allocation_for_instance"
+        if force:
+            held = self._allocations.remove(uuid)
+            self.note(name, f"DELETE {_ALLOCATION}", 204 if held else 404, by)
+        else:
+            self.note(name, f"GET {_ALLOCATION}", 200, by)
+            if self._allocations.remove(uuid):
+                self.note(name, f"PUT {_ALLOCATION}", 204, by)

@@ -1,0 +1,71 @@
+"""The scheduler as a service: who asks, what it notes, what it books (nova/scheduler/manager.py)."""
+
+import copy
+from urllib.parse import urlencode
+
+from labkit.nova import exception
+from labkit.nova.notifications import instance as notify
+from labkit.nova.scheduler import request_filter
+from labkit.nova.scheduler.client.report import SchedulerReportClient
+from labkit.nova.scheduler.manager import SchedulerManager
+from labkit.nova.service import Service
+from labkit.nova.site import CONTROLLER
+
+
+class SchedulerService(Service):
+    """The scheduler of a cloud: SchedulerManager on the cloud's own fleet.
+
+    Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
+    """
+
+    def __init__(self, site, rng):
+        super().__init__(site, "scheduler", CONTROLLER)
+        self.manager = SchedulerManager(site.options)
+        self.client = SchedulerReportClient(self)
+        self.rng = rng
+
+    def select_destinations(self, spec_obj, instance_uuids):
+        """Choose a host and alternates for each server, and claim the resources there.
+
+        Raises NoValidHost; nothing is booked then.
+        """
+        yield from self.step("select_destinations")
+        fleet, names = self.site.fleet, instance_uuids
+        try:
+            request = request_filter.process_reqspec(fleet, spec_obj, self.options)
+        except exception.RequestFilterFailed as error:
+            raise exception.NoValidHost(reason=str(error)) from None
+        self.client.get_allocation_candidates(query_of(request))
+        own = copy.copy(spec_obj)
+        own.instance_group = self.site.group_of(spec_obj, names)
+        saved = fleet.copy() if len(names) > 1 else None
+        try:
+            selections = self.manager.select_destinations(fleet, own, names, self.rng)
+        except exception.NoValidHost as error:
+            if saved is not None:
+                fleet.__dict__.update(saved.__dict__)
+            if error.kwargs.get("reason"):  # placement had candidates, the filters took them
+                notify.about_scheduling(self, "start")
+            raise
+        notify.about_scheduling(self, "start")
+        for selection in selections:
+            uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
+            self.client.claimed(selection.instance, uuid, row, request.resources, spec_obj)
+        notify.about_scheduling(self, "end")
+        return selections
+
+
+def query_of(request) -> str:
+    """Return what is sent to placement as the query of allocation_candidates.
+
+    Source: ``to_querystring`` of ResourceRequest in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    traits = ["OWNER_NOVA", *sorted(trait for _, trait in request.required)]
+    traits += [f"!{trait}" for trait in sorted(trait for _, trait in request.forbidden)]
+    amounts = ",".join(f"{name}:{request.resources[name]}" for name in sorted(request.resources))
+    fields = [("resources", amounts), ("root_required", ",".join(traits))]
+    if request.limit is not None:
+        fields.append(("limit", request.limit))
+    if request.in_tree is not None:
+        fields.append(("in_tree", "{uuid}"))
+    return urlencode(sorted(fields)).replace("%7Buuid%7D", "{uuid}")

@@ -1,0 +1,130 @@
+"""What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
+
+from labkit.nova.exception import MessagingTimeout, NovaException
+
+
+class ServiceStoppedError(BaseException):
+    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
+
+
+class Lock:
+    """One holder at a time, the others in the order of their coming."""
+
+    def __init__(self, site):
+        self._site = site
+        self._held = False
+        self._waiting = []
+
+    def acquire(self):
+        """Wait until the lock is free, and take it."""
+        if self._held:
+            turn = self._site.env.event()
+            self._waiting.append(turn)
+            yield turn
+        self._held = True
+
+    def release(self):
+        """Hand the lock to the next."""
+        if self._waiting:
+            self._waiting.pop(0).succeed()
+        else:
+            self._held = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody holds it or waits for it."""
+        return not self._held
+
+
+class Service:
+    """A process of Nova: API, conductor, scheduler or the nova-compute of a host.
+
+    ``site`` is what all services of one cloud share; ``name`` is how the records call it.
+
+    Source: the managers of Nova 34.0.0, run by nova/service.py.
+    """
+
+    def __init__(self, site, name, host=None):
+        self.site = site
+        self.name = name
+        self.host = host
+        self.stopped = False
+        self.busy = 0
+        self._locks = {}
+
+    @property
+    def options(self):
+        """The cloud's configuration."""
+        return self.site.options
+
+    def note(self, kind, *fields, **more):
+        """Add a record to what happened."""
+        self.site.trace.append(kind(self.site.env.now, self.name, *fields, **more))
+
+    def wait(self, event):
+        """Wait for an event, unless the service dies meanwhile."""
+        value = yield event
+        if self.stopped:
+            raise ServiceStoppedError
+        return value
+
+    def step(self, step, instance=None):
+        """Let a step take its time, and fail if a fault says so."""
+        site = self.site
+        name = instance.name if instance is not None else None
+        site.reached(self.host, name, (step,))
+        more, error = site.faults.at_step(step, self.host, name)
+        seconds = site.durations.draw(step) + more
+        if seconds or self.stopped:
+            yield from self.wait(site.env.timeout(seconds))
+        if error is not None:
+            raise error
+
+    def locked(self, name, work):
+        """Do the work while nobody else works under the same name.
+
+        Source: ``utils.synchronized(instance.uuid)`` in nova/compute/manager.py.
+        """
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = Lock(self.site)
+        yield from lock.acquire()
+        if self.stopped:
+            raise ServiceStoppedError
+        try:
+            return (yield from work)
+        finally:
+            lock.release()
+            if lock.idle:
+                self._locks.pop(name, None)
+
+    def start(self, work):
+        """Begin to do something in a thread of its own; an error in it ends there, as in a log."""
+        self.busy += 1
+        self.site.busy += 1
+        return self.site.env.process(self._thread(work))
+
+    def stop(self):
+        """Die: what is under way is never finished."""
+        self.stopped = True
+        self.site.busy -= self.busy
+
+    def _thread(self, work):
+        try:
+            yield from work
+        except ServiceStoppedError:
+            pass
+        except Exception as error:
+            if not expected(error):
+                raise
+        finally:
+            if not self.stopped:
+                self.busy -= 1
+                self.site.busy -= 1
+
+
+def expected(error) -> bool:
+    """Return whether an error is one of Nova's, or asked for by a fault: no mistake of the lab's."""
+    return isinstance(error, NovaException | MessagingTimeout | NotImplementedError) or getattr(
+        error, "by_request", False
+    )

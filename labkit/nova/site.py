@@ -1,0 +1,145 @@
+"""What the services of one cloud share: clock, database, messages, neighbours, fleet, faults."""
+
+import simpy
+
+from labkit.faults import Durations, Faults
+from labkit.image import Glance
+from labkit.network import Neutron
+from labkit.nova import exception
+from labkit.nova.compute import build_results, task_states
+from labkit.nova.db import Database, conflict
+from labkit.nova.objects.instance import Instance
+from labkit.nova.rpc import Bus
+from labkit.nova.scheduler import request_filter
+from labkit.placement import Allocations
+
+DEFAULT_ZONE = "nova"
+#: Where API, conductor and scheduler run.
+CONTROLLER = "controller"
+
+
+class Site:
+    """Everything around the services, and what happened so far (``trace``, append only).
+
+    ``busy`` counts what is under way; ``servers`` maps a name to (uuid, spec), ``names`` a uuid to
+    its name.
+    """
+
+    def __init__(self, fleet, options, durations, faults, seed):
+        self.env = simpy.Environment()
+        self.options = options
+        self.trace = []
+        self.fleet = fleet
+        self.durations = Durations(durations, seed)
+        self.faults = Faults(faults, durations)
+        self.db = Database()
+        self.bus = Bus(self)
+        self.allocations = Allocations(fleet)
+        self.glance = Glance()
+        self.neutron = Neutron()
+        self.computes = {}
+        self.busy = 0
+        self.servers = {}
+        self.names = {}
+        self.without_network = set()
+        self.strike = {}
+        self._groups = {}
+
+    # -- servers --------------------------------------------------------------------------
+    def uuid_of(self, name) -> str:
+        """Return the uuid of a server."""
+        return self.servers[name][0]
+
+    def from_row(self, service, name, uuid) -> Instance:
+        """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
+        row = self.db.instance_get_by_uuid(uuid)
+        return Instance(service, name, self.servers[name][1], row)
+
+    def _named(self, service, uuids):
+        found = []
+        for uuid in uuids:
+            try:
+                found.append(self.from_row(service, self.names[uuid], uuid))
+            except exception.InstanceNotFound:
+                continue
+        return found
+
+    def instances_on(self, compute) -> list[Instance]:
+        """Return the servers whose row names the host of a nova-compute."""
+        return self._named(compute, list(self.db.by_host.get(compute.host, ())))
+
+    def instances_allocated(self, compute) -> list[Instance]:
+        """Return the servers that hold something of the host in placement."""
+        row = self.fleet.rows[compute.host]
+        return self._named(compute, self.allocations.on_host(row))
+
+    def wants_network(self, instance) -> bool:
+        """Return whether ports were asked for."""
+        return instance.uuid not in self.without_network
+
+    # -- hosts ----------------------------------------------------------------------------
+    def service_is_up(self, host) -> bool:
+        """Return whether Nova believes that the nova-compute of a host is alive."""
+        texts, row = self.fleet.texts, self.fleet.rows[host]
+        dead = abs(texts["heartbeat_age_s"][row]) > self.options.service_down_time
+        return not texts["forced_down"][row] and not dead
+
+    def cell_of(self, host) -> str:
+        """Return the cell of a host."""
+        return self.fleet.texts["cell_uuid"][self.fleet.rows[host]]
+
+    def zone_of(self, host) -> str:
+        """Return the availability zone of a host: what its aggregates say, else "nova".
+
+        Source: ``get_host_availability_zone`` in nova/availability_zones.py, Nova 34.0.0.
+        """
+        for aggregate in self.fleet.aggregates_of(self.fleet.rows[host]):
+            if "availability_zone" in aggregate.metadata:
+                return aggregate.metadata["availability_zone"]
+        return DEFAULT_ZONE
+
+    def resources_of(self, spec) -> dict:
+        """Return the amounts that a request takes, by resource class."""
+        return request_filter.resources_from_flavor(spec)[0]
+
+    def built(self, host, result):
+        """Count a build that failed on a host; one that works forgives all before it.
+
+        Source: ``build_failed`` and ``build_succeeded`` in nova/compute/stats.py, Nova 34.0.0.
+        """
+        failed = self.fleet.columns["failed_builds"]
+        row = self.fleet.rows[host]
+        failed[row] = 0 if result == build_results.ACTIVE else failed[row] + 1
+
+    def group_of(self, spec, names):
+        """Return the cloud's own copy of the server group of a request, with the new members."""
+        if spec.instance_group is None:
+            return None
+        key = id(spec.instance_group)
+        if key not in self._groups:
+            self._groups[key] = (spec.instance_group.copy(), spec.instance_group)
+        group = self._groups[key][0]
+        group.members += [name for name in names if name not in group.members]
+        return group
+
+    # -- faults ---------------------------------------------------------------------------
+    def may_conflict(self, instance, updates, guards):
+        """Let a guarded save come too late, if a fault says so."""
+        expected = guards[0]
+        if expected is None:
+            return
+        host = instance._service.host
+        if self.faults.conflicts(host, instance.name, updates.get("task_state")):
+            actual = task_states.REBOOTING_HARD if None in expected else None
+            expected = {"task_state": list(expected)}
+            raise conflict(instance.uuid, expected, {"task_state": actual})
+
+    def saved(self, instance):
+        """Let what waits for a task state strike, now that it is saved."""
+        self.reached(instance.host, instance.name, (instance.task_state, instance.vm_state))
+
+    def reached(self, host, name, at):
+        """Let a delete arrive or a host die, if a fault says so."""
+        for kind, strike in self.strike.items():
+            if self.faults.strikes(kind, host, name, at):
+                strike(host, name)
