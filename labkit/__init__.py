@@ -21,6 +21,8 @@ _PUBLIC = {
     "Decision": "labkit.decision",
     "select_destinations": "labkit.decision",
     "place": "labkit.decision",
+    "Cloud": "labkit.cloud",
+    "Fault": "labkit.faults",
     "Figure": "labkit.plots",
     "check": "labkit.checks",
     "hint": "labkit.checks",

@@ -163,6 +163,11 @@ class Cloud(cloud_tables.CloudTables):
         if work is not None:
             compute.start(work)
 
+    def add_fault(self, fault):
+        """Add a fault to those that the cloud was made with."""
+        self._site.faults.add(fault)
+        self._check_fault(fault)
+
     def host_down(self, host, forced=False):
         """Let a nova-compute die; Nova notices after ``service_down_time``, if *forced* at once.
 

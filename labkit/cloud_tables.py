@@ -159,9 +159,19 @@ def _messages(records):
     for seq, record in _of(records, trace.Message | trace.Reply):
         start = (seq, record.t_s, record.instance)
         if isinstance(record, trace.Reply):
-            yield *start, "reply", record.service, "nova", None, None, None, record.method, None, (
-                record.raised or ""
-            ), False
+            yield (
+                *start,
+                "reply",
+                record.service,
+                "nova",
+                None,
+                None,
+                None,
+                record.method,
+                None,
+                (record.raised or ""),
+                False,
+            )
             continue
         kind = "fanout" if record.fanout else record.style
         yield (
@@ -202,6 +212,8 @@ def _actions(records):
     current = {}
     for seq, record in _of(records, trace.Action | trace.ActionEvent):
         if isinstance(record, trace.Action):
+            if record.op != "start":
+                continue
             current[record.instance] = record.action
             yield seq, record.t_s, record.instance, record.action, "", None, ""
             continue

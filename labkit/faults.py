@@ -11,7 +11,9 @@ from labkit.nova.compute import task_states, vm_states
 EVENTS = ("message", "database", "host_down", "delete")
 #: Exceptions by name, as a fault may ask for them.
 ERRORS = {
-    "BuildAbortException": lambda: exc.BuildAbortException(instance_uuid="{uuid}", reason="by request"),
+    "BuildAbortException": lambda: exc.BuildAbortException(
+        instance_uuid="{uuid}", reason="by request"
+    ),
     "ComputeResourcesUnavailable": lambda: exc.ComputeResourcesUnavailable(reason="by request"),
     "FlavorDiskSmallerThanImage": lambda: exc.FlavorDiskSmallerThanImage(
         flavor_size=1, image_size=2
@@ -37,7 +39,8 @@ class Fault:
 
     At a step that takes time (see data/durations.csv) *error* is raised when the time is over:
     a name of ``labkit.faults.ERRORS``, or an exception; with *delay_s* and no error the step
-    only takes longer. ``message``: the cast of the method *at* (or any) is lost. ``database``:
+    only takes longer. ``message``: what asks for the method *at* (or any) is lost, or with *delay_s*
+    late. ``database``:
     a guarded save (of the task state *at*, or any) comes too late. ``host_down``: the server's
     nova-compute dies when the server reaches *at*. ``delete``: a delete arrives then; *at* is a
     task state or a step.
@@ -130,13 +133,18 @@ class Faults:
             return fault.delay_s, None
         return fault.delay_s, _error(fault.error or _USUAL.get(step, "NovaException"))
 
-    def loses(self, method, host, instance) -> bool:
-        """Return whether a cast is lost."""
-        return bool(self._left) and self._take("message", host, instance, (method,)) is not None
+    def at_message(self, method, host, instance):
+        """Return (lost, seconds more) for a message that is sent."""
+        fault = self._take("message", host, instance, (method,)) if self._left else None
+        if fault is None:
+            return False, 0.0
+        return not fault.delay_s, fault.delay_s
 
     def conflicts(self, host, instance, task_state) -> bool:
         """Return whether a guarded save comes too late."""
-        return bool(self._left) and self._take("database", host, instance, (task_state,)) is not None
+        return (
+            bool(self._left) and self._take("database", host, instance, (task_state,)) is not None
+        )
 
     def strikes(self, kind, host, instance, at) -> bool:
         """Return whether a delete arrives, or the host dies, at one of the names *at*."""

@@ -5,10 +5,14 @@ from labkit.trace import Call
 
 
 class Glance:
-    """The images of one cloud: ``images`` maps an id to its status and what it was made of."""
+    """The images of one cloud: ``images`` maps an id to its status and what it was made of.
+
+    ``registered`` is the status of an image whose data is still to come.
+    """
 
     def __init__(self):
         self.images = {}
+        self.registered = "queued"
         self._count = 0
 
     def get(self, service, name, by, image_id=None):
@@ -23,7 +27,7 @@ class Glance:
         service.note(Call, name, "glance", "create", by=by)
         self._count += 1
         image_id = f"image-{self._count}"
-        self.images[image_id] = {"status": "queued", "instance": name, **properties}
+        self.images[image_id] = {"status": self.registered, "instance": name, **properties}
         return image_id
 
     def upload(self, image_id):

@@ -67,17 +67,20 @@ class Message(NamedTuple):
     caller: str | None = None
     by: str | None = None
     lost: bool = False
-    raised: str | None = None
 
 
 class Reply(NamedTuple):
-    """The answer to a call; ``raised`` names the exception, if it is one."""
+    """The answer to a call; ``raised`` names the exception, if it is one.
+
+    ``hosts``, for select_destinations: per server the host and its alternates.
+    """
 
     t_s: float
     service: str
     instance: str | None
     method: str
     raised: str | None = None
+    hosts: tuple | None = None
 
 
 class Notification(NamedTuple):
@@ -95,13 +98,14 @@ class Notification(NamedTuple):
 
 
 class Action(NamedTuple):
-    """An entry of the server's action log."""
+    """An entry of the server's action log: its start; few actions have an end of their own."""
 
     t_s: float
     service: str
     instance: str
     action: str
     by: str | None = None
+    op: str = "start"
 
 
 class ActionEvent(NamedTuple):

@@ -1,19 +1,37 @@
 """The rows that Nova keeps: instances in cells, build requests and mappings (nova/db)."""
 
+from dataclasses import dataclass
+
 from labkit.nova import exception
 from labkit.nova.compute import task_states
+
+
+#: The cell that the ``[database] connection`` of nova-api names: what it reads for a server whose
+#: mapping names no cell yet. As recorded; where it names cell0 instead, the API finds nothing
+#: there and the conductor destroys the row.
+CONFIGURED_CELL = "cell1"
+
+
+@dataclass
+class Mapping:
+    """Which cell holds a server's row (None: none yet), and whether it is about to be deleted."""
+
+    cell: str | None = None
+    queued_for_delete: bool = False
 
 
 class Database:
     """The API database and all cell databases of one cloud.
 
-    ``instances`` holds the rows by uuid, deleted ones too; ``cells`` tells which cell each is in.
+    ``instances`` holds the rows by uuid, deleted ones too, and ``cells`` the cell of each;
+    ``instance_mappings`` what the API knows of that.
 
     Source: nova/db/main/api.py and nova/db/api/api.py, Nova 34.0.0.
     """
 
     def __init__(self):
         self.instances = {}
+        self.cells = {}
         self.by_host = {}
         self.deleted = set()
         self.build_requests = {}
@@ -24,6 +42,7 @@ class Database:
         """Write a new row."""
         row = dict(values)
         self.instances[row["uuid"]] = row
+        self.cells[row["uuid"]] = cell
         return row
 
     def instance_get_by_uuid(self, uuid):

@@ -27,7 +27,9 @@ class Method(NamedTuple):
 
 def _compute(names):
     return {
-        method: Method("compute", None, "6.0", tuple(args.split(",")), f"compute/rpcapi.py:{method}")
+        method: Method(
+            "compute", None, "6.0", tuple(args.split(",")), f"compute/rpcapi.py:{method}"
+        )
         for method, args in (line.split() for line in names.strip().splitlines())
     }
 
@@ -137,7 +139,7 @@ class Bus:
         """Send a message and wait for nothing."""
         target = METHODS[method]
         name = instance.name if instance is not None else None
-        lost = self.site.faults.loses(method, server, name)
+        lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "cast", method, name, server, caller, lost)
         if lost or target.fanout:
             return
@@ -146,14 +148,14 @@ class Bus:
         def deliver(service):
             service.start(_handler(service, method, sent, kwargs))
 
-        self._send((target.topic, server), deliver)
+        self._send((target.topic, server), deliver, delay_s)
 
-    def _send(self, address, deliver):
+    def _send(self, address, deliver, delay_s):
         self.site.busy += 1
-        self.site.env.process(self._carry(address, deliver))
+        self.site.env.process(self._carry(address, deliver, delay_s))
 
-    def _carry(self, address, deliver):
-        yield self.site.env.timeout(self.site.durations.draw("message"))
+    def _carry(self, address, deliver, delay_s):
+        yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
         self.site.busy -= 1
         service = self.servers.get(address)
         if service is None or service.stopped:
@@ -168,7 +170,8 @@ class Bus:
         """
         target, env = METHODS[method], self.site.env
         name = instance.name if instance is not None else None
-        self._note(sender, "call", method, name, server, caller)
+        lost, delay_s = self.site.faults.at_message(method, server, name)
+        self._note(sender, "call", method, name, server, caller, lost)
         sent = instance and instance.copy_for(sender)
         answer = env.event()
 
@@ -180,12 +183,13 @@ class Bus:
                     service.note(Reply, name, method, type(error).__name__)
                     answer.succeed((None, error))
                 else:
-                    service.note(Reply, name, method)
+                    service.note(Reply, name, method, None, _hosts(method, value))
                     answer.succeed((value, None))
 
             service.start(work())
 
-        self._send((target.topic, server), deliver)
+        if not lost:
+            self._send((target.topic, server), deliver, delay_s)
         late = env.timeout(RESPONSE_TIMEOUT_S)
         yield from sender.wait(answer | late)
         if not answer.triggered:
@@ -219,3 +223,9 @@ def _handler(service, method, sent, kwargs):
     if sent is not None:
         return getattr(service, method)(instance=sent.copy_for(service), **kwargs)
     return getattr(service, method)(**kwargs)
+
+
+def _hosts(method, value):
+    if method != "select_destinations":
+        return None
+    return tuple((selection.host, *selection.alternates) for selection in value)

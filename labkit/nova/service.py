@@ -108,6 +108,7 @@ class Service:
         """Die: what is under way is never finished."""
         self.stopped = True
         self.site.busy -= self.busy
+        self.busy = 0
 
     def _thread(self, work):
         try:

@@ -1,21 +1,120 @@
 """Play what was recorded from the real Nova in a Cloud, and put both into one form."""
 
+import difflib
+import json
+import re
+
 from labkit import trace
+from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 
-#: Of a NamedTuple's fields: what the recording calls them.
-_SKIP = ("t_s",)
+#: What happens to a server carries its number; the first, 0, is left out.
+_NUMBERED = ("db", "notify", "rpc", "virt", "action", "action_event", "fault", "build_request")
+_NUMBERED = (*_NUMBERED, "instance_mapping")
+#: Noted by the recorder alone: the lab notes a request with its answer.
+_LEFT_OUT = ("request", "response")
+CONTROLLER = {"fake-mini": "controller"}
 
 
-def events(records):
-    """Return records in the form of data/nova-34/lifecycle.json.gz."""
+def events(records, names):
+    """Return [(thread, event)] of records, events in the form of data/nova-34/lifecycle.json.gz."""
     found = []
-    for record in records:
-        event = _EVENT[type(record)](record) if type(record) in _EVENT else None
-        if event is not None:
-            event["service"] = record.service
-            found.append(event)
+    for thread, record in records:
+        if isinstance(record, trace.Reply):
+            _answer(found, record)
+        if type(record) not in _EVENT:
+            continue
+        event = _EVENT[type(record)](record)
+        event["service"] = record.service
+        number = names.index(record.instance) if record.instance in names else 0
+        if number and event["kind"] in _NUMBERED and event.get("method") != "build_instances":
+            event["instance"] = number
+        found.append((thread, event))
     return found
+
+
+def _answer(found, record):
+    """Put an answer beside its call."""
+    call = next(e for _, e in reversed(found) if e.get("method") == record.method)
+    if record.raised:
+        call["raised"] = record.raised
+    if record.hosts:
+        call["hosts"] = [list(hosts) for hosts in record.hosts]
+
+
+def recorded(step):
+    """Return a recorded step's events, without what only the recorder knows."""
+    found = []
+    for event in step["events"]:
+        if event["kind"] in _LEFT_OUT:
+            continue
+        if event["kind"] == "placement" and event["where"] is None:
+            continue
+        event = {key: value for key, value in event.items() if key != "seq"}
+        if step["label"] == "nova-compute starts again" and event["service"] == "api":
+            event["service"] = "compute@host1"
+        if event.get("host") in CONTROLLER:
+            event["host"] = CONTROLLER[event["host"]]
+        found.append(event)
+    return found
+
+
+def differences(recording, player):
+    """Return lines that tell where a played scenario differs from the recorded one; none if equal."""
+    lines = []
+    for theirs, (label, requests, records, books) in zip(
+        recording["steps"], player.steps, strict=False
+    ):
+        if theirs["label"] != label:
+            return [f"step {label}, not {theirs['label']}"]
+        asked = [(r["label"], r["http_status"], r.get("error") or "") for r in theirs["requests"]]
+        ours = [(name, status, masked(error or "")) for name, status, error in requests]
+        lines += _diff(label, asked, ours)
+        happened, ours = recorded(theirs), events(records, player.names)
+        if not interleaves(happened, ours):
+            lines += _diff(label, happened, [event for _, event in ours])
+        if books is not None:
+            lines += _diff(label, theirs["books"], books)
+    if len(recording["steps"]) != len(player.steps):
+        lines.append(f"{len(player.steps)} steps, not {len(recording['steps'])}")
+    return lines
+
+
+def interleaves(theirs, ours):
+    """Return whether the recorded events are the lab's, each thread in the lab's order.
+
+    Where two threads of one host are at work at once, who comes first is not determined in Nova.
+    """
+    threads = {}
+    for thread, event in ours:
+        threads.setdefault(thread, []).append(event)
+    queues = list(threads.values())
+    states = {(0,) * len(queues)}
+    for event in theirs:
+        states = {
+            (*state[:k], state[k] + 1, *state[k + 1 :])
+            for state in states
+            for k, queue in enumerate(queues)
+            if state[k] < len(queue) and queue[state[k]] == event
+        }
+        if not states:
+            return False
+    return len(theirs) == len(ours)
+
+
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def masked(text):
+    """The text with {uuid} for each uuid."""
+    return UUID.sub("{uuid}", text)
+
+
+def _diff(label, theirs, ours):
+    texts = [[json.dumps(each, sort_keys=True) for each in side] for side in (theirs, ours)]
+    if texts[0] == texts[1]:
+        return []
+    return [f"{label}: {line}" for line in difflib.unified_diff(*texts, "nova", "lab", n=0)][2:]
 
 
 def _states(states):
@@ -37,7 +136,10 @@ def _guard(expected):
 
 def _save(record):
     event = {"kind": "db", "op": record.op, "where": record.by}
-    if record.op in ("create", "destroy"):
+    if record.op == "create":
+        status = status_from_state(*record.new[:2])
+        return event | {"old": None, "new": _states(record.new), "host": None, "status": status}
+    if record.op == "destroy":
         return event | {"old": None, "new": _states(record.new)}
     if record.op == "destroy_refused":
         return event | {"error": record.error}
@@ -50,10 +152,13 @@ def _save(record):
         wanted = dict(zip(("vm_state", "task_state"), record.new, strict=False))
         wanted = {key: value for key, value in wanted.items() if key in record.columns}
         return event | {"error": record.error, "wanted": wanted}
+    old, new = _states(record.old), _states(record.new)
     return event | {
-        "old": _states(record.old),
-        "new": _states(record.new),
+        "old": old,
+        "new": new,
         "host": record.host,
+        "status": status_from_state(*record.new[:2]),
+        "changed": sorted(key for key in old if old[key] != new[key]),
     }
 
 
@@ -139,13 +244,16 @@ _EVENT = {
     trace.InstanceMapping: _mapping,
     trace.Message: _message,
     trace.Notification: _notification,
-    trace.Action: lambda r: {"kind": "action", "op": "start", "action": r.action, "where": r.by},
+    trace.Action: lambda r: (
+        {"kind": "action", "op": r.op, "action": r.action, "where": r.by}
+        | ({"message": None} if r.op == "finish" else {})
+    ),
     trace.ActionEvent: _action_event,
     trace.Call: _call,
     trace.InstanceFault: lambda r: {
         "kind": "fault",
         "code": r.code,
-        "message": r.message,
+        "message": masked(r.message),
         "where": r.by,
     },
 }

@@ -276,13 +276,29 @@ class API(create.Create, delete.Delete):
     def _set_lock(self, instance, name, locked, locked_by):
         by, service = _HERE + name, self.service
         self._record_action_start(instance, name)
-        event = f"api_{name}"
-        service.note(ActionEvent, instance.name, "start", event, service.host, None, by)
+        event, event_by = f"api_{name}", f"compute/utils.py:{name}"
+        service.note(ActionEvent, instance.name, "start", event, service.host, None, event_by)
         instance.locked = locked
         instance.locked_by = locked_by
         instance.save(by)
-        service.note(ActionEvent, instance.name, "finish", event, None, "Success", by)
+        service.note(ActionEvent, instance.name, "finish", event, None, "Success", event_by)
         notify.about_action(service, instance, name, source="api")
+
+    def reset_state(self, instance, state="error"):
+        """Put a server in error, or back to active, and forget its task; only the row changes.
+
+        Source: ``_reset_state`` in nova/api/openstack/compute/admin_actions.py, Nova 34.0.0.
+        """
+        by = "api/openstack/compute/admin_actions.py:_reset_state"
+        if state not in ("error", "active"):
+            raise ValueError(f"reset to {state!r}: only error or active")
+        self.service.note(Action, instance.name, "resetState", by)
+        instance.vm_state = vm.ERROR if state == "error" else vm.ACTIVE
+        instance.task_state = None
+        instance.save(by)
+        self.service.note(Action, instance.name, "resetState", by, "finish")
+        return
+        yield
 
     def update_instance(self, instance, name):
         """Give the server another display name."""

@@ -16,7 +16,11 @@ _NETWORK = "Failed to allocate the network(s)"
 class NetworkInfo:
     """Ports that are being made while the build goes on.
 
-    Source: ``NetworkInfoAsyncWrapper`` in nova/network/model.py, Nova 34.0.0.
+    When they are there, the server's ``system_metadata`` says so, to be saved by the next save. A
+    save that goes on at that very moment reads the row back and the mark is lost, as in Nova.
+
+    Source: ``NetworkInfoAsyncWrapper`` in nova/network/model.py and
+    ``_allocate_network_async`` in nova/compute/manager.py, Nova 34.0.0.
     """
 
     def __init__(self, service, instance, wanted=True):
@@ -32,7 +36,10 @@ class NetworkInfo:
     def _allocate(self, instance):
         try:
             yield from self._service.site.neutron.allocate_for_instance(self._service, instance)
+            yield self._service.site.env.timeout(0)
             self._there = True
+            if instance.saved_at != self._service.site.env.now:
+                instance.system_metadata["network_allocated"] = "True"
         except Exception as error:
             self._error = error
         self._done.succeed()
@@ -303,9 +310,7 @@ class Build:
             instance.power_state = self._get_power_state(instance)
             instance.vm_state = vm.SOFT_DELETED
             instance.task_state = None
-            instance.save(
-                _HERE + "soft_delete_instance", expected_task_state=[task.SOFT_DELETING]
-            )
+            instance.save(_HERE + "soft_delete_instance", expected_task_state=[task.SOFT_DELETING])
 
 
 def _aborted(instance, reason):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.db import Mapping
 from labkit.nova.objects.instance import FIELDS, Instance
 from labkit.trace import BuildRequest as Written
 from labkit.trace import Call, InstanceMapping
@@ -41,12 +42,11 @@ class Create:
         """Note what is wanted and ask the conductor for it; nothing is in a cell yet."""
         service, db, first = self.service, self.site.db, names[0]
         service.note(Call, first, "glance", "get", by=_HERE + "_get_image")
-        by = {
-            "validate_networks": "_check_requested_networks",
-            "create_resource_requests": "_validate_and_build_base_options",
-        }
-        for call in by:
-            service.note(Call, first, "neutron", call, by=_HERE + by[call])
+        if networks != "none":
+            by = _HERE + "_check_requested_networks"
+            service.note(Call, first, "neutron", "validate_networks", by=by)
+        by = _HERE + "_validate_and_build_base_options"
+        service.note(Call, first, "neutron", "create_resource_requests", by=by)
         by = _HERE + "_create_reqspec_buildreq_instmapping"
         build_requests = []
         for name in names:
@@ -54,7 +54,7 @@ class Create:
             uuid = request.values["uuid"]
             db.build_requests[uuid] = request
             service.note(Written, name, "create", vm.BUILDING, task.SCHEDULING, by=by)
-            db.instance_mappings[uuid] = None
+            db.instance_mappings[uuid] = Mapping()
             service.note(InstanceMapping, name, "create", by=by)
             if networks == "none":
                 self.site.without_network.add(uuid)

@@ -3,6 +3,7 @@
 from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.db import CONFIGURED_CELL
 from labkit.nova.notifications import instance as notify
 from labkit.trace import BuildRequest, InstanceMapping
 
@@ -93,7 +94,9 @@ class Delete:
 
     def _lookup_instance(self, instance):
         """Return the server from its cell; None when it is in none, or deleted."""
-        if self.site.db.instance_mappings.get(instance.uuid) is None:
+        db, uuid = self.site.db, instance.uuid
+        mapping = db.instance_mappings.get(uuid)
+        if db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
             return None
         try:
             return self.site.from_row(self.service, instance.name, instance.uuid)
@@ -105,9 +108,12 @@ class Delete:
         self._update_queued_for_deletion(name, uuid, True)
 
     def _update_queued_for_deletion(self, name, uuid, queued):
-        cell = self.site.db.instance_mappings.get(uuid)
+        mapping = self.site.db.instance_mappings.get(uuid)
+        if mapping is None:
+            return
+        mapping.queued_for_delete = queued
         by = _HERE + "_update_queued_for_deletion"
-        self.service.note(InstanceMapping, name, "save", cell, queued, by)
+        self.service.note(InstanceMapping, name, "save", mapping.cell, queued, by)
 
     def _local_delete(self, instance, delete_type, callback):
         """Do all of it here, as nobody else is there to do it."""

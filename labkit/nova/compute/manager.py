@@ -89,21 +89,21 @@ class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic)
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
         """
         if event:
-            event = f"compute_{name}"
-            self.note(ActionEvent, instance.name, "start", event, self.host, None, by)
+            event, event_by = f"compute_{name}", f"compute/utils.py:{name}"
+            self.note(ActionEvent, instance.name, "start", event, self.host, None, event_by)
         try:
             value = yield from work
         except Exception as error:
             if not isinstance(error, exception.InstanceNotFound):
                 self.add_fault(instance, error)
             if event:
-                self.note(ActionEvent, instance.name, "finish", event, None, "Error", by)
+                self.note(ActionEvent, instance.name, "finish", event, None, "Error", event_by)
             if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
                 self._revert_task_state(instance)
             notify.about_exception(self, name, error, by)
             raise
         if event:
-            self.note(ActionEvent, instance.name, "finish", event, None, "Success", by)
+            self.note(ActionEvent, instance.name, "finish", event, None, "Success", event_by)
         return value
 
     def add_fault(self, instance, error, message=None):

@@ -36,8 +36,8 @@ SYNC = {
 class Periodic:
     """The part of ComputeManager that nobody asks for.
 
-    Source: ``_sync_power_states``, ``_reclaim_queued_deletes`` and ``_init_instance`` in
-    nova/compute/manager.py, Nova 34.0.0.
+    Source: ``_sync_power_states``, ``_reclaim_queued_deletes``, ``_check_instance_build_time``
+    and ``init_host`` in nova/compute/manager.py, Nova 34.0.0.
     """
 
     def _sync_power_states(self):
@@ -79,6 +79,16 @@ class Periodic:
                 except Exception:  # as Nova, which warns and tries again
                     continue
 
+    def _check_instance_build_time(self):
+        """Put what has been building for ``instance_build_timeout`` in error; the build goes on."""
+        timeout = self.options.instance_build_timeout
+        if timeout == 0:
+            return
+        for instance in self.site.instances_on(self):
+            late = self.site.env.now - instance.created_at > timeout
+            if instance.vm_state == vm.BUILDING and late:
+                self._set_instance_obj_error_state(instance)
+
     def init_host(self):
         """Look at each server of the host after a start, one after the other.
 
@@ -88,11 +98,13 @@ class Periodic:
         for instance in instances:
             yield from self._init_instance(instance)
         seen = {instance.uuid for instance in instances}
+        self.reportclient.get_allocations_for_resource_provider()
         for instance in self.site.instances_allocated(self):
             if instance.uuid not in seen and instance.vm_state == vm.BUILDING:
                 self._set_instance_obj_error_state(instance, clean_task_state=True)
-        for instance in self.site.instances_on(self):
-            self.rt.tracked_instances.add(instance.uuid)
+        if instances and self.options.track_instance_changes:
+            self.site.bus.cast(self, "update_instance_info")
+        self.rt.start(self.site.instances_on(self))
 
     def _init_instance(self, instance):
         by = _HERE + "_init_instance"

@@ -43,5 +43,11 @@ class ResourceTracker:
                 self.tracked_instances.discard(instance.uuid)
             self._update()
 
+    def start(self, instances):
+        """Count the servers of a host whose nova-compute has just started."""
+        self._service.reportclient.read_provider_tree()
+        self.tracked_instances.update(instance.uuid for instance in instances)
+        self._update()
+
     def _update(self):
         self._service.reportclient.get_allocations_for_provider_tree(self._row)

@@ -42,9 +42,7 @@ class ComputeTaskManager(Service):
         for request, selection in zip(build_requests, selections, strict=True):
             instances.append(self._create_row(request, selection, by))
         yield from self.step("create_rows")
-        for request, selection, instance in zip(
-            build_requests, selections, instances, strict=True
-        ):
+        for request, selection, instance in zip(build_requests, selections, instances, strict=True):
             if instance is None:
                 continue
             mode = self.options.notify_on_state_change
@@ -74,9 +72,12 @@ class ComputeTaskManager(Service):
         return instance
 
     def _map_instance_to_cell(self, instance, cell):
-        self.site.db.instance_mappings[instance.uuid] = cell
-        by = _HERE + "_map_instance_to_cell"
-        self.note(InstanceMapping, instance.name, "save", cell, by=by)
+        self._save_mapping(instance, cell, _HERE + "_map_instance_to_cell")
+
+    def _save_mapping(self, instance, cell, by):
+        mapping = self.site.db.instance_mappings[instance.uuid]
+        mapping.cell = cell
+        self.note(InstanceMapping, instance.name, "save", cell, mapping.queued_for_delete, by)
 
     def _delete_build_request(self, request, instance) -> bool:
         """Take the server over from the API; False when the API was faster and it must go."""
@@ -132,8 +133,7 @@ class ComputeTaskManager(Service):
         for request in build_requests:
             instance = request.get_new_instance(self)
             instance.create(by, CELL0)
-            db.instance_mappings[instance.uuid] = CELL0
-            self.note(InstanceMapping, request.name, "save", CELL0, by=by)
+            self._save_mapping(instance, CELL0, by)
             self._create_instance_action_for_cell0(instance)
             self._set_vm_state_and_notify(instance, error)
             instances.append(instance)
@@ -176,9 +176,14 @@ class ComputeTaskManager(Service):
             populate_retry(
                 filter_properties, instance.uuid, self.options.max_attempts, request_spec
             )
-            host = self._next_host(instance, request_spec, host_list)
+            if not host_list:
+                raise _exhausted(instance)
         except Exception as error:
             yield from self._cleanup_when_reschedule_fails(instance, error)
+            return
+        host = self._next_host(instance, request_spec, host_list)
+        if host is None:
+            yield from self._cleanup_when_reschedule_fails(instance, _exhausted(instance))
             return
         instance.availability_zone = self.site.zone_of(host)
         try:
@@ -187,19 +192,15 @@ class ComputeTaskManager(Service):
             return
         self._build_on(instance, host, host_list, request_spec, filter_properties, by)
 
-    def _next_host(self, instance, spec, host_list) -> str:
-        """Take alternates off the list until one has room. Raises MaxRetriesExceeded."""
+    def _next_host(self, instance, spec, host_list) -> str | None:
+        """Take alternates off the list until one has room; None when none has."""
         fleet = self.site.fleet
         while host_list:
             host = host_list.pop(0)
             resources = self.site.resources_of(spec)
             if self.report_client.claim_resources(instance, fleet.rows[host], resources, spec):
                 return host
-        reason = (
-            "Exhausted all hosts available for retrying build failures for instance"
-            f" {instance.uuid}."
-        )
-        raise exception.MaxRetriesExceeded(reason=reason)
+        return None
 
     def _cleanup_when_reschedule_fails(self, instance, error):
         try:
@@ -217,6 +218,13 @@ class ComputeTaskManager(Service):
             instance.save(by)
         except exception.InstanceNotFound:
             return
+
+
+def _exhausted(instance):
+    reason = (
+        f"Exhausted all hosts available for retrying build failures for instance {instance.uuid}."
+    )
+    return exception.MaxRetriesExceeded(reason=reason)
 
 
 def populate_retry(filter_properties, instance_uuid, max_attempts, spec):

@@ -87,12 +87,14 @@ def send(service, instance, update, by, old_display_name=None, source="compute")
     """
     if update is None:
         return
-    description = {"state_description": instance.task_state or ""}
-    emit(service, instance, "legacy", "compute.instance.update", source, update | description, by)
+    name, description = instance.name, {"state_description": instance.task_state or ""}
+    emit(service, name, "legacy", "compute.instance.update", source, update | description, by)
+    if instance.uuid in service.site.db.deleted:
+        return  # the versioned one needs more of the row than this copy has
     payload = versioned(instance, "InstanceUpdatePayload/2.1") | {"state_update": update}
     if old_display_name not in (None, instance.display_name):
         payload["old_display_name"] = old_display_name
-    emit(service, instance, "versioned", "instance.update", f"nova-{source}", payload, by)
+    emit(service, name, "versioned", "instance.update", f"nova-{source}", payload, by)
 
 
 def versioned(instance, payload_object) -> dict:
@@ -108,12 +110,11 @@ def versioned(instance, payload_object) -> dict:
     return payload
 
 
-def emit(service, instance, form, event_type, publisher, payload, by, priority="INFO"):
-    """Send one notification, unless ``[notifications] notification_format`` leaves it out."""
+def emit(service, name, form, event_type, publisher, payload, by, priority="INFO"):
+    """Send a notification about a server, unless ``notification_format`` leaves it out."""
     wanted = service.options.notification_format
     if wanted != "both" and (wanted == "versioned") != (form == "versioned"):
         return
-    name = instance.name if instance is not None else None
     service.note(Notification, name, form, event_type, publisher, priority, payload, by)
 
 

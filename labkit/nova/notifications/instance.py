@@ -5,6 +5,7 @@ Nova keeps them in nova/compute/utils.py; their payloads in nova/notifications/o
 
 from contextlib import contextmanager
 
+from labkit.nova.exception import NovaException
 from labkit.nova.notifications.base import emit, versioned
 
 #: The versioned payload of an action; all others have ACTION_PAYLOAD.
@@ -35,7 +36,7 @@ def about_usage(service, instance, suffix, fault=None):
         payload["exception"] = type(fault).__name__
     by = "compute/utils.py:notify_about_instance_usage"
     event_type = f"compute.instance.{suffix}"
-    emit(service, instance, "legacy", event_type, "compute", payload, by, priority)
+    emit(service, instance.name, "legacy", event_type, "compute", payload, by, priority)
 
 
 def about_action(service, instance, action, phase=None, source="compute", fault=None):
@@ -50,7 +51,8 @@ def about_action(service, instance, action, phase=None, source="compute", fault=
     event_type = ".".join(filter(None, ("instance", action, phase)))
     priority = "ERROR" if fault is not None else "INFO"
     by = f"compute/utils.py:{sender}"
-    emit(service, instance, "versioned", event_type, f"nova-{source}", payload, by, priority)
+    publisher = f"nova-{source}"
+    emit(service, instance.name, "versioned", event_type, publisher, payload, by, priority)
 
 
 def about(service, instance, action, phase, fault=None):
@@ -79,8 +81,10 @@ def about_delete(service, instance, delete_type="delete", source="api"):
         send("end")
 
 
-def about_scheduling(service, phase):
+def about_scheduling(service, phase, name):
     """Send what the scheduler tells when it begins and ends to choose.
+
+    The versioned one names the server that it is at: the first, then the last.
 
     Source: ``_select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
@@ -89,22 +93,27 @@ def about_scheduling(service, phase):
     emit(service, None, "legacy", event_type, "scheduler", {}, by)
     payload = {"object": "RequestSpecPayload/1.1"}
     by = "compute/utils.py:notify_about_scheduler_action"
-    emit(service, None, "versioned", event_type, "nova-scheduler", payload, by)
+    emit(service, name, "versioned", event_type, "nova-scheduler", payload, by)
 
 
 def about_compute_task_error(service, instance, method, state, error):
     """Send what the conductor tells when a task failed for good.
+
+    The versioned one fails, and with it the clean-up after it, for an error that nobody raised:
+    it has no traceback to be told.
 
     Source: ``set_vm_state_and_notify`` in nova/scheduler/utils.py and
     ``notify_about_compute_task_error`` in nova/compute/utils.py, Nova 34.0.0.
     """
     by = "scheduler/utils.py:set_vm_state_and_notify"
     name = f"compute_task.{method}"
-    emit(service, instance, "legacy", name, "compute_task", {"state": state}, by, "ERROR")
+    emit(service, instance.name, "legacy", name, "compute_task", {"state": state}, by, "ERROR")
+    if error.__traceback__ is None and service.options.notification_format != "unversioned":
+        raise NovaException("'NoneType' object has no attribute 'tb_frame'")
     payload = {"object": "ComputeTaskPayload/1.0", "state": state, "fault": type(error).__name__}
     by = "compute/utils.py:notify_about_compute_task_error"
     publisher = "nova-conductor"
-    emit(service, instance, "versioned", f"{name}.error", publisher, payload, by, "ERROR")
+    emit(service, instance.name, "versioned", f"{name}.error", publisher, payload, by, "ERROR")
 
 
 def about_exception(service, function, error, by):

@@ -24,12 +24,13 @@ class Instance:
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
 
-    __slots__ = ("_changed", "_metadata", "_service", "_values", "name", "spec")
+    __slots__ = ("_changed", "_metadata", "_service", "_values", "name", "saved_at", "spec")
 
     def __init__(self, service, name, spec, values):
         object.__setattr__(self, "_service", service)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "spec", spec)
+        object.__setattr__(self, "saved_at", None)
         self._read(values)
 
     def _read(self, values):
@@ -98,9 +99,7 @@ class Instance:
         updates = {name: self._values[name] for name in changed}
         try:
             service.site.may_conflict(self, updates, guards)
-            old, new = service.site.db.instance_update_and_get_original(
-                self.uuid, updates, *guards
-            )
+            old, new = service.site.db.instance_update_and_get_original(self.uuid, updates, *guards)
         except Exception as error:
             wanted = updates.get("vm_state"), updates.get("task_state"), None
             service.note(
@@ -127,6 +126,7 @@ class Instance:
             by=by,
         )
         self._read(new)
+        object.__setattr__(self, "saved_at", service.site.env.now)
         notifications.send_save(service, self, old, by)
         service.site.saved(self)
 

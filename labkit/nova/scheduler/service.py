@@ -45,13 +45,13 @@ class SchedulerService(Service):
             if saved is not None:
                 fleet.__dict__.update(saved.__dict__)
             if error.kwargs.get("reason"):  # placement had candidates, the filters took them
-                notify.about_scheduling(self, "start")
+                notify.about_scheduling(self, "start", names[0])
             raise
-        notify.about_scheduling(self, "start")
+        notify.about_scheduling(self, "start", names[0])
         for selection in selections:
             uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
             self.client.claimed(selection.instance, uuid, row, request.resources, spec_obj)
-        notify.about_scheduling(self, "end")
+        notify.about_scheduling(self, "end", names[-1])
         return selections
 
 

@@ -48,6 +48,7 @@ ACTIONS = {
     "trigger_crash_dump": Action("trigger_crash_dump"),
     "lock": Action("lock"),
     "unlock": Action("unlock"),
+    "resetState": Action("reset_state", 202, ("state",)),
     "rename": Action("update_instance", 200, ("name",)),
 }
 

@@ -34,10 +34,26 @@ class SchedulerReportClient:
 
         Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
         """
-        call = "GET /resource_providers/{uuid}/allocations"
-        self.note(None, call, 200, "get_allocations_for_resource_provider")
+        self.get_allocations_for_resource_provider()
         for _ in self._allocations.on_host(row):
             self.get_allocs_for_consumer(None)
+
+    def read_provider_tree(self):
+        """Read all about one's own host, as a nova-compute does that has just started."""
+        provider = "/resource_providers/{uuid}"
+        for call, by in (
+            (f"{provider}/allocations", "get_allocations_for_resource_provider"),
+            ("/resource_providers?in_tree={uuid}", "get_providers_in_tree"),
+            (f"{provider}/inventories", "_get_inventory"),
+            (f"{provider}/aggregates", "_get_provider_aggregates"),
+            (f"{provider}/traits", "get_provider_traits"),
+        ):
+            self.note(None, f"GET {call}", 200, by)
+
+    def get_allocations_for_resource_provider(self):
+        """Read who holds something of one's own host."""
+        by = "get_allocations_for_resource_provider"
+        self.note(None, "GET /resource_providers/{uuid}/allocations", 200, by)
 
     def claimed(self, instance_name, uuid, row, resources, spec_obj):
         """Note the claim of resources that the scheduler has just booked.
