@@ -6,7 +6,7 @@ import math
 import random
 from pathlib import Path
 
-from labkit import cloud_tables
+from labkit import books, cloud_tables
 from labkit.fleet import Fleet
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
@@ -145,6 +145,20 @@ class Cloud(cloud_tables.CloudTables):
             "host": row["host"],
             "locked": bool(row["locked"]),
         }
+
+    def books(self, name) -> dict:
+        """Return what is left of a server, in every place that keeps something of it.
+
+        Out: ``row`` (None when there never was one), ``build_request``, ``instance_mapping``,
+        ``allocations`` by host, ``ports`` (the hosts that they are bound to), ``guests`` by host,
+        ``images``, ``actions`` (its action log).
+        """
+        self._uuid(name)
+        return books.of_server(self._site, self._drivers, name)
+
+    def imbalances(self) -> list[str]:
+        """Return a sentence for each thing that a server left behind or should have and has not."""
+        return books.imbalances(self._site, self._drivers)
 
     # -- what happens by itself -----------------------------------------------------------
     def guest_stops(self, name):

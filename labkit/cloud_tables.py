@@ -209,17 +209,13 @@ def _notifications(records):
 
 
 def _actions(records):
-    current = {}
     for seq, record in _of(records, trace.Action | trace.ActionEvent):
         if isinstance(record, trace.Action):
-            if record.op != "start":
-                continue
-            current[record.instance] = record.action
-            yield seq, record.t_s, record.instance, record.action, "", None, ""
+            if record.op == "start":
+                yield seq, record.t_s, record.instance, record.action, "", None, ""
             continue
-        action = current.get(record.instance)
         result = record.result or ""
-        yield seq, record.t_s, record.instance, action, record.event, record.host, result
+        yield seq, record.t_s, record.instance, record.action, record.event, record.host, result
 
 
 def _events(records):

@@ -115,6 +115,7 @@ class ActionEvent(NamedTuple):
     service: str
     instance: str
     op: str
+    action: str
     event: str
     host: str | None = None
     result: str | None = None

@@ -36,6 +36,8 @@ class Database:
         self.deleted = set()
         self.build_requests = {}
         self.instance_mappings = {}
+        self.actions = {}
+        self.faults = {}
 
     # -- cell databases -------------------------------------------------------------------
     def instance_create(self, values, cell):
@@ -82,6 +84,7 @@ class Database:
             raise exception.ObjectActionError(action="destroy", reason="host changed")
         self.deleted.add(uuid)
         self.by_host.get(row["host"], {}).pop(uuid, None)
+        self.faults.pop(uuid, None)
         return row
 
     # -- API database ---------------------------------------------------------------------

@@ -16,8 +16,8 @@ from labkit.nova.exception import (
     UnexpectedDeletingTaskStateError,
 )
 from labkit.nova.notifications import instance as notify
+from labkit.nova.objects import instance_action
 from labkit.nova.scheduler.client.report import SchedulerReportClient
-from labkit.trace import Action, ActionEvent
 
 _HERE = "compute/api.py:"
 ANY = None
@@ -172,7 +172,7 @@ class API(create.Create, delete.Delete):
         return self.soft_delete(instance)
 
     def _record_action_start(self, instance, action):
-        self.service.note(Action, instance.name, action, _HERE + "_record_action_start")
+        instance_action.action_start(instance, action, _HERE + "_record_action_start")
 
     def ask(self, method, instance, **arguments):
         """Do one of ASKS: save the task, log the action, send the message."""
@@ -277,11 +277,11 @@ class API(create.Create, delete.Delete):
         by, service = _HERE + name, self.service
         self._record_action_start(instance, name)
         event, event_by = f"api_{name}", f"compute/utils.py:{name}"
-        service.note(ActionEvent, instance.name, "start", event, service.host, None, event_by)
+        instance_action.event_start(instance, event, event_by)
         instance.locked = locked
         instance.locked_by = locked_by
         instance.save(by)
-        service.note(ActionEvent, instance.name, "finish", event, None, "Success", event_by)
+        instance_action.event_finish(instance, event, "Success", event_by)
         notify.about_action(service, instance, name, source="api")
 
     def reset_state(self, instance, state="error"):
@@ -292,11 +292,11 @@ class API(create.Create, delete.Delete):
         by = "api/openstack/compute/admin_actions.py:_reset_state"
         if state not in ("error", "active"):
             raise ValueError(f"reset to {state!r}: only error or active")
-        self.service.note(Action, instance.name, "resetState", by)
+        instance_action.action_start(instance, "resetState", by)
         instance.vm_state = vm.ERROR if state == "error" else vm.ACTIVE
         instance.task_state = None
         instance.save(by)
-        self.service.note(Action, instance.name, "resetState", by, "finish")
+        instance_action.action_finish(instance, by)
         return
         yield
 

@@ -5,6 +5,7 @@ from labkit.nova.compute import build_results
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.notifications import instance as notify
+from labkit.nova.objects import instance_fault
 
 _HERE = "compute/manager.py:"
 GONE = (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError)
@@ -105,7 +106,7 @@ class Build:
             retry = filter_properties.get("retry")
             yield from self._cleanup_allocated_networks(instance, spec)
             if not retry:
-                self.add_fault(instance, error, error.kwargs["reason"])
+                instance_fault.create(instance, error, error.kwargs["reason"])
                 self._nil_out_instance_obj_host_and_node(instance)
                 self._set_instance_obj_error_state(instance, clean_task_state=True)
                 return build_results.FAILED
@@ -130,7 +131,7 @@ class Build:
             return build_results.FAILED
         except Exception as error:
             yield from self._cleanup_allocated_networks(instance, spec)
-            self.add_fault(instance, error)
+            instance_fault.create(instance, error)
             self._nil_out_instance_obj_host_and_node(instance)
             self._set_instance_obj_error_state(instance, clean_task_state=True)
             return build_results.FAILED

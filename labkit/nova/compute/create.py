@@ -81,6 +81,7 @@ def _new(name, spec, now):
         "power_state": None,
         "system_metadata": {},
         "locked": False,
+        "progress": 0,
         "project_id": spec.project_id,
         "created_at": now,
     }

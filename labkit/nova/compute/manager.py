@@ -13,12 +13,11 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.notifications import instance as notify
+from labkit.nova.objects import instance_action, instance_fault
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
-from labkit.trace import ActionEvent, InstanceFault
 
 _HERE = "compute/manager.py:"
-FAULT_BY = "compute/utils.py:add_instance_fault_from_exc"
 
 
 @dataclass(frozen=True)
@@ -90,30 +89,21 @@ class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic)
         """
         if event:
             event, event_by = f"compute_{name}", f"compute/utils.py:{name}"
-            self.note(ActionEvent, instance.name, "start", event, self.host, None, event_by)
+            instance_action.event_start(instance, event, event_by)
         try:
             value = yield from work
         except Exception as error:
             if not isinstance(error, exception.InstanceNotFound):
-                self.add_fault(instance, error)
+                instance_fault.create(instance, error)
             if event:
-                self.note(ActionEvent, instance.name, "finish", event, None, "Error", event_by)
+                instance_action.event_finish(instance, event, "Error", event_by)
             if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
                 self._revert_task_state(instance)
             notify.about_exception(self, name, error, by)
             raise
         if event:
-            self.note(ActionEvent, instance.name, "finish", event, None, "Success", event_by)
+            instance_action.event_finish(instance, event, "Success", event_by)
         return value
-
-    def add_fault(self, instance, error, message=None):
-        """Note an error so that the API shows it with the server.
-
-        Source: ``add_instance_fault_from_exc`` in nova/compute/utils.py, Nova 34.0.0: the text of
-        an exception that is not Nova's own is not shown, only its class.
-        """
-        code, text = fault_of(error)
-        self.note(InstanceFault, instance.name, code, message or text, FAULT_BY)
 
     def _revert_task_state(self, instance):
         try:
@@ -221,7 +211,7 @@ class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic)
             if self._get_power_state(instance) != power_state.RUNNING:
                 self._set_instance_obj_error_state(instance)
                 raise
-            self.add_fault(instance, error)  # it failed, and the guest runs all the same
+            instance_fault.create(instance, error)  # it failed, and the guest runs all the same
             notify.about(self, instance, "reboot", "error", error)
         try:
             instance.power_state = self._get_power_state(instance)
@@ -289,13 +279,3 @@ class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic)
         notify.about(self, instance, "trigger_crash_dump", "start")
         yield from self._call("trigger_crash_dump", instance, "trigger_crash_dump")
         notify.about(self, instance, "trigger_crash_dump", "end")
-
-
-def fault_of(error) -> tuple[int, str]:
-    """Return (code, text) of an error as the API shows it.
-
-    Source: ``exception_to_dict`` in nova/compute/utils.py, Nova 34.0.0.
-    """
-    if isinstance(error, exception.NovaException):
-        return error.code, str(error)
-    return 500, type(error).__name__

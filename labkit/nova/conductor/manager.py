@@ -2,13 +2,13 @@
 
 from labkit.nova import exception
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.manager import FAULT_BY, fault_of
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
+from labkit.nova.objects import instance_action, instance_fault
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
 from labkit.nova.site import CONTROLLER
-from labkit.trace import Action, ActionEvent, BuildRequest, InstanceFault, InstanceMapping
+from labkit.trace import BuildRequest, InstanceMapping
 
 _HERE = "conductor/manager.py:"
 CELL0 = "cell0"
@@ -50,7 +50,7 @@ class ComputeTaskManager(Service):
                 instance, None, vm.BUILDING, None, None, notify_on_state_change=mode
             )
             base.send(self, instance, update, by, source="conductor")
-            self.note(Action, instance.name, "create", by)
+            instance_action.action_start(instance, "create", by)
             self._map_instance_to_cell(instance, site.cell_of(selection.host))
             if not self._delete_build_request(request, instance):
                 continue
@@ -146,11 +146,11 @@ class ComputeTaskManager(Service):
                 instance.destroy(by)
 
     def _create_instance_action_for_cell0(self, instance):
-        by, name = _HERE + "_create_instance_action_for_cell0", instance.name
+        by = _HERE + "_create_instance_action_for_cell0"
         event = "conductor_schedule_and_build_instances"
-        self.note(Action, name, "create", by)
-        self.note(ActionEvent, name, "start", event, self.host, None, by)
-        self.note(ActionEvent, name, "finish", event, None, "Error", by)
+        instance_action.action_start(instance, "create", by)
+        instance_action.event_start(instance, event, by)
+        instance_action.event_finish(instance, event, "Error", by)
 
     def _set_vm_state_and_notify(self, instance, error):
         """Put a server in error, by a copy of its own, and tell why.
@@ -162,7 +162,7 @@ class ComputeTaskManager(Service):
         copy.vm_state = vm.ERROR
         copy.task_state = None
         copy.save(by)
-        self.note(InstanceFault, instance.name, *fault_of(error), FAULT_BY)
+        instance_fault.create(copy, error)
         notify.about_compute_task_error(self, instance, "build_instances", vm.ERROR, error)
 
     # -- the next host --------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""The action log of a server (nova/objects/instance_action.py)."""
+
+from dataclasses import dataclass, field
+
+from labkit.trace import Action, ActionEvent
+
+
+@dataclass
+class InstanceAction:
+    """One action that somebody asked for; ``message`` is "Error" when a part of it failed.
+
+    ``events`` are its parts: dicts of event, host and result (None until it ends).
+
+    Source: ``InstanceAction`` in nova/objects/instance_action.py, Nova 34.0.0.
+    """
+
+    action: str
+    message: str | None = None
+    events: list = field(default_factory=list)
+
+
+def action_start(instance, action, by):
+    """Begin an entry; what this copy of the server takes part in from now on belongs to it."""
+    service = instance._service
+    log = service.site.db.actions.setdefault(instance.uuid, [])
+    log.append(InstanceAction(action))
+    instance.request = len(log) - 1
+    service.note(Action, instance.name, action, by)
+
+
+def action_finish(instance, by):
+    """End an entry; few actions do."""
+    action = _action(instance).action
+    instance._service.note(Action, instance.name, action, by, "finish")
+
+
+def event_start(instance, event, by):
+    """Begin a part of the action, on the service's host."""
+    service, action = instance._service, _action(instance)
+    action.events.append({"event": event, "host": service.host, "result": None})
+    service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
+
+
+def event_finish(instance, event, result, by):
+    """End a part of the action.
+
+    When a part happens twice, as in a build that goes on elsewhere, the first is written to
+    again and the second stays without an end.
+
+    Source: ``action_event_finish`` in nova/db/main/api.py, Nova 34.0.0.
+    """
+    action = _action(instance)
+    next(e for e in action.events if e["event"] == event)["result"] = result
+    if result == "Error":
+        action.message = "Error"
+    note = instance._service.note
+    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
+
+
+def _action(instance) -> InstanceAction:
+    """Return the entry of the request at hand, or the last when a service acts by itself."""
+    log = instance._service.site.db.actions[instance.uuid]
+    return log[-1 if instance.request is None else instance.request]
