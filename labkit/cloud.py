@@ -94,6 +94,19 @@ class Cloud(cloud_tables.CloudTables):
         self._check_action(name, action, arguments)
         return self._now(self._request(name, action, is_admin, arguments))
 
+    def answer(self, name, action, /, is_admin=True, **arguments) -> tuple[int, str]:
+        """Return what the API would answer to an action now: the status, and the words of a refusal.
+
+        Nothing happens. Knows also the actions that the lab does not do ("resize", "evacuate").
+        """
+        self._check_action(name, action, arguments)
+        wanted = servers.find(action, arguments)
+        try:
+            servers.refuse(self._api, action, wanted, self._get(name), is_admin)
+        except exception.NovaException as error:
+            return servers.status_of(error), servers.words_of(error)
+        return wanted.status, ""
+
     def at(self, t_s, name, action, /, **arguments):
         """Ask for an action, or "create" with ``spec=``, at a time to come; a refusal is noted in
         ``requests``.
@@ -265,7 +278,8 @@ class Cloud(cloud_tables.CloudTables):
         except Exception as error:
             if expected(error):
                 status = servers.status_of(error)
-                site.trace.append(Request(site.env.now, name, action, status, str(error)))
+                words = servers.words_of(error)
+                site.trace.append(Request(site.env.now, name, action, status, words))
             raise
         site.trace.append(Request(site.env.now, name, action, status))
         return status
@@ -286,13 +300,12 @@ class Cloud(cloud_tables.CloudTables):
         return self._site.uuid_of(name)
 
     def _check_action(self, name, action, arguments, may_come=False):
-        known = (*servers.ACTIONS, *servers.NOT_MODELLED)
+        known = tuple(servers.ACTIONS)
         if action not in known:
             near = difflib.get_close_matches(str(action), known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise ValueError(f"unknown action {action!r}; {hint}")
-        wanted = servers.ACTIONS.get(action)
-        allowed = ("is_admin", *(wanted.arguments if wanted else ()))
+        allowed = ("is_admin", *servers.ACTIONS[action].arguments)
         for argument in arguments:
             if argument not in allowed:
                 raise ValueError(f"{action!r} takes no argument {argument!r}")

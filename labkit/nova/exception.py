@@ -47,7 +47,9 @@ class ComputeHostMetricNotFound(NovaException):
 
 
 class OrphanedObjectError(NovaException):
-    """An object without a context should have been read from the database."""
+    """An object without a context should have been read from the database, or saved there."""
+
+    home = "oslo_versionedobjects.exception"
 
     msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
 
@@ -81,6 +83,26 @@ class InstanceNotReady(NovaException):
 
     code = 409
     msg_fmt = "Instance %(instance_id)s is not ready"
+
+
+class PolicyNotAuthorized(NovaException):
+    """Only an administrator may do this."""
+
+    code = 403
+    msg_fmt = "Policy doesn't allow %(action)s to be performed."
+
+
+class ServiceUnavailable(NovaException):
+    """The nova-compute of the server is down; which one, users are not told."""
+
+    code = 409
+    msg_fmt = "Service is unavailable at this time."
+
+
+class HTTPBadRequest(NovaException):
+    """A request that makes no sense (webob.exc)."""
+
+    code = 400
 
 
 class InstanceNotFound(NovaException):
@@ -209,6 +231,7 @@ class MessagingTimeout(Exception):
     """Nobody answered a call in time (oslo.messaging)."""
 
     code = 500
+    home = "oslo_messaging.exceptions"
 
 
 class NotModelled(Exception):

@@ -1,6 +1,6 @@
-"""Who may do what in which state, as one table, and what the API then does (nova/compute/api.py).
+"""What the API does with an action that is accepted (nova/compute/api.py).
 
-Creating is in create.py, deleting in delete.py.
+The guards are in guards.py, creating is in create.py, deleting in delete.py.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from labkit.nova.compute import create, delete
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.compute.guards import GUARDS, check
 from labkit.nova.exception import (
     InstanceInvalidState,
-    InstanceIsLocked,
     InstanceNotFound,
-    InstanceNotReady,
     UnexpectedDeletingTaskStateError,
 )
 from labkit.nova.notifications import instance as notify
@@ -20,95 +19,6 @@ from labkit.nova.objects import instance_action
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 
 _HERE = "compute/api.py:"
-ANY = None
-_STOPPABLE = (vm.ACTIVE, vm.ERROR)
-_SNAPSHOT = (vm.ACTIVE, vm.STOPPED, vm.PAUSED, vm.SUSPENDED)
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What one action of the API asks of a server before it begins.
-
-    *action* is the name in the refusal, *method* the function of nova/compute/api.py.
-    ``vm_state`` and ``task_state`` None mean any; ``task_state`` (None,) means no task.
-    """
-
-    action: str
-    method: str
-    vm_state: tuple | None
-    task_state: tuple | None = (None,)
-    must_have_launched: bool = True
-    refused_when_locked: bool = True
-    needs_host: bool = False
-
-
-#: Every guarded action. Source: ``check_instance_state``, ``check_instance_lock`` and
-#: ``check_instance_host`` around the functions of nova/compute/api.py, Nova 34.0.0.
-GUARDS = {
-    guard.action if guard.method != "_hard_reboot" else "reboot_hard": guard
-    for guard in (
-        Guard("delete", "delete", ANY, ANY, must_have_launched=False),
-        Guard("forceDelete", "force_delete", ANY, ANY, must_have_launched=False),
-        Guard("restore", "restore", (vm.SOFT_DELETED,)),
-        Guard("stop", "stop", _STOPPABLE, needs_host=True),
-        Guard("start", "start", (vm.STOPPED,), needs_host=True),
-        Guard("reboot", "_soft_reboot", vm.ALLOW_SOFT_REBOOT, refused_when_locked=False),
-        Guard(
-            "reboot",
-            "_hard_reboot",
-            vm.ALLOW_HARD_REBOOT,
-            task.ALLOW_REBOOT,
-            refused_when_locked=False,
-        ),
-        Guard("pause", "pause", (vm.ACTIVE,)),
-        Guard("unpause", "unpause", (vm.PAUSED,)),
-        Guard("suspend", "suspend", (vm.ACTIVE,)),
-        Guard("resume", "resume", (vm.SUSPENDED,)),
-        Guard("rescue", "rescue", (vm.ACTIVE, vm.STOPPED, vm.ERROR)),
-        Guard("unrescue", "unrescue", (vm.RESCUED,)),
-        Guard("changePassword", "set_admin_password", (vm.ACTIVE,)),
-        Guard("createImage", "snapshot", _SNAPSHOT, refused_when_locked=False),
-        Guard("createBackup", "backup", _SNAPSHOT, refused_when_locked=False),
-        Guard("rebuild", "rebuild", (vm.ACTIVE, vm.STOPPED, vm.ERROR)),
-        Guard("resize", "resize", (vm.ACTIVE, vm.STOPPED)),
-        Guard("confirmResize", "confirm_resize", (vm.RESIZED,)),
-        Guard("revertResize", "revert_resize", (vm.RESIZED,)),
-        Guard("shelve", "shelve", _SNAPSHOT),
-        Guard("shelveOffload", "shelve_offload", (vm.SHELVED,)),
-        Guard("unshelve", "unshelve", (vm.SHELVED, vm.SHELVED_OFFLOADED)),
-        Guard("os-migrateLive", "live_migrate", (vm.ACTIVE, vm.PAUSED)),
-        Guard(
-            "evacuate",
-            "evacuate",
-            (vm.ACTIVE, vm.STOPPED, vm.ERROR),
-            ANY,
-            refused_when_locked=False,
-        ),
-        Guard(
-            "trigger_crash_dump", "trigger_crash_dump", vm.ALLOW_TRIGGER_CRASH_DUMP, needs_host=True
-        ),
-    )
-}
-#: With ``reclaim_instance_interval`` the API's delete tries this first.
-SOFT_DELETE = Guard("delete", "soft_delete", ANY, ANY)
-
-
-def check(guard: Guard, instance, is_admin: bool = True):
-    """Raise Nova's refusal when an action may not begin: lock first, then host, then states.
-
-    Source: ``check_instance_lock``, ``check_instance_host`` and ``check_instance_state`` in
-    nova/compute/api.py, Nova 34.0.0.
-    """
-    if guard.refused_when_locked and instance.locked and not is_admin:
-        raise InstanceIsLocked(instance_uuid=instance.uuid)
-    if guard.needs_host and not instance.host:
-        raise InstanceNotReady(instance_id=instance.uuid)
-    for attr, allowed in (("vm_state", guard.vm_state), ("task_state", guard.task_state)):
-        state = getattr(instance, attr)
-        if allowed is not ANY and state not in allowed:
-            raise InstanceInvalidState(guard.action, instance.uuid, attr, state)
-    if guard.must_have_launched and instance.launched_at is None:
-        raise InstanceInvalidState(guard.action, instance.uuid, "launched_at", None)
 
 
 @dataclass(frozen=True)
@@ -153,23 +63,16 @@ class API(create.Create, delete.Delete):
         self.site = service.site
         self.placementclient = SchedulerReportClient(service)
 
-    def act(self, action, instance, is_admin=True, **arguments):
-        """Check an action's guard and begin it; *action* is a key of GUARDS."""
-        guard = GUARDS[action]
-        check(guard, instance, is_admin)
-        method = "force_stop" if guard.method == "stop" else guard.method
+    def do(self, method, instance, **arguments):
+        """Begin an action that was accepted, by the name of its function."""
         if method in ASKS:
             return self.ask(method, instance, **arguments)
         return getattr(self, method)(instance, **arguments)
 
-    def check(self, action, instance, is_admin=True):
-        """Raise what Nova refuses an action with, if it does."""
-        check(GUARDS[action], instance, is_admin)
-
-    def soft_delete_guarded(self, instance, is_admin=True):
-        """Soft-delete, if the server was ever up."""
-        check(SOFT_DELETE, instance, is_admin)
-        return self.soft_delete(instance)
+    def stop(self, instance):
+        """Switch off, if the guard allows it."""
+        check(GUARDS["stop"], instance, "stop")
+        return self.ask("force_stop", instance)
 
     def _record_action_start(self, instance, action):
         instance_action.action_start(instance, action, _HERE + "_record_action_start")

@@ -3,10 +3,14 @@
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.notifications import instance as notify
 
 _HERE = "compute/manager.py:"
 _BUILDING = (task.SCHEDULING, task.BLOCK_DEVICE_MAPPING, task.NETWORKING, task.SPAWNING)
-_SNAPSHOT = (
+_REBUILDING = (task.REBUILDING, task.REBUILD_BLOCK_DEVICE_MAPPING, task.REBUILD_SPAWNING)
+#: Tasks that may end without a trace: the server is as it was before.
+_HARMLESS = (
+    task.RESIZE_PREP,
     task.IMAGE_SNAPSHOT_PENDING,
     task.IMAGE_PENDING_UPLOAD,
     task.IMAGE_UPLOADING,
@@ -59,10 +63,7 @@ class Periodic:
         wanted = SYNC.get((instance.vm_state, found))
         if wanted is not None:
             try:
-                if wanted == "stop":
-                    yield from self.compute_api.act("stop", instance)
-                else:
-                    yield from self.compute_api.force_stop(instance)
+                yield from getattr(self.compute_api, wanted)(instance)
             except Exception:  # as Nova: the next round sees the same and tries again
                 return
 
@@ -111,10 +112,16 @@ class Periodic:
         vm_state, task_state = instance.vm_state, instance.task_state
         if vm_state == vm.SOFT_DELETED or (vm_state == vm.ERROR and task_state != task.DELETING):
             return
-        if vm_state == vm.BUILDING or task_state in _BUILDING:
+        if vm_state == vm.DELETED:
+            instance.destroy(_HERE + "_complete_partial_deletion")
+            self._complete_deletion(instance)
+            notify.about(self, instance, "delete", "end")
+            return
+        rebuilding = vm_state in (vm.ACTIVE, vm.STOPPED) and task_state in _REBUILDING
+        if vm_state == vm.BUILDING or task_state in _BUILDING or rebuilding:
             self._set_instance_obj_error_state(instance, clean_task_state=True)
             return
-        if task_state in _SNAPSHOT:
+        if task_state in _HARMLESS and vm_state != vm.ERROR:
             instance.task_state = None
             instance.save(by)
         if task_state == task.DELETING:

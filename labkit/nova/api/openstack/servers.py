@@ -1,79 +1,150 @@
-"""The actions of the servers API: which guard, which answer (nova/api/openstack/compute)."""
+"""The actions of the servers API: what is refused, with which answer (nova/api/openstack/compute)."""
 
 from typing import NamedTuple
 
 from labkit.nova import exception
-from labkit.nova.compute.api import GUARDS
-
-#: Actions with a guard that the lab knows and with nothing behind it.
-NOT_MODELLED = (
-    "rebuild",
-    "resize",
-    "confirmResize",
-    "revertResize",
-    "shelve",
-    "shelveOffload",
-    "unshelve",
-    "os-migrateLive",
-    "evacuate",
-)
+from labkit.nova.compute.guards import GUARDS, check
 
 
 class Action(NamedTuple):
-    """One action: the key of its guard or the method of the compute API, the status when accepted."""
+    """One action of the API.
 
-    name: str
+    *method* of the compute API does it, *status* answers it when accepted, *guard* names its
+    entry in GUARDS, *word* is what a refusal calls it; *policy* names the rule that lets only an
+    administrator do it. ``modelled`` False: the lab knows the answer and no more.
+    """
+
+    method: str
     status: int = 202
+    guard: str | None = None
+    word: str | None = None
     arguments: tuple = ()
+    policy: str | None = None
+    modelled: bool = True
+    needs_host_up: bool = False
 
 
-#: What ``Cloud.act`` takes, by the names of the API ("os-stop" without its "os-").
-#: Source: nova/api/openstack/compute/*.py, Nova 34.0.0.
+def _known(method, status=202, word=None, policy=None, needs_host_up=False):
+    return Action(method, status, method, word, (), policy, False, needs_host_up)
+
+
+_RULE = "os_compute_api:os-"
+#: What ``Cloud.act`` takes, by the names of the API ("os-stop" without its "os-"), and what
+#: ``Cloud.answer`` knows beyond. Source: nova/api/openstack/compute/*.py, Nova 34.0.0.
 ACTIONS = {
-    "delete": Action("delete", 204),
-    "forceDelete": Action("forceDelete"),
-    "restore": Action("restore"),
-    "stop": Action("stop"),
-    "start": Action("start"),
-    "reboot": Action("reboot", 202, ("reboot_type",)),
-    "pause": Action("pause"),
-    "unpause": Action("unpause"),
-    "suspend": Action("suspend"),
-    "resume": Action("resume"),
-    "rescue": Action("rescue", 200),
-    "unrescue": Action("unrescue"),
-    "changePassword": Action("changePassword"),
-    "createImage": Action("createImage"),
-    "createBackup": Action("createBackup", 202, ("backup_type", "rotation")),
-    "trigger_crash_dump": Action("trigger_crash_dump"),
+    "delete": Action("delete", 204, "delete"),
+    "forceDelete": Action("force_delete", 202, "force_delete"),
+    "restore": Action("restore", 202, "restore"),
+    "stop": Action("force_stop", 202, "stop"),
+    "start": Action("start", 202, "start"),
+    "reboot": Action("_soft_reboot", 202, "_soft_reboot", None, ("reboot_type",)),
+    "pause": Action("pause", 202, "pause"),
+    "unpause": Action("unpause", 202, "unpause"),
+    "suspend": Action("suspend", 202, "suspend"),
+    "resume": Action("resume", 202, "resume"),
+    "rescue": Action("rescue", 200, "rescue"),
+    "unrescue": Action("unrescue", 202, "unrescue"),
+    "changePassword": Action("set_admin_password", 202, "set_admin_password"),
+    "createImage": Action("snapshot", 202, "snapshot"),
+    "createBackup": Action("backup", 202, "backup", None, ("backup_type", "rotation")),
+    "trigger_crash_dump": Action("trigger_crash_dump", 202, "trigger_crash_dump"),
     "lock": Action("lock"),
     "unlock": Action("unlock"),
-    "resetState": Action("reset_state", 202, ("state",)),
-    "rename": Action("update_instance", 200, ("name",)),
+    "resetState": Action(
+        "reset_state", 202, None, None, ("state",), f"{_RULE}admin-actions:reset_state"
+    ),
+    "rename": Action("update_instance", 200, None, None, ("name",)),
+    "rebuild": _known("rebuild"),
+    "resize": _known("resize"),
+    "migrate": _known("resize", 202, "migrate", f"{_RULE}migrate-server:migrate"),
+    "confirmResize": _known("confirm_resize", 204, needs_host_up=True),
+    "revertResize": _known("revert_resize"),
+    "shelve": _known("shelve"),
+    "shelveOffload": _known("shelve_offload", 202, None, f"{_RULE}shelve:shelve_offload"),
+    "unshelve": _known("unshelve"),
+    "migrateLive": _known(
+        "live_migrate", 202, "os-migrateLive", f"{_RULE}migrate-server:migrate_live"
+    ),
+    "evacuate": _known("evacuate", 200, None, f"{_RULE}evacuate"),
+    "update_metadata": _known("update_instance_metadata", 200, "update metadata"),
+    "getConsoleOutput": Action("get_console_output", 200, modelled=False),
 }
+#: They look for the row in its cell and nowhere else.
+_ONLY_IN_A_CELL = ("stop", "start", "trigger_crash_dump")
+#: They take the refusal of a locked server for one because of its states.
+_LOCK_READS_AS_STATE = ("changePassword", "restore")
+
+
+def find(action, arguments) -> Action:
+    """Return the entry of an action; a hard reboot has its own guard."""
+    if action == "reboot" and arguments.get("reboot_type", "SOFT") == "HARD":
+        return ACTIONS["reboot"]._replace(method="_hard_reboot", guard="_hard_reboot")
+    return ACTIONS[action]
+
+
+def refuse(api, action, wanted, instance, is_admin):
+    """Raise what Nova answers to an action that it does not accept.
+
+    Source: the functions of nova/api/openstack/compute/*.py, Nova 34.0.0.
+    """
+    up = instance.host is not None and api.site.service_is_up(instance.host)
+    if wanted.policy and not is_admin:
+        raise exception.PolicyNotAuthorized(action=wanted.policy)
+    _refuse_specials(api, action, instance, is_admin, up)
+    if wanted.guard is None:
+        return
+    word = wanted.word or action
+    try:
+        check(GUARDS[wanted.guard], instance, word, is_admin, up)
+    except exception.InstanceIsLocked:
+        if action in _LOCK_READS_AS_STATE:
+            raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
+        raise
+    if wanted.needs_host_up and not up:
+        raise exception.ServiceUnavailable
+    if action == "evacuate" and up:
+        raise exception.HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
+
+
+def _refuse_specials(api, action, instance, is_admin, up):
+    unbuilt = instance.uuid in api.site.db.build_requests
+    if unbuilt and action in _ONLY_IN_A_CELL:
+        raise exception.InstanceNotFound(instance_id=instance.uuid)
+    if unbuilt and action in ("lock", "unlock", "resetState"):
+        raise exception.OrphanedObjectError(method="save", objtype="Instance")
+    if action == "unlock" and not is_admin and instance.locked_by == "admin":
+        raise exception.PolicyNotAuthorized(action=f"{_RULE}lock-server:unlock:unlock_override")
+    if action == "evacuate" and not instance.host:
+        raise exception.HTTPBadRequest("The target host can't be the same one.")
+    if action == "getConsoleOutput" and not instance.host:
+        raise exception.InstanceNotReady(instance_id=instance.uuid)
 
 
 def handle(api, action, instance, is_admin, arguments):
     """Do an action of the API; return the status of the answer. Raises Nova's refusal."""
+    wanted = find(action, arguments)
+    refuse(api, action, wanted, instance, is_admin)
+    if not wanted.modelled:
+        raise exception.NotModelled(f"Unlike Nova, the lab does not do {action!r} yet")
+    method = wanted.method
     if action == "delete" and api.service.options.reclaim_instance_interval:
-        try:
-            yield from api.soft_delete_guarded(instance, is_admin)
-        except exception.InstanceInvalidState:  # it never was up: nothing to keep
-            yield from api.act("delete", instance, is_admin)
-        return 204
-    wanted = ACTIONS.get(action)
-    if action == "reboot":
-        kind = arguments.get("reboot_type", "SOFT")
-        key = "reboot_hard" if kind == "HARD" else "reboot"
-        yield from api.act(key, instance, is_admin, reboot_type=kind)
-    elif wanted is None:
-        api.check(action, instance, is_admin)
-        raise exception.NotModelled(f"Unlike Nova, the lab does not model {action!r} yet")
-    elif wanted.name in GUARDS:
-        yield from api.act(wanted.name, instance, is_admin, **arguments)
-    else:
-        yield from getattr(api, wanted.name)(instance, **arguments)
+        # what never was up is not worth keeping
+        method = "delete" if instance.launched_at is None else "soft_delete"
+    yield from api.do(method, instance, **arguments)
     return wanted.status
+
+
+def words_of(error) -> str:
+    """Return what the answer says of a refusal; an error that nobody expected keeps its text.
+
+    Source: ``FaultWrapper`` in nova/api/openstack/__init__.py, Nova 34.0.0.
+    """
+    if status_of(error) != 500:
+        return str(error)
+    kind = type(error)
+    home = getattr(kind, "home", "nova.exception")
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{home}.{kind.__name__}"
+    return f"Unexpected API Error. Please contact the administrator\n<class '{name}'>"
 
 
 def status_of(error) -> int:
