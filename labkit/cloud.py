@@ -18,6 +18,7 @@ from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.conf import Options
 from labkit.nova.objects import RequestSpec
+from labkit.nova.quota import RESOURCES
 from labkit.nova.scheduler.service import SchedulerService
 from labkit.nova.service import Service, expected
 from labkit.nova.site import CONTROLLER, Site
@@ -34,7 +35,8 @@ class Cloud(cloud_tables.CloudTables):
 
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
-    ``snapshot_model`` "flat" (files) or "direct" (rbd). Raises ValueError for a fault or a
+    ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
+    instances, cores and ram in MiB (none by default). Raises ValueError for a fault or a
     duration of an unknown step, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
@@ -50,13 +52,21 @@ class Cloud(cloud_tables.CloudTables):
     """
 
     def __init__(
-        self, fleet, options=None, seed=0, faults=(), durations=None, snapshot_model="flat"
+        self,
+        fleet,
+        options=None,
+        seed=0,
+        faults=(),
+        durations=None,
+        snapshot_model="flat",
+        quota=None,
     ):
         if not isinstance(fleet, Fleet):
             raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
         if options is not None and not isinstance(options, Options):
             raise TypeError(f"{options!r} is not Options; write Options(max_attempts=1)")
-        site = Site(_own(fleet), options or Options(), _durations(durations), faults, seed)
+        durations = _durations(durations)
+        site = Site(_own(fleet), options or Options(), durations, faults, seed, _quota(quota))
         self._site = site
         self._drivers = {host: FakeDriver(snapshot_model) for host in fleet.rows}
         self._api = API(Service(site, "api", CONTROLLER))
@@ -264,24 +274,33 @@ class Cloud(cloud_tables.CloudTables):
             site.servers[each] = uuid, spec
             site.names[uuid] = each
         yield from self._api.service.step("api")
-        yield from self._api.create(names, spec, networks)
-        for each in names:
-            site.trace.append(Request(site.env.now, each, "create", 202))
+        try:
+            yield from self._api.create(names, spec, networks)
+        except exception.NovaException as error:
+            for each in names:
+                del site.names[site.servers.pop(each)[0]]
+            self._answered(names, "create", error)
+            raise
+        self._answered(names, "create")
         return 202
 
+    def _answered(self, names, action, error=None, status=202):
+        words = ""
+        if error is not None:
+            status, words = servers.status_of(error), servers.words_of(error)
+        for name in names:
+            self._site.trace.append(Request(self._site.env.now, name, action, status, words))
+
     def _request(self, name, action, is_admin, arguments):
-        site = self._site
         yield from self._api.service.step("api")
         try:
             instance = self._get(name)
             status = yield from servers.handle(self._api, action, instance, is_admin, arguments)
         except Exception as error:
             if expected(error):
-                status = servers.status_of(error)
-                words = servers.words_of(error)
-                site.trace.append(Request(site.env.now, name, action, status, words))
+                self._answered([name], action, error)
             raise
-        site.trace.append(Request(site.env.now, name, action, status))
+        self._answered([name], action, status=status)
         return status
 
     def _get(self, name):
@@ -371,6 +390,15 @@ def _own(fleet):
         own.texts[name] = list(fleet.texts[name])
     own._static = {}
     return own
+
+
+def _quota(quota):
+    for name, limit in (quota or {}).items():
+        if name not in RESOURCES:
+            raise ValueError(f"quota of {name!r}; there are {', '.join(RESOURCES)}")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise ValueError(f"quota of {name}: {limit!r} is not a whole number of 0 or more")
+    return quota
 
 
 def _durations(changes):

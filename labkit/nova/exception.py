@@ -186,6 +186,44 @@ class ImageNotFound(NovaException):
     msg_fmt = "Image %(image_id)s could not be found."
 
 
+class ImageNotActive(NovaException):
+    """The image is not to be used."""
+
+    msg_fmt = "Image %(image_id)s is not active."
+
+
+class FlavorMemoryTooSmall(NovaException):
+    """The image asks for more RAM than the flavor has."""
+
+    msg_fmt = "Flavor's memory is too small for requested image."
+
+
+class FlavorDiskSmallerThanMinDisk(NovaException):
+    """The image asks for a larger disk than the flavor has."""
+
+    msg_fmt = (
+        "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk"
+        " is %(flavor_size)i bytes, minimum size is %(image_min_disk)i bytes."
+    )
+
+
+class ComputeHostNotFound(NovaException):
+    """The request names a host that is not there."""
+
+    code = 404
+    msg_fmt = "Compute host %(host)s could not be found."
+
+
+class TooManyInstances(NovaException):
+    """The request goes beyond the project's quota; the API answers 403."""
+
+    code = 413
+    msg_fmt = (
+        "Quota exceeded for %(overs)s: Requested %(req)s, but already used %(used)s of"
+        " %(allowed)s %(overs)s"
+    )
+
+
 class FlavorDiskSmallerThanImage(NovaException):
     """The unpacked image is larger than the flavor's disk."""
 

@@ -25,11 +25,12 @@ class Site:
     its name.
     """
 
-    def __init__(self, fleet, options, durations, faults, seed):
+    def __init__(self, fleet, options, durations, faults, seed, quota):
         self.env = simpy.Environment()
         self.options = options
         self.trace = []
         self.fleet = fleet
+        self.quota = dict(quota or {})
         self.durations = Durations(durations, seed)
         self.faults = Faults(faults, durations)
         self.db = Database()
@@ -87,6 +88,10 @@ class Site:
     def cell_of(self, host) -> str:
         """Return the cell of a host."""
         return self.fleet.texts["cell_uuid"][self.fleet.rows[host]]
+
+    def zones(self) -> set:
+        """Return the availability zones that there are."""
+        return {self.zone_of(host) for host in self.fleet.rows}
 
     def zone_of(self, host) -> str:
         """Return the availability zone of a host: what its aggregates say, else "nova".

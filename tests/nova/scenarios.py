@@ -4,9 +4,10 @@ import contextlib
 
 from labkit import BaseHostWeigher, Cloud, Fault, Fleet, Flavor, Options, RequestSpec
 from labkit.nova.exception import NovaException
-from labkit.nova.objects import Destination
+from labkit.nova.objects import Destination, ImageMeta
 from labkit.nova.service import expected
 
+UUID = "155d900f-4e14-4e4c-a73d-069cbf4541e6"
 AGAIN = "nova-compute starts again"
 SIZES = {"small": Flavor(1, 512, 1), "big": Flavor(2, 1024, 1), "huge": Flavor(1, 512, 5000)}
 HOLD_S = 40.0  # how long somebody waits at a held step
@@ -152,6 +153,10 @@ class Player:
         with self.step("create"):
             self.create(**fields)
 
+    def refused(self, label, **fields):
+        with self.step(label):
+            self.create(**fields)
+
     def act_step(self, label, what=None, /, **arguments):
         with self.step(label):
             self.act(label, what, **arguments)
@@ -197,7 +202,7 @@ class Player:
     # -- looking ------------------------------------------------------------------------
     def books(self):
         """What is left of each server, in every place that keeps something of it."""
-        return [books(self.cloud, name) for name in self.names]
+        return [books(self.cloud, name) for name in self.names if name in self.cloud._site.servers]
 
 
 def _step(step):
@@ -450,6 +455,30 @@ created_two("create_two")
 created_two("create_two_of_which_one_is_rescheduled", (*ON_HOST1, 1))
 created_two("create_two_no_valid_host", flavor="huge")
 created_two("create_two_one_at_a_time")
+
+
+@scenario
+def create_over_quota_in_the_meantime(p):
+    p.hold("handle select_destinations")
+    with p.step("create"):
+        p.create()
+        p.arrive()
+        p.cloud._site.quota["instances"] = 0
+
+
+@scenario
+def create_refused(p):
+    """What the lab has no requests for (names of flavors, images, networks, keys) is left out."""
+    p.refused("no such host", requested_destination=Destination(host="host9"))
+    p.refused("no such zone", availability_zone="none")
+    p.refused("too little RAM for the image", image=ImageMeta(min_ram=1024))
+    p.refused("too small a disk for the image", image=ImageMeta(min_disk=2))
+    p.refused("the image is larger than the disk", image=ImageMeta(size=2 * 1024**3))
+    p.refused("the image is not active", image=ImageMeta(UUID, status="deactivated"))
+    p.cloud._site.quota["instances"] = 0
+    p.refused("quota of servers")
+    p.cloud._site.quota.update(instances=10, cores=1)
+    p.refused("quota of vCPUs", flavor="big")
 
 
 @scenario

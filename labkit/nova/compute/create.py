@@ -7,11 +7,21 @@ from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db import Mapping
+from labkit.nova.exception import (
+    ComputeHostNotFound,
+    FlavorDiskSmallerThanImage,
+    FlavorDiskSmallerThanMinDisk,
+    FlavorMemoryTooSmall,
+    HTTPBadRequest,
+    ImageNotActive,
+)
 from labkit.nova.objects.instance import FIELDS, Instance
+from labkit.nova.quota import check_num_instances_quota
 from labkit.trace import BuildRequest as Written
 from labkit.trace import Call, InstanceMapping
 
 _HERE = "compute/api.py:"
+_GIB = 1024**3
 
 
 @dataclass
@@ -39,7 +49,12 @@ class Create:
     """
 
     def create(self, names, spec, networks="auto"):
-        """Note what is wanted and ask the conductor for it; nothing is in a cell yet."""
+        """Note what is wanted and ask the conductor for it; nothing is in a cell yet.
+
+        Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
+        """
+        if spec.availability_zone and spec.availability_zone not in self.site.zones():
+            raise HTTPBadRequest("The requested availability zone is not available")
         service, db, first = self.service, self.site.db, names[0]
         service.note(Call, first, "glance", "get", by=_HERE + "_get_image")
         if networks != "none":
@@ -47,6 +62,8 @@ class Create:
             service.note(Call, first, "neutron", "validate_networks", by=by)
         by = _HERE + "_validate_and_build_base_options"
         service.note(Call, first, "neutron", "create_resource_requests", by=by)
+        self._validate(spec)
+        check_num_instances_quota(self.site, spec)
         by = _HERE + "_create_reqspec_buildreq_instmapping"
         build_requests = []
         for name in names:
@@ -64,6 +81,30 @@ class Create:
         )
         return
         yield
+
+    def _validate(self, spec):
+        if spec.image is not None and not spec.is_bfv:
+            _check_image(spec.flavor, spec.image)
+        destination = spec.requested_destination
+        if destination is not None and destination.host is not None:
+            if destination.host not in self.site.fleet.rows:
+                raise ComputeHostNotFound(host=destination.host)
+
+
+def _check_image(flavor, image):
+    """Compare what an image asks for with the flavor.
+
+    Source: ``_validate_flavor_image_nostatus`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    if image.status != "active":
+        raise ImageNotActive(image_id=image.id)
+    if flavor.memory_mb < image.min_ram:
+        raise FlavorMemoryTooSmall
+    size, least = flavor.root_gb * _GIB, image.min_disk * _GIB
+    if size and image.size > size:
+        raise FlavorDiskSmallerThanImage(flavor_size=size, image_size=image.size)
+    if size and least > size:
+        raise FlavorDiskSmallerThanMinDisk(flavor_size=size, image_min_disk=least)
 
 
 def server_uuid(name: str) -> str:

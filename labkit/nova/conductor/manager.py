@@ -5,6 +5,7 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import instance_action, instance_fault
+from labkit.nova.quota import check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
 from labkit.nova.site import CONTROLLER
@@ -42,6 +43,11 @@ class ComputeTaskManager(Service):
         for request, selection in zip(build_requests, selections, strict=True):
             instances.append(self._create_row(request, selection, by))
         yield from self.step("create_rows")
+        try:
+            check_num_instances_quota(site, spec, recheck=True)
+        except exception.TooManyInstances as error:
+            self._cleanup_build_artifacts(error, instances)
+            raise
         for request, selection, instance in zip(build_requests, selections, instances, strict=True):
             if instance is None:
                 continue
@@ -57,6 +63,21 @@ class ComputeTaskManager(Service):
             properties = {}
             populate_retry(properties, instance.uuid, self.options.max_attempts, spec)
             self._build_on(instance, selection.host, selection.alternates, spec, properties, by)
+
+    def _cleanup_build_artifacts(self, error, instances):
+        """Put the servers of a request in error, which has gone beyond the quota by now.
+
+        What the scheduler has claimed stays claimed until they are deleted, as in Nova.
+        """
+        by = _HERE + "_cleanup_build_artifacts"
+        for instance in instances:
+            if instance is None:
+                continue
+            self._set_vm_state_and_notify(instance, error)
+            self._save_mapping(instance, self.site.db.cells[instance.uuid], by)
+            if instance.uuid in self.site.db.build_requests:
+                self.site.db.build_request_destroy(instance.uuid)
+                self.note(BuildRequest, instance.name, "destroy", by=by)
 
     def _create_row(self, request, selection, by):
         """Write the row into its cell; None when the user has deleted the server by now."""

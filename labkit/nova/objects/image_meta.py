@@ -80,6 +80,8 @@ def canonicalize(name: str, value):
 class ImageMeta:
     """What the scheduler sees of an image: its id, disk format and properties.
 
+    What the API looks at comes last: status, size in bytes, the least RAM in MiB and disk in GiB.
+
     Properties that Nova does not know land in ``custom`` and decide nothing, as in Nova.
     Raises ValueError for a value of the wrong kind.
 
@@ -95,6 +97,10 @@ class ImageMeta:
     disk_format: str = "qcow2"
     properties: dict[str, object] = field(default_factory=dict)
     custom: dict[str, object] = field(default_factory=dict)
+    status: str = "active"
+    size: int = 0
+    min_ram: int = 0
+    min_disk: int = 0
 
     def __post_init__(self):
         known, custom = {}, dict(self.custom)

@@ -134,6 +134,19 @@ def handle(api, action, instance, is_admin, arguments):
     return wanted.status
 
 
+_STATUS = {
+    (exception.InstancePasswordSetFailed,): 409,
+    (exception.TooManyInstances,): 403,
+    (
+        exception.ComputeHostNotFound,
+        exception.ImageNotActive,
+        exception.FlavorMemoryTooSmall,
+        exception.FlavorDiskSmallerThanMinDisk,
+        exception.FlavorDiskSmallerThanImage,
+    ): 400,
+}
+
+
 def words_of(error) -> str:
     """Return what the answer says of a refusal; an error that nobody expected keeps its text.
 
@@ -151,6 +164,7 @@ def status_of(error) -> int:
     """Return the HTTP status that a refusal or a failure is answered with."""
     if isinstance(error, NotImplementedError):
         return 501
-    if isinstance(error, exception.InstancePasswordSetFailed):
-        return 409
+    for kinds, status in _STATUS.items():
+        if isinstance(error, kinds):
+            return status
     return getattr(error, "code", 500)
