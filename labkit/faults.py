@@ -16,7 +16,7 @@ ERRORS = {
     ),
     "ComputeResourcesUnavailable": lambda: exc.ComputeResourcesUnavailable(reason="by request"),
     "FlavorDiskSmallerThanImage": lambda: exc.FlavorDiskSmallerThanImage(
-        flavor_size=1, image_size=2
+        flavor_size=1024**3, image_size=2 * 1024**3
     ),
     "ImageUnacceptable": lambda: exc.ImageUnacceptable(image_id="{image}", reason="by request"),
     "InvalidBDM": exc.InvalidBDM,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from labkit.nova import exception
 from labkit.nova.compute import task_states
 
-
 #: The cell that the ``[database] connection`` of nova-api names: what it reads for a server whose
 #: mapping names no cell yet. As recorded; where it names cell0 instead, the API finds nothing
 #: there and the conductor destroys the row.

@@ -50,8 +50,6 @@ def recorded(step):
         if event["kind"] == "placement" and event["where"] is None:
             continue
         event = {key: value for key, value in event.items() if key != "seq"}
-        if step["label"] == "nova-compute starts again" and event["service"] == "api":
-            event["service"] = "compute@host1"
         if event.get("host") == "fake-mini":
             event["host"] = "controller"
         found.append(event)
@@ -62,7 +60,7 @@ def differences(recording, player):
     """Return lines that tell where a played scenario differs from the recorded one; none if equal."""
     lines, played = [], [step[0] for step in player.steps]
     steps = [step for step in recording["steps"] if step["label"] not in NOT_ASKED]
-    for theirs, (label, requests, records, books) in zip(steps, player.steps, strict=False):
+    for theirs, (label, requests, records, books, hosts) in zip(steps, player.steps, strict=False):
         if theirs["label"] != label:
             return [f"step {label}, not {theirs['label']}"]
         asked = [(r["label"], r["http_status"], r.get("error") or "") for r in theirs["requests"]]
@@ -71,6 +69,7 @@ def differences(recording, player):
         happened, ours = recorded(theirs), events(records, player.names)
         if not interleaves(happened, ours):
             lines += _diff(label, happened, [event for _, event in ours])
+        lines += _diff(label, list(theirs["hosts"].items()), list(hosts.items()))
         lines += _diff(label, recorded_books(theirs), json.loads(masked(json.dumps(books))))
     if len(steps) != len(played):
         lines.append(f"the steps are {played}, not {[step['label'] for step in steps]}")

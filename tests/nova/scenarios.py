@@ -2,8 +2,7 @@
 
 import contextlib
 
-from labkit import BaseHostWeigher, Cloud, Fault, Fleet, Flavor, Options, RequestSpec
-from labkit.nova.exception import NovaException
+from labkit import BaseHostWeigher, Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova.objects import Destination, ImageMeta
 from labkit.nova.service import expected
 
@@ -147,7 +146,7 @@ class Player:
             self.cloud.settle()
         trace = self.cloud._site.trace
         records = list(zip(trace.threads[start:], trace[start:], strict=True))
-        self.steps.append((label, self.requests, records, self.books()))
+        self.steps.append((label, self.requests, records, self.books(), hosts(self.cloud)))
 
     def create_step(self, **fields):
         with self.step("create"):
@@ -215,6 +214,21 @@ def books(cloud, name):
     """The books of one server, with the images counted: their names are the recorder's."""
     found = cloud.books(name)
     return found | {"images": len(found["images"])}
+
+
+def hosts(cloud):
+    """What each compute believes that it has given away; Nova counts 512 MiB as reserved."""
+    site, found = cloud._site, {}
+    for host, compute in site.computes.items():
+        flavors = [site.servers[site.names[u]][1].flavor for u in compute.rt.tracked_instances]
+        found[host] = {
+            "vcpus_used": sum(flavor.vcpus for flavor in flavors),
+            "memory_mb_used": 512 + sum(flavor.memory_mb for flavor in flavors),
+            "local_gb_used": sum(flavor.root_gb for flavor in flavors),
+            "running_vms": len(flavors),
+            "failed_builds": int(site.fleet.columns["failed_builds"][site.fleet.rows[host]]),
+        }
+    return found
 
 
 SCENARIOS = {}

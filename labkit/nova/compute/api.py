@@ -179,7 +179,7 @@ class API(create.Create, delete.Delete):
     def _set_lock(self, instance, name, locked, locked_by):
         by, service = _HERE + name, self.service
         self._record_action_start(instance, name)
-        event, event_by = f"api_{name}", f"compute/utils.py:{name}"
+        event, event_by = f"api_{name}", f"{_HERE}{name}"
         instance_action.event_start(instance, event, event_by)
         instance.locked = locked
         instance.locked_by = locked_by

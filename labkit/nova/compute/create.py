@@ -86,9 +86,9 @@ class Create:
         if spec.image is not None and not spec.is_bfv:
             _check_image(spec.flavor, spec.image)
         destination = spec.requested_destination
-        if destination is not None and destination.host is not None:
-            if destination.host not in self.site.fleet.rows:
-                raise ComputeHostNotFound(host=destination.host)
+        host = destination.host if destination is not None else None
+        if host is not None and host not in self.site.fleet.rows:
+            raise ComputeHostNotFound(host=host)
 
 
 def _check_image(flavor, image):

@@ -1,5 +1,7 @@
 """How the API deletes: through the host, or on its own where there is none (nova/compute/api.py)."""
 
+import contextlib
+
 from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
@@ -44,11 +46,11 @@ class Delete:
                     return
                 instance = self._lookup_instance(instance)
                 if instance is not None:
-                    with notify.about_delete(self.service, instance):
-                        try:
-                            instance.destroy(by)
-                        except exception.InstanceNotFound:
-                            pass
+                    with (
+                        notify.about_delete(self.service, instance),
+                        contextlib.suppress(exception.InstanceNotFound),
+                    ):
+                        instance.destroy(by)
                 self._local_delete_cleanup(name, uuid)
                 return
             except exception.ObjectActionError:  # it found a host in the meantime
@@ -79,10 +81,8 @@ class Delete:
             return False
         found = self._lookup_instance(instance)
         if found is not None:
-            try:
+            with contextlib.suppress(exception.InstanceNotFound):
                 found.destroy(_HERE + "_delete_while_booting")
-            except exception.InstanceNotFound:
-                pass
         return True
 
     def _destroy_build_request(self, instance, by) -> bool:

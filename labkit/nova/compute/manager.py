@@ -1,6 +1,7 @@
 """What a nova-compute does with the servers of its host (nova/compute/manager.py).
 
-The builds are in build.py, snapshots in snapshot.py, what happens by itself in periodic.py.
+The builds are in build.py, deletes in terminate.py, snapshots in snapshot.py, what happens by
+itself in periodic.py.
 """
 
 from dataclasses import dataclass
@@ -8,14 +9,14 @@ from dataclasses import dataclass
 import simpy
 
 from labkit.nova import exception
-from labkit.nova.compute import api, build, periodic, power_state, snapshot
+from labkit.nova.compute import api, build, periodic, power_state, snapshot, terminate
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import instance_action, instance_fault
 from labkit.nova.scheduler.client.report import SchedulerReportClient
-from labkit.nova.service import Service
+from labkit.nova.service import Service, expected
 
 _HERE = "compute/manager.py:"
 
@@ -48,7 +49,9 @@ SIMPLE = {
 }
 
 
-class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic):
+class ComputeManager(
+    Service, build.Build, terminate.Terminate, snapshot.Snapshot, periodic.Periodic
+):
     """The nova-compute of one host.
 
     Source: ``ComputeManager`` in nova/compute/manager.py, Nova 34.0.0.
@@ -88,11 +91,13 @@ class ComputeManager(Service, build.Build, snapshot.Snapshot, periodic.Periodic)
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
         """
         if event:
-            event, event_by = f"compute_{name}", f"compute/utils.py:{name}"
+            event, event_by = f"compute_{name}", f"{_HERE}{name}"
             instance_action.event_start(instance, event, event_by)
         try:
             value = yield from work
         except Exception as error:
+            if not expected(error):
+                raise
             if not isinstance(error, exception.InstanceNotFound):
                 instance_fault.create(instance, error)
             if event:

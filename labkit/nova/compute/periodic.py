@@ -1,5 +1,7 @@
 """What a nova-compute does by itself: at its start, and every so often (nova/compute/manager.py)."""
 
+import contextlib
+
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
@@ -75,10 +77,8 @@ class Periodic:
         for instance in self.site.instances_on(self):
             soft_deleted = instance.vm_state == vm.SOFT_DELETED and instance.task_state is None
             if soft_deleted and self.site.env.now - instance.deleted_at >= interval:
-                try:
+                with contextlib.suppress(Exception):  # as Nova, which warns and tries again
                     yield from self._delete_instance(instance)
-                except Exception:  # as Nova, which warns and tries again
-                    continue
 
     def _check_instance_build_time(self):
         """Put what has been building for ``instance_build_timeout`` in error; the build goes on."""

@@ -1,5 +1,7 @@
 """How a nova-compute makes an image of a server (nova/compute/manager.py)."""
 
+import contextlib
+
 from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.notifications import instance as notify
@@ -56,10 +58,8 @@ class Snapshot:
         try:
             yield from work
         except Exception:
-            try:
+            with contextlib.suppress(exception.ImageNotFound):
                 self.site.glance.delete(self, instance.name, _DELETE_BY, image_id)
-            except exception.ImageNotFound:
-                pass
             raise
 
     def _snapshot(self, instance, image_id, expected):

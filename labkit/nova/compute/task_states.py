@@ -14,7 +14,7 @@ IMAGE_UPLOADING = "image_uploading"
 IMAGE_BACKUP = "image_backup"
 
 # set password
-UPDATING_PASSWORD = "updating_password"
+UPDATING_PASSWORD = "updating_password"  # noqa: S105 - a state, no secret
 
 # resize, migrate
 RESIZE_PREP = "resize_prep"
