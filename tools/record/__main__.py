@@ -1,4 +1,4 @@
-"""Record what the real Nova does: ``python -m tools.record [--check] [FILE ...]``."""
+"""Record what the real Nova does: ``python -m tools.record [--check] [--only NAME ...] [FILE ...]``."""
 
 import argparse
 import collections
@@ -97,37 +97,68 @@ def packed(content):
     return gzip.compress(text.encode(), mtime=0)
 
 
+def read(path):
+    """The content of a file; nothing if there is none."""
+    return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
+
+
+def differing(file, found, content):
+    """The units that the content of a file does not hold as they were found."""
+    bad = []
+    for unit, value in found.items():
+        part, _, name = unit.partition("/")
+        if part == "facts":
+            same = all(content.get(key) == value[key] for key in value)
+        elif part == "rest":
+            same = content.get("actions", {}).get(name) == value[name]
+        elif part == file:
+            same = content.get("scenarios", {}).get(name) == value
+        else:
+            same = content.get("guards" if part == "guards" else name) == value
+        if not same:
+            bad.append(unit)
+    return bad
+
+
 def main():
-    """Record the files, or with --check compare them with what is there."""
+    """Record the files, or with --check or --only compare with what is there."""
     parser = argparse.ArgumentParser(prog="python -m tools.record", description=__doc__)
     parser.add_argument("files", nargs="*", metavar="FILE", help=f"of {', '.join(FILES)}")
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="compare these scenarios only")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count()), help="processes")
     parser.add_argument("--out", type=pathlib.Path, default=FOLDER, help="the folder")
     args = parser.parse_args()
     files = args.files or FILES
     workers = [Worker() for _ in range(args.jobs)]
     units = {file: workers[0].record(f"units/{file}")["found"] for file in files}
+    if args.only:
+        for file, names in units.items():
+            units[file] = [unit for unit in names if unit.partition("/")[2] in args.only]
     found = record_all([unit for file in files for unit in units[file]], workers)
     for worker in workers:
         worker.close()
-    bad = 0
-    for file in files:
-        path = args.out / f"{file}.json.gz"
-        if not all(unit in found for unit in units[file]):
-            bad += 1
-            print(f"{path.name}: not complete, not written", file=sys.stderr)
-            continue
-        content = packed(assemble(file, {unit: found[unit] for unit in units[file]}))
-        if args.check:
-            same = path.exists() and path.read_bytes() == content
-            bad += not same
-            print(f"{path.name}: {'the same' if same else 'DIFFERS'}")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            print(f"{path.name}: {len(content):,} bytes")
-    return bad
+    bad = sum(finish(args, file, units[file], found) for file in files if units[file])
+    return 1 if bad else 0
+
+
+def finish(args, file, units, found):
+    """Write a file or compare with it; true if that is not well."""
+    path = args.out / f"{file}.json.gz"
+    ours = {unit: found[unit] for unit in units if unit in found}
+    if args.check or args.only:
+        bad = differing(file, ours, read(path)) + [unit for unit in units if unit not in ours]
+        if not bad and not args.only and path.read_bytes() != packed(assemble(file, ours)):
+            bad = ["other bytes, or scenarios that are no more"]
+        print(f"{path.name}: {'DIFFERS: ' + ', '.join(bad) if bad else 'the same'}")
+        return bool(bad)
+    if len(ours) < len(units):
+        print(f"{path.name}: not complete, not written", file=sys.stderr)
+        return True
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(packed(assemble(file, ours)))
+    print(f"{path.name}: {path.stat().st_size:,} bytes")
+    return False
 
 
 if __name__ == "__main__":

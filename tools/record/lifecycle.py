@@ -1,7 +1,6 @@
 """Play the scenarios: everything in full once, and the notifications in each mode."""
 
 import json
-import os
 
 from tools.record import cloud as nova_cloud
 from tools.record import scenarios
@@ -82,7 +81,8 @@ def compare(name, traces, main):
     for mode, lines in texts.items():
         for ours, theirs in zip(texts[main], lines, strict=False):
             if ours != theirs:
-                start = max(0, len(os.path.commonprefix([ours, theirs])) - 200)
+                pairs = enumerate(zip(ours, theirs, strict=False))
+                start = max(0, next((n for n, pair in pairs if len(set(pair)) > 1), 0) - 200)
                 parts = "\n".join(line[start : start + 400] for line in (ours, theirs))
                 raise AssertionError(f"{name} is not the same in mode {mode}:\n{parts}")
         if len(lines) != len(texts[main]):

@@ -5,6 +5,7 @@ import json
 
 from tools.record import books
 from tools.record.cloud import IMAGE, IMAGE2, NETWORK
+from tools.record.hooks_messages import Outbox
 from tools.record.hooks_rows import power_name
 from tools.record.recorder import REC, mask
 
@@ -48,9 +49,11 @@ class Trace:
     # -- requests, inside a step --------------------------------------------------------
     def ask(self, label, method, path, body=None, api=None):
         """Send a request and note it with its answer, which is returned."""
-        REC.add("request", label=label)
-        status, reply = self.cloud.request(method, path, body, api)
-        REC.add("response", label=label, http_status=status)
+        # What the API casts is handed over when it has answered: else the two would race.
+        with Outbox():
+            REC.add("request", label=label)
+            status, reply = self.cloud.request(method, path, body, api)
+            REC.add("response", label=label, http_status=status)
         note = {"label": label, "method": method, "path": path, "http_status": status}
         if body is not None:
             note["body"] = named(body)
