@@ -55,10 +55,10 @@ bench: .venv/test
 	$(PY) tools/bench.py
 
 record: .venv/test
-	$(PY) tools/record.py
+	$(PY) tools/record_all.py
 
 record-check: .venv/test
-	$(PY) tools/record.py --check
+	$(PY) tools/record_all.py --check
 
 # Needs uv. Names, versions and hashes, for every platform; never an address.
 lock:
