@@ -106,7 +106,8 @@ class SchedulerManager:
             order = np.array(best + order.tolist()[len(best) :])
         choice = rng.choice(range(min(self.options.host_subset_size, len(order))))
         if choice:
-            order = np.concatenate(([order[choice]], np.delete(order, choice)))
+            taken = order.tolist().index(order[choice])  # the first place, as list.remove takes it
+            order = np.concatenate(([order[choice]], np.delete(order, taken)))
         return type(hosts)(fleet, hosts.rows[order]), total[order]
 
     @property
