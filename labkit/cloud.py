@@ -34,7 +34,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
     duration of an unknown step, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
-    >>> from labkit import Flavor
+    >>> from labkit import Flavor, RequestSpec
     >>> cloud = Cloud(Fleet.read("data/two_hosts"))
     >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
     202
