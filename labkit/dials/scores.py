@@ -1,8 +1,4 @@
-"""Dials: controls, a figure that follows them, and the answer in a sentence.
-
-A dial is a panel for a notebook. Turning a control asks the scheduler again, moves the bars of
-one figure that is laid out once, and writes it as SVG into the page, with the answer below.
-"""
+"""The dial of multipliers: turn them, and see who wins."""
 
 from __future__ import annotations
 

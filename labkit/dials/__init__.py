@@ -1,0 +1,9 @@
+"""Dials: controls, a figure that follows them, and the answer in a sentence.
+
+A dial is a panel for a notebook. Turning a control asks the model again, moves the artists of
+one figure that is laid out once, and writes it as SVG into the page, with the answer below.
+"""
+
+from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
+
+__all__ = ["MULTIPLIERS", "ScoresDial", "scores"]
