@@ -85,10 +85,16 @@ class InstanceNotReady(NovaException):
     msg_fmt = "Instance %(instance_id)s is not ready"
 
 
-class PolicyNotAuthorized(NovaException):
+class Forbidden(NovaException):
+    """Whoever asks may not."""
+
+    msg_fmt = "Forbidden"
+    code = 403
+
+
+class PolicyNotAuthorized(Forbidden):
     """Only an administrator may do this."""
 
-    code = 403
     msg_fmt = "Policy doesn't allow %(action)s to be performed."
 
 
