@@ -12,7 +12,7 @@ from labkit.nova.exception import Forbidden
 pytestmark = pytest.mark.filterwarnings("ignore:Policy enforcement is depending:DeprecationWarning")
 CELL1 = SimpleNamespace(uuid="c1", database_connection="sqlite://", transport_url="rabbit://q")
 CELL0 = SimpleNamespace(uuid="c0", database_connection="sqlite://", transport_url="none:///")
-TOKEN = "of alice"
+BADGE = "of alice"
 TEXTS = (None, "", "alice", "-", "Ünïcode", "a b")
 ROLES = (
     None,
@@ -156,10 +156,10 @@ def test_the_ready_made_contexts_are_the_same(nova):
 
 
 def test_an_admin_context_has_no_token_and_an_elevated_one_keeps_it():
-    alice = context.RequestContext("alice", "physics", roles=["member"], auth_token=TOKEN)
+    alice = context.RequestContext("alice", "physics", roles=["member"], auth_token=BADGE)
     assert context.get_admin_context().auth_token is None
     raised = alice.elevated()
-    assert (raised.auth_token, raised.is_admin, raised.user_id) == (TOKEN, True, "alice")
+    assert (raised.auth_token, raised.is_admin, raised.user_id) == (BADGE, True, "alice")
     assert (alice.is_admin, alice.roles) == (False, ["member"])
 
 
