@@ -30,7 +30,8 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
-    instances, cores and ram in MiB (none by default). Raises ValueError for a fault or a
+    instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
+    returns the hypervisor of a host (LibvirtDriver; guests without disks by default). Raises ValueError for a fault or a
     duration of an unknown step, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
@@ -54,6 +55,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         durations=None,
         snapshot_model="flat",
         quota=None,
+        driver=None,
     ):
         if not isinstance(fleet, Fleet):
             raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
@@ -62,7 +64,10 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         durations = _durations(durations)
         site = Site(_own(fleet), options or Options(), durations, faults, seed, _quota(quota))
         self._site = site
-        self._drivers = {host: FakeDriver(snapshot_model) for host in fleet.rows}
+        if driver is not None and snapshot_model != "flat":
+            raise ValueError("snapshot_model is FakeDriver's; a driver= has its own way")
+        make = (lambda options: FakeDriver(snapshot_model)) if driver is None else driver
+        self._drivers = {host: make(site.options) for host in fleet.rows}
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
         site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
@@ -94,6 +99,11 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
     def now(self) -> float:
         """The simulated time in seconds."""
         return self._site.env.now
+
+    def driver(self, host):
+        """Return the hypervisor driver of a host. Raises KeyError for an unknown host."""
+        self._site.fleet[host]
+        return self._drivers[host]
 
     # -- what happens by itself -----------------------------------------------------------
     def guest_stops(self, name):

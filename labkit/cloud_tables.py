@@ -24,6 +24,10 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     What was asked of placement, glance, neutron and the hypervisor (virt).
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
+``stages``: seq, instance, stage, start_s, end_s, bytes_in, bytes_out, command
+    The stages of each snapshot by a libvirt driver: what was read and what was written or sent.
+``host_log``: seq, t_s, instance, service, kind, what
+    What a libvirt driver's host did: commands, what was done to guests, lines of the log.
 ``requests``: seq, t_s, instance, action, status, answer
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what
@@ -33,6 +37,8 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
 from labkit import trace
 from labkit.nova.compute import power_state
 
+#: The columns that hold numbers.
+NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out")
 STATES = "seq t_s instance vm_state task_state power_state service saved_by".split()
 SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
 MESSAGES = (
@@ -44,6 +50,8 @@ NOTIFICATIONS = (
 )
 ACTIONS = "seq t_s instance action event host result".split()
 CALLS = "seq t_s instance service system call http_status".split()
+STAGES = "seq instance stage start_s end_s bytes_in bytes_out command".split()
+HOST_LOG = "seq t_s instance service kind what".split()
 FAULTS = "seq t_s instance code message".split()
 REQUESTS = "seq t_s instance action status answer".split()
 EVENTS = "seq t_s service instance kind what".split()
@@ -88,6 +96,16 @@ class CloudTables:
         return _frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
 
     @property
+    def stages(self):
+        """The stages of the snapshots, a DataFrame."""
+        return _frame(STAGES, _plain(self._site.trace, trace.Stage, STAGES))
+
+    @property
+    def host_log(self):
+        """What the hosts of libvirt drivers did, a DataFrame."""
+        return _frame(HOST_LOG, _host_log(self._site.trace))
+
+    @property
     def requests(self):
         """What was asked of the API, a DataFrame."""
         return _frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
@@ -105,7 +123,7 @@ def _frame(columns, rows):
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
     return pd.DataFrame(
         {
-            name: pd.Series(list(column), dtype=None if name in ("seq", "t_s") else object)
+            name: pd.Series(list(column), dtype=None if name in NUMBERS else object)
             for name, column in zip(columns, values, strict=True)
         }
     )
@@ -218,6 +236,11 @@ def _actions(records):
         yield seq, record.t_s, record.instance, record.action, record.event, record.host, result
 
 
+def _host_log(records):
+    for seq, record in _of(records, trace.HostEvent):
+        yield seq, record.t_s, record.instance, record.service, record.kind, _words(record)
+
+
 def _events(records):
     for seq, record in enumerate(records):
         kind = type(record).__name__
@@ -248,6 +271,10 @@ def _words(record):
             return record.message
         case trace.Request():
             return f"{record.action}: {record.status} {record.answer}".strip()
+        case trace.HostEvent():
+            return " ".join(str(word) for word in record.words)
+        case trace.Stage():
+            return f"{record.stage} {record.end_s - record.start_s:g} s"
         case trace.InstanceMapping():
             return f"{record.op} {record.cell or ''}".strip()
     return record.op

@@ -134,6 +134,30 @@ class Call(NamedTuple):
     by: str | None = None
 
 
+class HostEvent(NamedTuple):
+    """What the hypervisor's host did: "guest", "execute", "rbd", "file" or "log", and its words."""
+
+    t_s: float
+    service: str
+    instance: str
+    kind: str
+    words: tuple
+
+
+class Stage(NamedTuple):
+    """A stage of a snapshot that is over; *bytes_in* were read, *bytes_out* written or sent."""
+
+    t_s: float
+    service: str
+    instance: str
+    stage: str
+    start_s: float
+    end_s: float
+    bytes_in: int = 0
+    bytes_out: int = 0
+    command: str = ""
+
+
 class InstanceFault(NamedTuple):
     """An error that the API shows with the server."""
 

@@ -258,6 +258,41 @@ class InvalidBDM(NovaException):
     msg_fmt = "Block Device Mapping is Invalid."
 
 
+class InstanceNotRunning(NovaException):
+    """The hypervisor has no such guest."""
+
+    code = 400
+    msg_fmt = "Instance %(instance_id)s is not running."
+
+
+class QemuGuestAgentNotEnabled(NovaException):
+    """The image does not say that there is an agent in the guest."""
+
+    code = 400
+    msg_fmt = "QEMU guest agent is not enabled"
+
+
+class InstanceQuiesceFailed(NovaException):
+    """The agent in the guest does not freeze its file systems."""
+
+    code = 409
+    msg_fmt = "Failed to quiesce instance: %(reason)s"
+
+
+class DiskNotFound(NovaException):
+    """There is no such file."""
+
+    code = 404
+    msg_fmt = "No disk at %(location)s"
+
+
+class InvalidDevicePath(NovaException):
+    """The path of an rbd volume has no pool."""
+
+    code = 400
+    msg_fmt = "The supplied device path (%(path)s) is invalid."
+
+
 class InstancePasswordSetFailed(NovaException):
     """The password could not be set."""
 

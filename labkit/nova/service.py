@@ -68,13 +68,13 @@ class Service:
             raise ServiceStoppedError
         return value
 
-    def step(self, step, instance=None):
-        """Let a step take its time, and fail if a fault says so."""
+    def step(self, step, instance=None, seconds=None):
+        """Let a step take its time, or *seconds*, and fail if a fault says so."""
         site = self.site
         name = instance.name if instance is not None else None
         site.reached(self.host, name, (step,))
         more, error = site.faults.at_step(step, self.host, name)
-        seconds = site.durations.draw(step) + more
+        seconds = (site.durations.draw(step) if seconds is None else seconds) + more
         if seconds or self.stopped:
             yield from self.wait(site.env.timeout(seconds))
         if error is not None:

@@ -80,7 +80,7 @@ class FakeDriver:
         yield from service.step("destroy", instance)
         self.guests.pop(instance.uuid, None)
 
-    def snapshot(self, service, instance, update_task_state):
+    def snapshot(self, service, instance, update_task_state, image_id=None):
         """Copy the disk and upload it, announcing each stage as libvirt does.
 
         Source: ``snapshot`` and ``_snapshot_domain`` in nova/virt/libvirt/driver.py, 34.0.0.
