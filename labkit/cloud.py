@@ -66,6 +66,8 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         self._site = site
         if driver is not None and snapshot_model != "flat":
             raise ValueError("snapshot_model is FakeDriver's; a driver= has its own way")
+        if driver is not None and not callable(driver):
+            raise TypeError(f"driver = {driver!r}: expected LibvirtDriver or a function of Options")
         make = (lambda options: FakeDriver(snapshot_model)) if driver is None else driver
         self._drivers = {host: make(site.options) for host in fleet.rows}
         self._api = API(Service(site, "api", CONTROLLER))

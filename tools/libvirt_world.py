@@ -123,17 +123,15 @@ class World:
         code, stderr = 0, ""
         if name == "qemu-img convert":
             code, stderr = self.convert(cmd)
-        if (
-            name is not None
-            and name == self.where
-            and (name != "lvs" or self.case.backend == "lvm")
-        ):
+        wanted = name is not None and name == self.where and not code
+        if wanted and (name != "lvs" or self.case.backend == "lvm"):
             code, stderr = self.wrong
         elif name == "lvs" and not cmd[-1].startswith("/dev/vg0/"):
             group = cmd[-1].split("/")[2]
             text = f'  Volume group "{group}" not found\n  Cannot process volume group {group}\n'
             code, stderr = 5, text
         if code:
+            self.note("returned", code, stderr)
             raise processutils.ProcessExecutionError("", stderr, code, words)
         if name == "lvs":
             return ("  Fmt|VG|LV\n  lvm2|vg0|disk\n" if self.where != "lvs" else ""), ""

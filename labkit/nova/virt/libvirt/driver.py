@@ -40,6 +40,11 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
     def __init__(self, options=None, root_disk=None, costs=None, supports_direct_io=True):
         super().__init__()
         options = options or Options()
+        if root_disk is not None and not callable(root_disk):
+            raise TypeError(
+                f"root_disk = {root_disk!r}: expected a function of an instance;"
+                " write lambda instance: RootDisk(...)"
+            )
         self.options = options
         self.root_disk = root_disk or self._usual_disk
         self.host = Host(options, costs, supports_direct_io)
@@ -53,6 +58,17 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
         """Start a guest, with a disk."""
         yield from super().spawn(service, instance, network_info)
         self.host.define(instance.uuid, self.root_disk(instance))
+
+    def call(self, service, name, instance, by):
+        """Do something to a guest; one that is started anew does not find its saved memory."""
+        yield from super().call(service, name, instance, by)
+        if name in ("power_on", "reboot", "resume"):
+            self.host.saved.pop(instance.uuid, None)
+
+    def destroy(self, service, instance, by):
+        """Remove the guest and its disk."""
+        yield from super().destroy(service, instance, by)
+        self.host.undefine(instance.uuid)
 
     def _usual_disk(self, instance):
         """Return the disk that a new guest gets by ``images_type``."""

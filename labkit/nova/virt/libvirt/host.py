@@ -6,6 +6,7 @@ In Nova nova/virt/libvirt/host.py, oslo.concurrency and the operating system.
 import copy
 import itertools
 import json
+import os
 from dataclasses import dataclass, replace
 
 from labkit.nova import exception
@@ -76,6 +77,14 @@ class Host:
             if group and disk.source_path.startswith(f"/dev/{group}/"):
                 self.lvs[disk.source_path] = group, disk.source_path.split("/")[3]
 
+    def undefine(self, uuid):
+        """Forget a guest's disk, and the memory that was saved."""
+        disk = self.disks.pop(uuid, None)
+        if disk is not None:
+            self.images.pop(disk.path, None)
+            self.lvs.pop(disk.source_path, None)
+        self.saved.pop(uuid, None)
+
     def get_guest(self, instance) -> Guest:
         """Return a guest. Raises InstanceNotFound when there is none."""
         self.strike("get_guest")
@@ -85,7 +94,8 @@ class Host:
 
     # -- what is noted, and what goes wrong -------------------------------------------------
     def note(self, kind, *words):
-        """Note what is done: kind "guest", "execute", "rbd", "file" or "log"."""
+        """Note what is done: kind "guest", "execute", "returned" (the exit code, if it is not 0),
+        "rbd", "file" or "log"."""
         self.service.note(HostEvent, self.instance.name, kind, words)
 
     def log(self, level, text):
@@ -117,6 +127,13 @@ class Host:
         """
         words = " ".join(cmd)
         self.note("execute", words, run_as_root)
+        try:
+            return self._answer(cmd, words)
+        except ProcessExecutionError as error:
+            self.note("returned", error.exit_code, error.stderr)
+            raise
+
+    def _answer(self, cmd, words):
         name = "lvs" if cmd[0] == "lvs" else " ".join(cmd[cmd.index("qemu-img") :][:2])
         if name == "qemu-img convert":
             self._convert(cmd, words)
@@ -179,7 +196,7 @@ class Host:
     # -- files -----------------------------------------------------------------------------
     def tempdir(self) -> str:
         """Make a directory for one snapshot; return its path."""
-        path = SNAPSHOTS + f"/tmp{next(self._tempdirs)}"
+        path = os.path.join(SNAPSHOTS, f"tmp{next(self._tempdirs)}")
         self.files.add(path)
         return path
 

@@ -1,12 +1,9 @@
 """Snapshots by the lab's LibvirtDriver beside those by the installed Nova's, event by event."""
 
 import itertools
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from tests.nova.virt.libvirt import bench
 from tests.nova.virt.libvirt.bench import Case
 
 pytestmark = pytest.mark.nova
@@ -38,24 +35,6 @@ AGENT = (
     {"os_require_quiesce": True},
 )
 SWITCHES = tuple(itertools.product((False, True), repeat=3))
-
-
-@pytest.fixture(scope="module")
-def nova(tmp_path_factory):
-    """The real driver; in memory, where a directory is quickly removed."""
-    tools = pytest.importorskip("tools.oracle_libvirt")
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
-    parent = memory if memory.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=parent) as folder:
-        link = tmp_path_factory.mktemp("nova") / "in_memory"
-        link.symlink_to(folder)  # Nova takes a path that begins with /dev for a logical volume
-        with tools.Oracle(link) as oracle:
-            yield oracle
-
-
-@pytest.fixture(scope="module")
-def lab(root):
-    return bench.Bench(root)
 
 
 def cases(backend, power_state):
