@@ -8,6 +8,7 @@ import csv
 import math
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Real
 from pathlib import Path
 
 MIB = 1 << 20
@@ -46,7 +47,8 @@ class SnapshotCosts:
     >>> size // MIB, round(seconds, 1)
     (256, 12.5)
 
-    Unlike a real host, nothing else is going on; vmdk and vdi are taken to cost what qcow2 does,
+    Source: ``qemu-img convert`` as nova/privsep/qemu.py, Nova 34.0.0, calls it, measured with
+    QEMU 7.2. Unlike a real host, nothing else is going on; vmdk and vdi are taken to cost what qcow2 does,
     and a mirror what writing as much by qemu-img does: nobody measured these.
     """
 
@@ -56,8 +58,9 @@ class SnapshotCosts:
 
     def __post_init__(self):
         for name in ("net_mib_s", "disk_mib_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} = {getattr(self, name)!r}; expected MiB/s, more than 0")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
+                raise ValueError(f"{name} = {value!r}; expected MiB/s, more than 0")
 
     @classmethod
     def read(cls, net_mib_s=GIGABIT_MIB_S, disk_mib_s=math.inf) -> "SnapshotCosts":

@@ -31,7 +31,19 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
     ``images_type`` says); SnapshotCosts; whether the instances' directory takes O_DIRECT.
     A learner may replace ``get_disk_type_from_path``, add to ``image_backend.BACKEND``, to
     ``image_formats`` (what a backend's key is called in the image's metadata and by qemu-img) and
-    to ``never_live`` (backends whose guests are suspended for a snapshot).
+    to ``never_live`` (backends whose guests are suspended for a snapshot). Raises TypeError when
+    *root_disk* is no function.
+
+    >>> from labkit import Cloud, Flavor, Fleet, LibvirtDriver, RequestSpec
+    >>> cloud = Cloud(Fleet.read("data/two_hosts"), driver=LibvirtDriver)
+    >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
+    202
+    >>> cloud.settle()
+    >>> cloud.act("web-1", "createImage")
+    202
+    >>> cloud.settle()
+    >>> list(cloud.stages.stage)
+    ['mirror', 'convert', 'upload']
 
     Source: ``LibvirtDriver`` in nova/virt/libvirt/driver.py, Nova 34.0.0. Unlike Nova, there are
     no containers, no PCI devices, no encryption.

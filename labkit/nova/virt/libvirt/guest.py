@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from labkit.faults import is_number
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 
@@ -27,7 +28,13 @@ class RootDisk:
     In: *source_type* "file", "block" or "network"; *source_path*, or for rbd *source_protocol* and
     *source_name* ("pool/volume"); *driver_format*, what QEMU reads it as. Sizes in MiB: what the
     guest sees, what is written in the disk itself and in its *backing_file*. *ratio*: what
-    compression leaves of it, 1.0 for random data.
+    compression leaves of it, 1.0 for random data. Raises ValueError for a value that makes no
+    sense.
+
+    >>> RootDisk("block", "/dev/sdb").path
+    '/dev/sdb'
+    >>> RootDisk("network", source_protocol="rbd", source_name="vms/web-1_disk").path
+    'rbd:vms/web-1_disk'
 
     Source: ``LibvirtConfigGuestDisk`` in nova/virt/libvirt/config.py, Nova 34.0.0.
     """
@@ -49,9 +56,10 @@ class RootDisk:
                 f"source_type {self.source_type!r}; there are 'file', 'block' and 'network'"
             )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} = {getattr(self, name)!r} is not a number of MiB from 0")
-        if not 0 < self.ratio <= 1:
+            value = getattr(self, name)
+            if not is_number(value) or value < 0:
+                raise ValueError(f"{name} = {value!r} is not a number of MiB from 0")
+        if not is_number(self.ratio) or not 0 < self.ratio <= 1:
             raise ValueError(f"ratio = {self.ratio!r}; expected more than 0, at most 1")
 
     @property
