@@ -135,6 +135,7 @@ class Allocations:
 
     def __init__(self, fleet):
         self.fleet = fleet
+        self.start = fleet.copy()
         self.held = {}
         self.by_host = {}
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from labkit.nova.exception import MessagingTimeout
+from labkit.nova.exception import MessagingTimeout, NovaException
 from labkit.trace import Message, Reply
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
@@ -136,8 +136,11 @@ class Bus:
             deliver(service)
 
     def cast(self, sender, method, instance=None, server=None, caller=None, **kwargs):
-        """Send a message and wait for nothing."""
-        target = METHODS[method]
+        """Send a message and wait for nothing.
+
+        Raises NovaException when a compute is meant and the server has no host.
+        """
+        target = _target(method, instance, server)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "cast", method, name, server, caller, lost)
@@ -166,9 +169,9 @@ class Bus:
     def call(self, sender, method, instance=None, server=None, caller=None, **kwargs):
         """Send a message and wait for the answer; what is raised over there is raised here.
 
-        Raises MessagingTimeout when nobody answers in time.
+        Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
         """
-        target, env = METHODS[method], self.site.env
+        target, env = _target(method, instance, server), self.site.env
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "call", method, name, server, caller, lost)
@@ -216,6 +219,14 @@ class Bus:
             target.by,
             lost,
         )
+
+
+def _target(method, instance, server) -> Method:
+    """Source: ``_compute_host`` in nova/compute/rpcapi.py, Nova 34.0.0."""
+    target = METHODS[method]
+    if target.topic == "compute" and server is None:
+        raise NovaException(f"Unable to find host for Instance {instance.uuid}")
+    return target
 
 
 def _handler(service, method, sent, kwargs):

@@ -91,8 +91,23 @@ class ComputeManager(
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
         """
         if event:
-            event, event_by = f"compute_{name}", f"{_HERE}{name}"
-            instance_action.event_start(instance, event, event_by)
+            work = self._noted(name, instance, work)
+        try:
+            return (yield from work)
+        except Exception as error:
+            if not expected(error):
+                raise
+            if not event and not isinstance(error, exception.InstanceNotFound):
+                instance_fault.create(instance, error)
+            if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
+                self._revert_task_state(instance)
+            notify.about_exception(self, name, error, by)
+            raise
+
+    def _noted(self, name, instance, work):
+        """Do the work as an event of its action; a failure is the server's fault first."""
+        event, by = f"compute_{name}", f"{_HERE}{name}"
+        instance_action.event_start(instance, event, by)
         try:
             value = yield from work
         except Exception as error:
@@ -100,14 +115,9 @@ class ComputeManager(
                 raise
             if not isinstance(error, exception.InstanceNotFound):
                 instance_fault.create(instance, error)
-            if event:
-                instance_action.event_finish(instance, event, "Error", event_by)
-            if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
-                self._revert_task_state(instance)
-            notify.about_exception(self, name, error, by)
+            instance_action.event_finish(instance, event, "Error", by)
             raise
-        if event:
-            instance_action.event_finish(instance, event, "Success", event_by)
+        instance_action.event_finish(instance, event, "Success", by)
         return value
 
     def _revert_task_state(self, instance):
@@ -193,7 +203,7 @@ class ComputeManager(
         instance.save(_HERE + "do_stop_instance", expected_task_state=expected)
         notify.about(self, instance, "power_off", "end")
 
-    def reboot_instance(self, instance, reboot_type):
+    def reboot_instance(self, instance, reboot_type="SOFT"):
         """Start a guest anew, softly or hard."""
         work = self.locked(instance.uuid, self._reboot_instance(instance, reboot_type))
         return self.wrapped("reboot_instance", instance, work)

@@ -29,7 +29,7 @@ class SchedulerService(Service):
 
         Raises NoValidHost; nothing is booked then.
         """
-        yield from self.step("select_destinations")
+        yield from self.step("select_destinations", names=instance_uuids)
         fleet, names = self.site.fleet, instance_uuids
         try:
             request = request_filter.process_reqspec(fleet, spec_obj, self.options)

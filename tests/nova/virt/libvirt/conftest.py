@@ -8,7 +8,7 @@ import pytest
 from tests.nova.virt.libvirt import bench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nova(tmp_path_factory):
     """The real driver; in memory, where a directory is quickly removed."""
     tools = pytest.importorskip("tools.oracle_libvirt")
@@ -21,6 +21,6 @@ def nova(tmp_path_factory):
             yield oracle
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(root):
     return bench.Bench(root)
