@@ -60,6 +60,7 @@ def nova():
     from nova import config, policy
     from nova import context as real
 
+    config.CONF.clear()  # another test may have read it: then no option can be added any more
     config.parse_args(["nova"], default_config_files=[])
     policy.reset()
     policy.init(suppress_deprecation_warnings=True)
