@@ -104,6 +104,15 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         """Let a guest start by itself."""
         self._set_guest(name, power_state.RUNNING)
 
+    def image_deleted(self, image):
+        """Let somebody delete an image in glance, whatever is still uploaded to it.
+
+        In: an id of ``images``. Raises KeyError for an unknown one.
+        """
+        if image not in self._site.glance.images:
+            raise KeyError(f"no image {image!r}; there are {', '.join(self._site.glance.images)}")
+        del self._site.glance.images[image]
+
     def periodic(self, task, host):
         """Run a periodic task of a nova-compute now.
 

@@ -27,7 +27,11 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
 ``stages``: seq, instance, stage, start_s, end_s, bytes_in, bytes_out, command
     The stages of each snapshot by a libvirt driver: what was read and what was written or sent.
 ``host_log``: seq, t_s, instance, service, kind, what
-    What a libvirt driver's host did: commands, what was done to guests, lines of the log.
+    What a libvirt driver's host did: commands ("execute"; "returned" if they failed), what was done
+    to guests, Ceph and files, lines of the log, and "raised" when a snapshot ended with an error.
+``images``: image, instance, name, status, disk_format, container_format, size, location
+    The images that servers were made into and that glance has now; ``size`` in bytes, ``location``
+    where a direct snapshot put it; empty where nobody said it.
 ``requests``: seq, t_s, instance, action, status, answer
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what
@@ -51,6 +55,7 @@ NOTIFICATIONS = (
 ACTIONS = "seq t_s instance action event host result".split()
 CALLS = "seq t_s instance service system call http_status".split()
 STAGES = "seq instance stage start_s end_s bytes_in bytes_out command".split()
+IMAGES = "image instance name status disk_format container_format size location".split()
 HOST_LOG = "seq t_s instance service kind what".split()
 FAULTS = "seq t_s instance code message".split()
 REQUESTS = "seq t_s instance action status answer".split()
@@ -99,6 +104,13 @@ class CloudTables:
     def stages(self):
         """The stages of the snapshots, a DataFrame."""
         return _frame(STAGES, _plain(self._site.trace, trace.Stage, STAGES))
+
+    @property
+    def images(self):
+        """The images that servers were made into, a DataFrame."""
+        found = self._site.glance.images.items()
+        rows = ((i, *(image.get(name) for name in IMAGES[1:])) for i, image in found)
+        return _frame(IMAGES, rows)
 
     @property
     def host_log(self):
@@ -271,6 +283,12 @@ def _words(record):
             return record.message
         case trace.Request():
             return f"{record.action}: {record.status} {record.answer}".strip()
+        case trace.HostEvent(kind="execute", words=(command, as_root)):
+            return f"{command} (as root)" if as_root else command
+        case trace.HostEvent(kind="returned", words=(code, stderr)):
+            return f"exit code {code}: {stderr.strip()}"
+        case trace.HostEvent(kind="raised", words=(name, text)):
+            return f"{name}: {text}"
         case trace.HostEvent():
             return " ".join(str(word) for word in record.words)
         case trace.Stage():

@@ -135,7 +135,7 @@ class Call(NamedTuple):
 
 
 class HostEvent(NamedTuple):
-    """What the hypervisor's host did: "guest", "execute", "returned", "rbd", "file" or "log", and its words."""
+    """What the hypervisor's host did: "guest", "execute", "returned", "raised", "rbd", "file" or "log"."""
 
     t_s: float
     service: str

@@ -2,7 +2,6 @@
 commands; all of it notes what it is asked, and goes wrong where a case says so."""
 
 import json
-import logging
 import re
 import warnings
 from pathlib import Path
@@ -98,6 +97,11 @@ class World:
 
     def note(self, *event):
         self.events.append(json.loads(self.masked(json.dumps(event))))
+
+    def files(self):
+        """Return the temporary files that there are now."""
+        found = Path(self.root + INSTANCES, "snapshots").rglob("*")
+        return sorted(self.masked(str(path)) for path in found)
 
     def masked(self, text):
         text = text.replace(self.root, "")
@@ -249,22 +253,6 @@ class Host:
         self._world.note("guest", "write_instance_config")
 
 
-class Glance:
-    def __init__(self, world):
-        self._world = world  # a function: the image backends keep their glance
-
-    def get(self, context, image_id, **kwargs):
-        self._world().note("glance", "get", image_id)
-        if image_id == BASE_IMAGE:
-            return {"id": image_id, "locations": []}
-        self._world().fails("glance.get")
-        return {"id": image_id, "name": "snap"}
-
-    def update(self, context, image_id, metadata, data=None, purge_props=True):
-        self._world().note("glance", "update", image_id, metadata, data is not None, purge_props)
-        self._world().fails("glance.update")
-
-
 class RBDDriver(rbd_utils.RBDDriver):
     """The RBD driver without a Ceph cluster."""
 
@@ -297,12 +285,3 @@ class RBDDriver(rbd_utils.RBDDriver):
 
     def destroy_volume(self, volume, pool=None):
         self._call("destroy_volume", volume, pool)
-
-
-class Log(logging.Handler):
-    def __init__(self, world):
-        super().__init__(logging.INFO)
-        self._world = world
-
-    def emit(self, record):
-        self._world().note("log", record.levelname, record.getMessage())

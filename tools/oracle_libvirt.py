@@ -57,6 +57,36 @@ def _instance(properties):
     return instance
 
 
+class Glance:
+    """The image service, as far as a snapshot asks it."""
+
+    def __init__(self, world):
+        self._world = world  # a function: the image backends keep their glance
+
+    def get(self, context, image_id, **kwargs):
+        self._world().note("glance", "get", image_id)
+        if image_id == stand_ins.BASE_IMAGE:
+            return {"id": image_id, "locations": []}
+        self._world().fails("glance.get")
+        return {"id": image_id, "name": "snap"}
+
+    def update(self, context, image_id, metadata, data=None, purge_props=True):
+        self._world().note("glance", "update", image_id, metadata, data is not None, purge_props)
+        self._world().note("files", *self._world().files())
+        self._world().fails("glance.update")
+
+
+class Log(logging.Handler):
+    """What notes each line of the driver's log."""
+
+    def __init__(self, world):
+        super().__init__(logging.INFO)
+        self._world = world
+
+    def emit(self, record):
+        self._world().note("log", record.levelname, record.getMessage())
+
+
 class Isolate(imagebackend.Image):
     """A whole disk of the host, as somebody might add it; its first version cannot extract."""
 
@@ -81,7 +111,7 @@ class IsolateExtracts(Isolate):
 
 def _driver(world):
     made = driver.LibvirtDriver.__new__(driver.LibvirtDriver)
-    made._host, made._image_api = stand_ins.Host(world), stand_ins.Glance(lambda: world)
+    made._host, made._image_api = stand_ins.Host(world), Glance(lambda: world)
     made.image_backend = imagebackend.Backend(CONF.use_cow_images)
     if "B" in world.case.fixes:
         made.image_backend.BACKEND["isolate"] = Isolate
@@ -141,7 +171,7 @@ class Oracle:
         except Exception as error:
             raised = [type(error).__name__, self._world.masked(str(error))]
         snapshots = Path(self._folder + stand_ins.INSTANCES) / "snapshots"
-        files = sorted(self._world.masked(str(path)) for path in snapshots.rglob("*"))
+        files = self._world.files()
         for path in snapshots.glob("*"):
             shutil.rmtree(path)
         gone, saved = self._world.gone, self._world.saved is not None
@@ -174,7 +204,7 @@ class Oracle:
             (nova.privsep.qemu, "convert_image", self._as_root(nova.privsep.qemu.convert_image)),
             (nova.privsep.fs, "lvinfo", self._as_root(nova.privsep.fs.lvinfo)),
             (rbd_utils, "RBDDriver", lambda: stand_ins.RBDDriver(self._world)),
-            (imagebackend, "IMAGE_API", stand_ins.Glance(lambda: self._world)),
+            (imagebackend, "IMAGE_API", Glance(lambda: self._world)),
             (driver.time, "sleep", lambda seconds: None),
             (os.path, "exists", lambda path: str(path).startswith("/dev/") or exists(path)),
             (nova.privsep.path, "chown", noted_chown),
@@ -199,7 +229,7 @@ class Oracle:
     def _listen(self):
         """Note the driver's log lines; Guest's are about what was asked for."""
         for name, handler in (
-            ("nova.virt.libvirt.driver", stand_ins.Log(lambda: self._world)),
+            ("nova.virt.libvirt.driver", Log(lambda: self._world)),
             ("nova.virt.libvirt.guest", logging.NullHandler()),
         ):
             logger = logging.getLogger(name)

@@ -18,6 +18,8 @@ _AFTERWARDS = {
 }
 #: Calls that do not mind that there is no such guest.
 _WITHOUT_GUEST = ("set_admin_password", "trigger_crash_dump", "pause", "unpause", "suspend")
+#: Who asks for a snapshot, unless somebody else says so.
+SNAPSHOT_BY = "compute/manager.py:_snapshot_instance"
 
 
 class FakeDriver:
@@ -80,12 +82,11 @@ class FakeDriver:
         yield from service.step("destroy", instance)
         self.guests.pop(instance.uuid, None)
 
-    def snapshot(self, service, instance, update_task_state, image_id=None):
+    def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
         """Copy the disk and upload it, announcing each stage as libvirt does.
 
         Source: ``snapshot`` and ``_snapshot_domain`` in nova/virt/libvirt/driver.py, 34.0.0.
         """
-        by = "compute/manager.py:_snapshot_instance"
         service.note(Call, instance.name, "virt", "snapshot", by=by)
         yield from service.step("snapshot", instance)
         pending, uploading = task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING

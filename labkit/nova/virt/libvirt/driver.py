@@ -5,7 +5,7 @@ import uuid as uuids
 from labkit.nova import exception
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
-from labkit.nova.virt.fake import FakeDriver
+from labkit.nova.virt.fake import SNAPSHOT_BY, FakeDriver
 from labkit.nova.virt.libvirt import imagebackend, live_snapshot
 from labkit.nova.virt.libvirt import utils as libvirt_utils
 from labkit.nova.virt.libvirt.guest import VIR_ERR_NO_DOMAIN, RootDisk, libvirtError
@@ -101,19 +101,18 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
         return RootDisk("file", path, **half)
 
     # -- the snapshot ----------------------------------------------------------------------
-    def snapshot(self, service, instance, update_task_state, image_id=None):
+    def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
         """Make an image of a guest's first disk, live or cold, directly or by way of a file.
 
         Source: ``snapshot`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
         """
-        by = "compute/manager.py:_snapshot_instance"
         service.note(Call, instance.name, "virt", "snapshot", by=by)
+        host = self.host.at_work(service, instance)
         try:
             yield from service.step("snapshot", instance)
-            yield from self._snapshot(
-                self.host.at_work(service, instance), instance, update_task_state, image_id
-            )
+            yield from self._snapshot(host, instance, update_task_state, image_id)
         except Exception as error:
+            host.note("raised", type(error).__name__, str(error))
             error.by_request = True  # whatever a backend raises, the manager has to deal with it
             raise
 

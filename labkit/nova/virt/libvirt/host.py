@@ -95,7 +95,7 @@ class Host:
     # -- what is noted, and what goes wrong -------------------------------------------------
     def note(self, kind, *words):
         """Note what is done: kind "guest", "execute", "returned" (the exit code, if it is not 0),
-        "rbd", "file" or "log"."""
+        "rbd", "file", "log" or "raised", what the whole ended with."""
         self.service.note(HostEvent, self.instance.name, kind, words)
 
     def log(self, level, text):

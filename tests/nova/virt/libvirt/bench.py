@@ -88,8 +88,9 @@ def _classify(path):
 class Glance:
     """A glance that notes what it is told, and may refuse."""
 
-    def __init__(self, note, failing):
+    def __init__(self, note, failing, files):
         self._note = note
+        self._files = files
         self._failing = failing
 
     def get(self, service, name, by, image_id=None):
@@ -103,6 +104,7 @@ class Glance:
 
     def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
         self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
+        self._note("files", *sorted(self._files))
         if "update" in self._failing:
             raise self._failing["update"]
 
@@ -122,14 +124,16 @@ class Bench:
         image = ImageMeta(id=BASE_IMAGE, properties=case.properties)
         instance.spec = SimpleNamespace(image=image)
         del self._site.trace[:]
-        self._site.glance = Glance(self._note, self._wrong(case, driver))
+        self._site.glance = Glance(self._note, self._wrong(case, driver), driver.host.files)
         raised = []
         work = driver.snapshot(self._service, instance, self._update, image_id=IMAGE)
         process = self._site.env.process(_noting(work, raised))
         self._site.env.run(until=process)
         return {
             "events": [
-                _masked([e.kind, *e.words]) for e in self._site.trace if type(e) is HostEvent
+                _masked([e.kind, *e.words])
+                for e in self._site.trace
+                if type(e) is HostEvent and e.kind != "raised"
             ],
             "raised": [type(raised[0]).__name__, _masked(str(raised[0]))] if raised else None,
             "left": {

@@ -51,7 +51,7 @@ def converts(cloud):
 
 
 def images(cloud):
-    return list(cloud._site.glance.images.values())
+    return cloud.images.to_dict("records")
 
 
 def host_of(cloud):
@@ -204,9 +204,7 @@ def test_a_nova_compute_that_dies_leaves_guest_and_file_as_they_are(root):
 
 
 def test_a_forbidden_direct_snapshot_of_a_live_volume_becomes_cold(root):
-    from labkit.nova.exception import Forbidden
-
-    fault = Fault("direct_snapshot", error=Forbidden("no write permission on storage pool images"))
+    fault = Fault("direct_snapshot", error="Forbidden")
     cloud = snapshot(cloud_of(root, "rbd", faults=[fault]))
     assert list(cloud.stages.stage) == [
         "direct_snapshot",
@@ -219,10 +217,58 @@ def test_a_forbidden_direct_snapshot_of_a_live_volume_becomes_cold(root):
     assert warning.startswith("WARNING Performing standard snapshot because direct snapshot failed")
 
 
+def test_a_full_disk_is_told_in_qemu_imgs_words(root):
+    cloud = snapshot(
+        cloud_of(root, "lvm", faults=[Fault("extract", error="ProcessExecutionError")])
+    )
+    assert "No space left on device" in cloud.host_log.query("kind == 'returned'").what.iloc[0]
+    assert "is unacceptable: Unable to convert image to raw" in cloud.faults.message.iloc[0]
+
+
+@pytest.mark.parametrize("images_type", ["qcow2", "rbd"])
+def test_an_image_deleted_meanwhile_is_no_fault(root, images_type):
+    cloud = cloud_of(root, images_type)
+    cloud.act("web-1", "createImage")
+    cloud.run(until_s=cloud.now + 0.6)
+    assert list(cloud.images.status) == ["queued"]
+    cloud.image_deleted(cloud.images.image[0])
+    cloud.settle()
+    assert cloud.stages.stage.iloc[-1] in ("upload", "direct_snapshot")
+    assert cloud.show("web-1")["task_state"] is None
+    assert not len(cloud.images)
+    assert not len(cloud.faults)
+    assert not host_of(cloud).files
+
+
+def test_two_snapshots_at_once_do_not_disturb_each_other(root):
+    cloud = cloud_of(root, "qcow2", ram_weight_multiplier=-1.0)  # both on one host
+    cloud.create("web-2", RequestSpec(FLAVOR))
+    cloud.settle()
+    assert cloud.show("web-1")["host"] == cloud.show("web-2")["host"]
+    for name in ("web-1", "web-2"):
+        cloud.at(cloud.now + 1, name, "createImage")
+    cloud.settle()
+    assert [image["status"] for image in images(cloud)] == ["active", "active"]
+    first, second = (cloud.stages.query(f"instance == 'web-{n}'") for n in (1, 2))
+    assert list(first.stage) == list(second.stage) == ["mirror", "convert", "upload"]
+    assert second.start_s.iloc[0] < first.end_s.iloc[-1]
+    assert len({command.split(" ")[-1] for command in converts(cloud)}) == 2
+    assert all(not driver.host.files for driver in cloud._drivers.values())
+
+
+def test_of_the_section_libvirt_few_options_are_read(tmp_path):
+    conf = tmp_path / "nova.conf"
+    conf.write_text("[libvirt]\nimages_type = lvm\ncpu_mode = host-passthrough\n")
+    options = Options.read(conf)
+    assert options.libvirt.images_type == "lvm"
+    assert options.ignored == ("[libvirt] cpu_mode",)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
         (lambda f: Cloud(f, driver="libvirt"), TypeError, "driver = 'libvirt'"),
+        (lambda f: Cloud(f).image_deleted("image-9"), KeyError, "no image 'image-9'"),
         (lambda f: LibvirtDriver(root_disk=DISK), TypeError, "a function of an instance"),
         (lambda f: RootDisk("tape"), ValueError, "source_type 'tape'"),
         (lambda f: RootDisk(ratio=0), ValueError, "ratio = 0"),
