@@ -125,6 +125,22 @@ def test_the_dip_of_the_task_state_is_the_attempt_of_a_direct_snapshot(root):
     ]
 
 
+@pytest.mark.parametrize(("images_type", "model"), [("qcow2", "flat"), ("rbd", "direct")])
+@pytest.mark.parametrize("before", [[], ["stop"], ["pause"]])
+def test_nova_notes_the_same_with_disks_and_without(root, images_type, model, before):
+    with_disks = snapshot(cloud_of(root, images_type), *before)
+    without = Cloud(Fleet.read(root / "data" / "two_hosts"), snapshot_model=model)
+    without.create("web-1", RequestSpec(FLAVOR))
+    without.settle()
+    snapshot(without, *before)
+    for table in ("states", "saves", "messages", "notifications", "actions", "faults"):
+        left_out = ["seq", "t_s"]
+        ours, theirs = (
+            getattr(cloud, table).drop(columns=left_out) for cloud in (with_disks, without)
+        )
+        assert ours.equals(theirs), table
+
+
 def test_a_raw_file_is_uploaded_with_its_holes(root):
     raw = snapshot(cloud_of(root, "raw", disk=DISK), "stop").stages.set_index("stage")
     assert raw.bytes_in["convert"] == 512 * MIB
