@@ -168,6 +168,18 @@ def test_the_guest_is_frozen_for_the_cut_alone(root):
     assert mirror < log["freeze_filesystems"] == log["thaw_filesystems"]
 
 
+def test_until_nova_24_it_was_frozen_for_the_whole_mirror(root):
+    image = ImageMeta(properties={"hw_qemu_guest_agent": True})
+    cloud = cloud_of(root, image=image)
+    cloud.driver(cloud.show("web-1")["host"]).freeze_first = True
+    snapshot(cloud)
+    log, mirror = (
+        cloud.host_log.set_index("what").t_s,
+        cloud.stages.set_index("stage").loc["mirror"],
+    )
+    assert log["freeze_filesystems"] == mirror.start_s < mirror.end_s == log["thaw_filesystems"]
+
+
 def test_without_an_agent_a_required_freeze_refuses_the_snapshot(root):
     cloud = snapshot(cloud_of(root, image=ImageMeta(properties={"os_require_quiesce": True})))
     assert list(cloud.faults.message) == ["QEMU guest agent is not enabled"]
@@ -286,6 +298,7 @@ def test_of_the_section_libvirt_few_options_are_read(tmp_path):
         (lambda f: Cloud(f, driver="libvirt"), TypeError, "driver = 'libvirt'"),
         (lambda f: Cloud(f).image_deleted("image-9"), KeyError, "no image 'image-9'"),
         (lambda f: LibvirtDriver(root_disk=DISK), TypeError, "a function of an instance"),
+        (lambda f: LibvirtDriver(Options(images_type="lvm")), ValueError, "images_volume_group"),
         (lambda f: RootDisk("tape"), ValueError, "source_type 'tape'"),
         (lambda f: RootDisk(ratio=0), ValueError, "ratio = 0"),
         (lambda f: RootDisk(allocated_mb=-1), ValueError, "allocated_mb = -1"),
