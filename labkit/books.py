@@ -1,21 +1,22 @@
 """The books of a cloud: what is left of a server, in every place that keeps something of it."""
 
-from dataclasses import asdict
+import copy
 
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.objects.instance_action import as_shown
 
 
 def of_server(site, drivers, name) -> dict:
     """Return what is left of one server; see ``Cloud.books``."""
     uuid, db = site.uuid_of(name), site.db
-    mapping, held = db.instance_mappings.get(uuid), site.allocations.held.get(uuid)
+    mapping, held = db.instance_mappings.get(uuid), site.allocations.held.get(uuid, {})
     return {
         "row": _row(site, uuid),
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][held.row]: held.resources} if held else {},
+        "allocations": {site.fleet.texts["host"][row]: held[row].resources for row in held},
         "ports": [site.neutron.ports[name]] if name in site.neutron.ports else [],
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -23,7 +24,7 @@ def of_server(site, drivers, name) -> dict:
             if uuid in driver.guests
         },
         "images": [key for key, image in site.glance.images.items() if image["instance"] == name],
-        "actions": [asdict(action) for action in db.actions.get(uuid, ())],
+        "actions": copy.deepcopy(as_shown(db.actions.get(uuid, ()))),
     }
 
 
@@ -66,7 +67,7 @@ def imbalances(site, drivers) -> list[str]:
             continue
         if row is None or row["vm_state"] in (vm.BUILDING, vm.ERROR):
             continue
-        if held is None or site.fleet.texts["host"][held.row] != row["host"]:
+        if not held or site.fleet.rows.get(row["host"]) not in held:
             found.append(f"{name} is on {row['host']} and holds nothing there in placement")
         if guests not in ([row["host"]], []):
             found.append(f"{name} is on {row['host']}, its guest on {', '.join(guests)}")

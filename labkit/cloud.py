@@ -75,6 +75,10 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
+        if site.options.resize_confirm_window:
+            self._every("_poll_unconfirmed_resizes", PERIODIC_S)
+        if site.options.shelved_offload_time > 0:
+            self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
 
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
@@ -106,7 +110,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
 
     def periodic(self, task, host):
         """Run a periodic task of a nova-compute now: "_sync_power_states",
-        "_reclaim_queued_deletes"."""
+        "_reclaim_queued_deletes", "_poll_unconfirmed_resizes", "_poll_shelved_instances"."""
         compute = self._compute(host)
         work = getattr(compute, task)()
         if work is not None:
@@ -155,6 +159,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         compute = ComputeManager(self._site, host, self._drivers[host])
         self._site.computes[host] = compute
         self._site.bus.serve("compute", host, compute)
+        self._site.bus.serve("compute-alt", host, compute)
         return compute
 
     def _set_guest(self, name, state):

@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 
 from labkit.nova import exception as exc
+from labkit.nova import exception_moves as exc_moves
 from labkit.nova.compute import task_states, vm_states
 
 #: Steps that take no time of their own and can go wrong all the same.
@@ -19,7 +20,11 @@ ERRORS = {
         flavor_size=1024**3, image_size=2 * 1024**3
     ),
     "ImageUnacceptable": lambda: exc.ImageUnacceptable(image_id="{image}", reason="by request"),
+    "InstanceFaultRollback": lambda: exc_moves.InstanceFaultRollback(
+        exc_moves.ResizeError(reason="by request")
+    ),
     "InvalidBDM": exc.InvalidBDM,
+    "MigrationPreCheckError": lambda: exc_moves.MigrationPreCheckError(reason="by request"),
     "NoMoreFixedIps": lambda: exc.NoMoreFixedIps(net="{network}"),
     "NovaException": lambda: exc.NovaException("by request"),
     "ValueError": lambda: ValueError("by request"),

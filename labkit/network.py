@@ -13,6 +13,17 @@ class Neutron:
         """Note a question that changes nothing."""
         service.note(Call, name, "neutron", call, by=by)
 
+    def bind(self, service, name, call, by, host):
+        """Note a call that binds the port of a server, if it has one, to another host."""
+        self.ask(service, name, call, by)
+        if name in self.ports:
+            self.ports[name] = host
+
+    def unbind(self, name):
+        """Let the port of a server be bound to no host."""
+        if name in self.ports:
+            self.ports[name] = None
+
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
         by = "compute/manager.py:_allocate_network_async"

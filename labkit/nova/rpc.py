@@ -1,121 +1,11 @@
-"""Messages between the services: who may be asked what, in which version (nova/rpc.py, rpcapi.py)."""
-
-from typing import NamedTuple
+"""Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
 from labkit.nova.exception import MessagingTimeout
+from labkit.nova.rpcapi import METHODS
 from labkit.trace import Message, Reply
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
 RESPONSE_TIMEOUT_S = 60
-
-
-class Method(NamedTuple):
-    """One method of a service: where it is sent, in which version, with which arguments.
-
-    ``by`` is the function of Nova that sends it, ``caller`` who called that, where it is always
-    the same.
-    """
-
-    topic: str
-    namespace: str | None
-    version: str
-    args: tuple
-    by: str
-    caller: str | None = None
-    fanout: bool = False
-
-
-def _compute(names):
-    return {
-        method: Method(
-            "compute", None, "6.0", tuple(args.split(",")), f"compute/rpcapi.py:{method}"
-        )
-        for method, args in (line.split() for line in names.strip().splitlines())
-    }
-
-
-#: Source: nova/{compute,conductor,scheduler}/rpcapi.py, Nova 34.0.0.
-METHODS = {
-    "schedule_and_build_instances": Method(
-        "conductor",
-        "compute_task",
-        "1.17",
-        (
-            "admin_password",
-            "block_device_mapping",
-            "build_requests",
-            "image",
-            "injected_files",
-            "request_specs",
-            "requested_networks",
-            "tags",
-        ),
-        "conductor/rpcapi.py:schedule_and_build_instances",
-        "conductor/api.py:schedule_and_build_instances",
-    ),
-    "build_instances": Method(
-        "conductor",
-        "compute_task",
-        "1.19",
-        (
-            "admin_password",
-            "filter_properties",
-            "host_lists",
-            "image",
-            "injected_files",
-            "instances",
-            "request_spec",
-            "requested_networks",
-            "security_groups",
-        ),
-        "conductor/rpcapi.py:build_instances",
-        "conductor/api.py:build_instances",
-    ),
-    "select_destinations": Method(
-        "scheduler",
-        None,
-        "4.5",
-        ("instance_uuids", "return_alternates", "return_objects", "spec_obj"),
-        "scheduler/rpcapi.py:select_destinations",
-        "scheduler/client/query.py:select_destinations",
-    ),
-    "update_instance_info": Method(
-        "scheduler",
-        None,
-        "4.2",
-        ("host_name", "instance_info"),
-        "scheduler/rpcapi.py:update_instance_info",
-        "scheduler/client/query.py:update_instance_info",
-        fanout=True,
-    ),
-    "delete_instance_info": Method(
-        "scheduler",
-        None,
-        "4.2",
-        ("host_name", "instance_uuid"),
-        "scheduler/rpcapi.py:delete_instance_info",
-        "scheduler/client/query.py:delete_instance_info",
-        fanout=True,
-    ),
-} | _compute("""
-build_and_run_instance accel_uuids,admin_password,block_device_mapping,filter_properties,host_list,image,injected_files,instance,limits,node,request_spec,requested_networks,security_groups
-terminate_instance bdms,instance
-soft_delete_instance instance
-restore_instance instance
-stop_instance clean_shutdown,instance
-start_instance instance
-reboot_instance block_device_info,instance,reboot_type
-pause_instance instance
-unpause_instance instance
-suspend_instance instance
-resume_instance instance
-rescue_instance clean_shutdown,instance,rescue_image_ref,rescue_password
-unrescue_instance instance
-set_admin_password instance,new_pass
-snapshot_instance image_id,instance
-backup_instance backup_type,image_id,instance,rotation
-trigger_crash_dump instance
-""")
 
 
 class Bus:
@@ -144,6 +34,7 @@ class Bus:
         if lost or target.fanout:
             return
         sent = instance and instance.copy_for(sender)  # as of now, whatever comes later
+        kwargs = _copies(kwargs, sender)
 
         def deliver(service):
             service.start(_handler(service, method, sent, kwargs))
@@ -173,6 +64,7 @@ class Bus:
         lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "call", method, name, server, caller, lost)
         sent = instance and instance.copy_for(sender)
+        kwargs = _copies(kwargs, sender)
         answer = env.event()
 
         def deliver(service):
@@ -180,10 +72,10 @@ class Bus:
                 try:
                     value = yield from _handler(service, method, sent, kwargs)
                 except Exception as error:
-                    service.note(Reply, name, method, type(error).__name__)
+                    service.note(Reply, name, target.method or method, type(error).__name__)
                     answer.succeed((None, error))
                 else:
-                    service.note(Reply, name, method, None, _hosts(method, value))
+                    service.note(Reply, name, target.method or method, None, _hosts(method, value))
                     answer.succeed((value, None))
 
             service.start(work())
@@ -208,7 +100,7 @@ class Bus:
             target.topic,
             server,
             target.namespace,
-            method,
+            target.method or method,
             target.version,
             target.args,
             target.fanout,
@@ -218,8 +110,17 @@ class Bus:
         )
 
 
+def _copies(kwargs, service):
+    """Return the arguments of a message, with a service's own copies of what has an owner."""
+    return {
+        key: value.copy_for(service) if hasattr(value, "copy_for") else value
+        for key, value in kwargs.items()
+    }
+
+
 def _handler(service, method, sent, kwargs):
     """Return the work that a message asks for; the receiver has a copy of the server of its own."""
+    method, kwargs = METHODS[method].method or method, _copies(kwargs, service)
     if sent is not None:
         return getattr(service, method)(instance=sent.copy_for(service), **kwargs)
     return getattr(service, method)(**kwargs)

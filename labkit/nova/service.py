@@ -68,16 +68,17 @@ class Service:
             raise ServiceStoppedError
         return value
 
-    def step(self, step, instance=None):
-        """Let a step take its time, and fail if a fault says so."""
+    def step(self, step, instance=None, until=None):
+        """Let a step take its time, and fail if a fault says so; *until* an event ends it well."""
         site = self.site
         name = instance.name if instance is not None else None
         site.reached(self.host, name, (step,))
         more, error = site.faults.at_step(step, self.host, name)
         seconds = site.durations.draw(step) + more
         if seconds or self.stopped:
-            yield from self.wait(site.env.timeout(seconds))
-        if error is not None:
+            over = site.env.timeout(seconds)
+            yield from self.wait(over if until is None else over | until)
+        if error is not None and not (until is not None and until.triggered):
             raise error
 
     def locked(self, name, work):

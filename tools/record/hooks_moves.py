@@ -9,7 +9,7 @@ from tools.record import backend  # noqa: F401
 
 # isort: split
 from nova import exception
-from nova.compute import resource_tracker
+from nova.compute import power_state, resource_tracker
 
 from tools.record import driver
 from tools.record.driver import RecordDriver
@@ -28,6 +28,7 @@ def install():
     RecordDriver.live_migration = _live_migration
     RecordDriver.live_migration_abort = _live_migration_abort
     RecordDriver.live_migration_force_complete = _live_migration_force_complete
+    _stays_paused()
     for name in ("live_migration", "live_migration_abort", "live_migration_force_complete"):
         driver._virt(name)
 
@@ -50,6 +51,16 @@ def _live_migration(
         recover_method(context, instance, dest, migrate_data, migration_status="cancelled")
         return
     post_method(context, instance, dest, block_migration, migrate_data)
+
+
+def _stays_paused():
+    """A paused guest is paused when it has arrived, as libvirt's are."""
+
+    @wrap(RecordDriver, "post_live_migration_at_destination")
+    def post(original, self, context, instance, *args, **kwargs):
+        original(self, context, instance, *args, **kwargs)
+        if instance.power_state == power_state.PAUSED:
+            self._set_power(instance, power_state.PAUSED)
 
 
 def _live_migration_abort(self, instance):

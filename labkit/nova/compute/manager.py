@@ -1,7 +1,7 @@
 """What a nova-compute does with the servers of its host (nova/compute/manager.py).
 
-The builds are in build.py, deletes in terminate.py, snapshots in snapshot.py, what happens by
-itself in periodic.py.
+The builds are in build.py, deletes in terminate.py, snapshots in snapshot.py, moves in moves.py,
+what happens by itself in periodic.py.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import simpy
 
 from labkit.nova import exception
-from labkit.nova.compute import api, build, periodic, power_state, snapshot, terminate
+from labkit.nova.compute import api, build, moves, periodic, power_state, snapshot, terminate
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -50,7 +50,12 @@ SIMPLE = {
 
 
 class ComputeManager(
-    Service, build.Build, terminate.Terminate, snapshot.Snapshot, periodic.Periodic
+    Service,
+    build.Build,
+    terminate.Terminate,
+    snapshot.Snapshot,
+    moves.Moves,
+    periodic.Periodic,
 ):
     """The nova-compute of one host.
 
@@ -68,6 +73,7 @@ class ComputeManager(
         builds = site.options.max_concurrent_builds
         self.build_semaphore = simpy.Resource(site.env, builds) if builds else None
         snapshots = site.options.max_concurrent_snapshots
+        self._prepare_for_moves()
         self.snapshot_semaphore = simpy.Resource(site.env, snapshots) if snapshots else None
 
     def __getattr__(self, name):
@@ -81,11 +87,12 @@ class ComputeManager(
         return method
 
     # -- what wraps each method -----------------------------------------------------------
-    def wrapped(self, name, instance, work, by=None, event=True, reverts=True):
+    def wrapped(self, name, instance, work, by=None, event=True, reverts=True, migration=None):
         """Do the work between the start and the end of an action event; clean up if it fails.
 
         A failure is noted as the server's fault; its task_state becomes None, unless another
-        task took over; the exception is told to whoever listens, and raised again.
+        task took over; the exception is told to whoever listens, and raised again. A *migration*
+        fails with the work.
 
         Source: ``wrap_exception``, ``reverts_task_state``, ``wrap_instance_event`` and
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
@@ -100,6 +107,8 @@ class ComputeManager(
                 raise
             if not isinstance(error, exception.InstanceNotFound):
                 instance_fault.create(instance, error)
+            if migration is not None:
+                self._migration_failed(migration)
             if event:
                 instance_action.event_finish(instance, event, "Error", event_by)
             if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
@@ -164,6 +173,8 @@ class ComputeManager(
         if name == "resume_instance":
             instance.vm_state = instance.system_metadata.pop("old_vm_state", vm.ACTIVE)
         instance.task_state = None
+        if name == "start_instance":
+            self._was_shelved(instance)
         instance.save(_HERE + name, expected_task_state=action.task_state)
         notify.about(self, instance, action.notification, "end")
 

@@ -96,9 +96,11 @@ class Periodic:
         A build that had not claimed yet is known only to placement, and fails too.
         """
         instances = self.site.instances_on(self)
+        evacuated = yield from self._destroy_evacuated_instances()
         for instance in instances:
-            yield from self._init_instance(instance)
-        seen = {instance.uuid for instance in instances}
+            if instance.uuid not in evacuated:
+                yield from self._init_instance(instance)
+        seen = {instance.uuid for instance in instances} | evacuated
         self.reportclient.get_allocations_for_resource_provider()
         for instance in self.site.instances_allocated(self):
             if instance.uuid not in seen and instance.vm_state == vm.BUILDING:
@@ -154,6 +156,7 @@ class Periodic:
                 return
             return
         self.driver.plug(self, "plug_vifs", instance, by)
+        yield from self._init_moving(instance)
 
     def _retry_reboot(self, instance, found):
         """Return "SOFT" or "HARD" for a reboot to be done again, or None.
