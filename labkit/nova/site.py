@@ -71,6 +71,8 @@ class Site:
     def _named(self, service, uuids):
         found = []
         for uuid in uuids:
+            if uuid not in self.names:
+                continue  # a migration holds something too
             try:
                 found.append(self.from_row(service, self.names[uuid], uuid))
             except exception.InstanceNotFound:

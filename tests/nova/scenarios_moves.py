@@ -5,6 +5,7 @@ from tests.nova import scenarios
 from tests.nova.scenarios import AGAIN, SIZES, dies, plain, scenario, simple
 
 scenarios.STEPS["migrating"] = "memory_copy"
+BEFORE = set(scenarios.SCENARIOS)
 BIG, HUGE = {"flavor": SIZES["big"]}, {"flavor": SIZES["huge"]}
 ANOTHER = {"image": ImageMeta("another")}
 RESIZE = ("resize", None, BIG)
@@ -278,3 +279,6 @@ def delete_when_shelved(p):
 
 
 scenarios.SCENARIOS["delete_when_offloaded"] = delete_when_shelved
+
+#: The names of the scenarios of this file.
+PLAYED = set(scenarios.SCENARIOS) - BEFORE
