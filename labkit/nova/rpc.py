@@ -1,7 +1,7 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
 from labkit.nova.exception import MessagingTimeout
-from labkit.nova.rpcapi import METHODS
+from labkit.nova.rpcapi import find
 from labkit.trace import Message, Reply
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
@@ -25,12 +25,14 @@ class Bus:
         for deliver in self.waiting.pop((topic, server), ()):
             deliver(service)
 
-    def cast(self, sender, method, instance=None, server=None, caller=None, **kwargs):
+    def cast(
+        self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
+    ):
         """Send a message and wait for nothing."""
-        target = METHODS[method]
+        target = find(method, namespace)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        self._note(sender, "cast", method, name, server, caller, lost)
+        self._note(sender, "cast", target, method, name, server, caller, lost)
         if lost or target.fanout:
             return
         sent = instance and instance.copy_for(sender)  # as of now, whatever comes later
@@ -54,15 +56,17 @@ class Bus:
         else:
             deliver(service)
 
-    def call(self, sender, method, instance=None, server=None, caller=None, **kwargs):
+    def call(
+        self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
+    ):
         """Send a message and wait for the answer; what is raised over there is raised here.
 
         Raises MessagingTimeout when nobody answers in time.
         """
-        target, env = METHODS[method], self.site.env
+        target, env = find(method, namespace), self.site.env
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        self._note(sender, "call", method, name, server, caller, lost)
+        self._note(sender, "call", target, method, name, server, caller, lost)
         sent = instance and instance.copy_for(sender)
         kwargs = _copies(kwargs, sender)
         answer = env.event()
@@ -72,10 +76,10 @@ class Bus:
                 try:
                     value = yield from _handler(service, method, sent, kwargs)
                 except Exception as error:
-                    service.note(Reply, name, target.method or method, type(error).__name__)
+                    service.note(Reply, name, method, type(error).__name__)
                     answer.succeed((None, error))
                 else:
-                    service.note(Reply, name, target.method or method, None, _hosts(method, value))
+                    service.note(Reply, name, method, None, _hosts(method, value))
                     answer.succeed((value, None))
 
             service.start(work())
@@ -91,8 +95,7 @@ class Bus:
             raise error
         return value
 
-    def _note(self, sender, style, method, name, server, caller, lost=False):
-        target = METHODS[method]
+    def _note(self, sender, style, target, method, name, server, caller, lost=False):
         sender.note(
             Message,
             name,
@@ -100,7 +103,7 @@ class Bus:
             target.topic,
             server,
             target.namespace,
-            target.method or method,
+            method,
             target.version,
             target.args,
             target.fanout,
@@ -120,7 +123,7 @@ def _copies(kwargs, service):
 
 def _handler(service, method, sent, kwargs):
     """Return the work that a message asks for; the receiver has a copy of the server of its own."""
-    method, kwargs = METHODS[method].method or method, _copies(kwargs, service)
+    kwargs = _copies(kwargs, service)
     if sent is not None:
         return getattr(service, method)(instance=sent.copy_for(service), **kwargs)
     return getattr(service, method)(**kwargs)

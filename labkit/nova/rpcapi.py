@@ -17,7 +17,11 @@ class Method(NamedTuple):
     by: str
     caller: str | None = None
     fanout: bool = False
-    method: str | None = None
+
+
+def find(method, namespace=None) -> Method:
+    """Return a method; two that nova-compute and the conductor both have go by *namespace*."""
+    return (COMPUTE_TASK if namespace == "compute_task" else METHODS)[method]
 
 
 def _compute(names, topic="compute", version="6.0"):
@@ -27,84 +31,53 @@ def _compute(names, topic="compute", version="6.0"):
     }
 
 
-def _compute_task(method, version, args, caller=None):
-    """A method of the conductor that nova-compute has too: it is asked for as "compute_task.X"."""
-    return Method(
-        "conductor",
-        "compute_task",
-        version,
-        tuple(args.split(",")),
-        f"conductor/rpcapi.py:{method}",
-        f"conductor/api.py:{caller or method}",
-        method=method,
-    )
+def _compute_task(names):
+    return {
+        method: Method(
+            "conductor",
+            "compute_task",
+            version,
+            tuple(args.split(",")),
+            f"conductor/rpcapi.py:{method}",
+            f"conductor/api.py:{caller}",
+        )
+        for method, version, caller, args in (line.split() for line in names.strip().splitlines())
+    }
 
 
+def _scheduler(names):
+    return {
+        method: Method(
+            "scheduler",
+            None,
+            version,
+            tuple(args.split(",")),
+            f"scheduler/rpcapi.py:{method}",
+            f"scheduler/client/query.py:{method}",
+            fanout == "fanout",
+        )
+        for method, version, fanout, args in (line.split() for line in names.strip().splitlines())
+    }
+
+
+#: What the conductor has under a name that nova-compute has too.
+COMPUTE_TASK = _compute_task("""
+rebuild_instance 1.25 rebuild_instance bdms,host,image_ref,injected_files,instance,new_pass,on_shared_storage,orig_image_ref,orig_sys_metadata,preserve_ephemeral,recreate,reimage_boot_volume,request_spec,target_state
+unshelve_instance 1.14 unshelve_instance instance,request_spec
+""")
 #: Source: nova/{compute,conductor,scheduler}/rpcapi.py, Nova 34.0.0.
 METHODS = (
-    {
-        "schedule_and_build_instances": Method(
-            "conductor",
-            "compute_task",
-            "1.17",
-            (
-                "admin_password",
-                "block_device_mapping",
-                "build_requests",
-                "image",
-                "injected_files",
-                "request_specs",
-                "requested_networks",
-                "tags",
-            ),
-            "conductor/rpcapi.py:schedule_and_build_instances",
-            "conductor/api.py:schedule_and_build_instances",
-        ),
-        "build_instances": Method(
-            "conductor",
-            "compute_task",
-            "1.19",
-            (
-                "admin_password",
-                "filter_properties",
-                "host_lists",
-                "image",
-                "injected_files",
-                "instances",
-                "request_spec",
-                "requested_networks",
-                "security_groups",
-            ),
-            "conductor/rpcapi.py:build_instances",
-            "conductor/api.py:build_instances",
-        ),
-        "select_destinations": Method(
-            "scheduler",
-            None,
-            "4.5",
-            ("instance_uuids", "return_alternates", "return_objects", "spec_obj"),
-            "scheduler/rpcapi.py:select_destinations",
-            "scheduler/client/query.py:select_destinations",
-        ),
-        "update_instance_info": Method(
-            "scheduler",
-            None,
-            "4.2",
-            ("host_name", "instance_info"),
-            "scheduler/rpcapi.py:update_instance_info",
-            "scheduler/client/query.py:update_instance_info",
-            fanout=True,
-        ),
-        "delete_instance_info": Method(
-            "scheduler",
-            None,
-            "4.2",
-            ("host_name", "instance_uuid"),
-            "scheduler/rpcapi.py:delete_instance_info",
-            "scheduler/client/query.py:delete_instance_info",
-            fanout=True,
-        ),
-    }
+    _compute_task("""
+schedule_and_build_instances 1.17 schedule_and_build_instances admin_password,block_device_mapping,build_requests,image,injected_files,request_specs,requested_networks,tags
+build_instances 1.19 build_instances admin_password,filter_properties,host_lists,image,injected_files,instances,request_spec,requested_networks,security_groups
+migrate_server 1.20 resize_instance block_migration,clean_shutdown,disk_over_commit,flavor,host_list,instance,live,rebuild,request_spec,reservations,scheduler_hint
+live_migrate_instance 1.15 live_migrate_instance block_migration,disk_over_commit,instance,request_spec,scheduler_hint
+""")
+    | _scheduler("""
+select_destinations 4.5 call instance_uuids,return_alternates,return_objects,spec_obj
+update_instance_info 4.2 fanout host_name,instance_info
+delete_instance_info 4.2 fanout host_name,instance_uuid
+""")
     | _compute("""
 build_and_run_instance accel_uuids,admin_password,block_device_mapping,filter_properties,host_list,image,injected_files,instance,limits,node,request_spec,requested_networks,security_groups
 terminate_instance bdms,instance
@@ -140,6 +113,7 @@ rebuild_instance accel_uuids,bdms,image_ref,injected_files,instance,limits,migra
 """,
         version="6.2",
     )
+    # from one host to the other
     | _compute(
         """
 resize_instance clean_shutdown,flavor,image,instance,migration,request_spec
@@ -148,32 +122,7 @@ finish_revert_resize instance,migration,request_spec
 live_migration block_migration,dest,instance,migrate_data,migration
 pre_live_migration disk,instance,migrate_data
 post_live_migration_at_destination block_migration,instance
-rollback_live_migration_at_destination destroy_disks,instance,migrate_data
 """,
         topic="compute-alt",
     )
-    | {
-        "compute_task.migrate_server": _compute_task(
-            "migrate_server",
-            "1.20",
-            "block_migration,clean_shutdown,disk_over_commit,flavor,host_list,instance,live,rebuild,"
-            "request_spec,reservations,scheduler_hint",
-            "resize_instance",
-        ),
-        "compute_task.live_migrate_instance": _compute_task(
-            "live_migrate_instance",
-            "1.15",
-            "block_migration,disk_over_commit,instance,request_spec,scheduler_hint",
-        ),
-        "compute_task.rebuild_instance": _compute_task(
-            "rebuild_instance",
-            "1.25",
-            "bdms,host,image_ref,injected_files,instance,new_pass,on_shared_storage,orig_image_ref,"
-            "orig_sys_metadata,preserve_ephemeral,recreate,reimage_boot_volume,request_spec,"
-            "target_state",
-        ),
-        "compute_task.unshelve_instance": _compute_task(
-            "unshelve_instance", "1.14", "instance,request_spec"
-        ),
-    }
 )

@@ -59,8 +59,9 @@ class Moves:
             spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
             spec, host = spec.replace(force_nodes=[instance.node]), None
         self._cast(
-            "compute_task.rebuild_instance",
+            "rebuild_instance",
             instance,
+            namespace="compute_task",
             image_ref=image.id,
             orig_image_ref=orig_image_ref,
             recreate=False,
@@ -94,8 +95,9 @@ class Moves:
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
         self._cast(
-            "compute_task.rebuild_instance",
+            "rebuild_instance",
             instance,
+            namespace="compute_task",
             image_ref=None,
             orig_image_ref=None,
             recreate=True,
@@ -138,7 +140,7 @@ class Moves:
         destination = Destination() if host is None else self._destination(host)
         spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
         self._cast(
-            "compute_task.migrate_server",
+            "migrate_server",
             instance,
             flavor=flavor or current,
             request_spec=spec,
@@ -227,7 +229,8 @@ class Moves:
         instance.save(_HERE + "unshelve", expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
         spec = self.site.spec_of(instance.name)
-        self._cast("compute_task.unshelve_instance", instance, request_spec=spec)
+        namespace = "compute_task"
+        self._cast("unshelve_instance", instance, namespace=namespace, request_spec=spec)
         return
         yield
 
@@ -242,7 +245,7 @@ class Moves:
         self._record_action_start(instance, "live-migration")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        method = "compute_task.live_migrate_instance"
+        method = "live_migrate_instance"
         self._cast(method, instance, request_spec=spec, scheduler_hint={"host": host})
         return
         yield

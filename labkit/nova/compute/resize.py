@@ -82,7 +82,7 @@ class Resize:
             self._instance_update(instance, task_state=task.RESIZE_PREP)
             yield from self.site.bus.call(
                 self,
-                "compute_task.migrate_server",
+                "migrate_server",
                 instance,
                 flavor=flavor,
                 request_spec=spec,
