@@ -67,6 +67,16 @@ def imbalances(site, drivers) -> list[str]:
             continue
         if row is None or row["vm_state"] in (vm.BUILDING, vm.ERROR):
             continue
+        if row["vm_state"] == vm.SHELVED_OFFLOADED:
+            if held or guests:
+                found.append(f"{name} is offloaded and a host still has something of it")
+            continue
+        sources = [
+            move["source_compute"]
+            for move in site.db.migrations.values()
+            if move["instance_uuid"] == uuid and move["status"] in ("finished", "done")
+        ]
+        guests = [host for host in guests if host not in sources or host == row["host"]]
         if not held or site.fleet.rows.get(row["host"]) not in held:
             found.append(f"{name} is on {row['host']} and holds nothing there in placement")
         if guests not in ([row["host"]], []):
