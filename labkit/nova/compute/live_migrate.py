@@ -127,7 +127,7 @@ class LiveMigrate:
     def _post_live_migration(self, instance, dest, migration):
         by, name = _HERE + "_post_live_migration", instance.name
         notify.about(self, instance, "live_migration._post", "live_migration_post", "start")
-        self.site.neutron.ask(self, name, "migrate_instance_start", by)
+        self.site.neutron.bind(self, name, "migrate_instance_start", by, dest)
         yield from self.driver.post_live_migration(self, instance, by)
         yield from self.driver.ask(self, "post_live_migration_at_source", instance, by)
         yield from self.site.bus.call(

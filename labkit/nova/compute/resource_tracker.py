@@ -26,11 +26,11 @@ class ResourceTracker:
         self._row = row
         self.tracked_instances = set()
         self.tracked_migrations = {}
-        self.stats = Stats()
         self._forget()
 
     def _forget(self):
         self.tracked_instances.clear()
+        self.stats = Stats()
         self.used = {"vcpus_used": 0, "memory_mb_used": 0, "local_gb_used": 0}
         self.running_vms = 0
 
