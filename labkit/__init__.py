@@ -31,6 +31,8 @@ _PUBLIC = {
     "dials": None,
     "logs": None,
     "nova13": None,
+    "transitions": None,
+    "documented": None,
 }
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605 - the keys of the table are the public names
 

@@ -1,10 +1,15 @@
-"""The books of a cloud: what is left of a server, in every place that keeps something of it."""
+"""The books of a cloud: what is left of a server, in every place that keeps something of it.
+
+What must hold of them stands in labkit/invariants.py.
+"""
 
 import copy
+from collections import Counter
 
-from labkit.nova import exception
+import numpy as np
+
+from labkit.invariants import ALWAYS, UNLESS, Left
 from labkit.nova.compute import power_state
-from labkit.nova.compute import vm_states as vm
 from labkit.nova.objects.instance_action import as_shown
 
 
@@ -17,7 +22,7 @@ def of_server(site, drivers, name) -> dict:
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
         "allocations": {site.fleet.texts["host"][row]: held[row].resources for row in held},
-        "ports": [site.neutron.ports[name]] if name in site.neutron.ports else [],
+        "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
             for host, driver in drivers.items()
@@ -48,41 +53,142 @@ def _row(site, uuid):
     }
 
 
-def imbalances(site, drivers) -> list[str]:
+def imbalances(site, drivers, rules=UNLESS) -> list[str]:
     """Return a sentence for each thing that is left of a server that is gone, or is missing.
 
-    Nova itself leaves some behind when the wrong thing fails at the wrong time.
+    In: the rules to look at. Empty as long as something is under way.
     """
-    found = []
+    if site.busy:
+        return []
+    return [
+        f"{name} {what}"
+        for name, left in _left(site, drivers)
+        for rule in rules
+        for what in rule(left)
+    ]
+
+
+def _left(site, drivers):
+    """Yield each server and what is left of it."""
+    guests, images = {}, {}
+    for host, driver in drivers.items():
+        for uuid in driver.guests:
+            guests.setdefault(uuid, []).append(host)
+    for key, image in site.glance.images.items():
+        images.setdefault(image["instance"], {})[key] = image["status"]
+    hosts, db = site.fleet.texts["host"], site.db
     for name, (uuid, _) in site.servers.items():
-        row, held = site.db.instances.get(uuid), site.allocations.held.get(uuid)
-        gone = uuid in site.db.deleted or (row is None and uuid not in site.db.build_requests)
-        guests = [host for host, driver in drivers.items() if uuid in driver.guests]
-        if gone:
-            if held:
-                found.append(f"{name} is gone and still holds resources in placement")
-            if name in site.neutron.ports:
-                found.append(f"{name} is gone and still has a port")
-            found += [f"{name} is gone and its guest is still on {host}" for host in guests]
-            continue
-        if row is None or row["vm_state"] in (vm.BUILDING, vm.ERROR):
-            continue
-        if row["vm_state"] == vm.SHELVED_OFFLOADED:
-            if held or guests:
-                found.append(f"{name} is offloaded and a host still has something of it")
-            continue
-        sources = [
-            move["source_compute"]
-            for move in site.db.migrations.values()
-            if move["instance_uuid"] == uuid and move["status"] in ("finished", "done")
-        ]
-        guests = [host for host in guests if host not in sources or host == row["host"]]
-        if not held or site.fleet.rows.get(row["host"]) not in held:
-            found.append(f"{name} is on {row['host']} and holds nothing there in placement")
-        if guests not in ([row["host"]], []):
-            found.append(f"{name} is on {row['host']}, its guest on {', '.join(guests)}")
-        try:
-            site.db.instance_get_by_uuid(uuid)
-        except exception.InstanceNotFound:
-            found.append(f"{name} has no row")
+        request = db.build_requests.get(uuid)
+        yield (
+            name,
+            Left(
+                row=db.instances.get(uuid),
+                cell=db.cells.get(uuid),
+                deleted=uuid in db.deleted,
+                request=request and request.values,
+                mapping=db.instance_mappings.get(uuid),
+                held=[hosts[row] for row in site.allocations.held.get(uuid, ())],
+                moves=[
+                    (move["migration_type"], move["status"], move["source_compute"], held)
+                    for move in db.migrations.values()
+                    if move["instance_uuid"] == uuid
+                    for held in [move["uuid"] in site.allocations.held]
+                ],
+                ports=site.neutron.ports.get(name, []),
+                wants_port=uuid not in site.without_network,
+                guests=guests.get(uuid, []),
+                images=images.get(name, {}),
+                actions=db.actions.get(uuid, []),
+            ),
+        )
+
+
+# -- of the cloud as a whole --------------------------------------------------------------
+def mistakes(site, drivers) -> list[str]:
+    """Return a sentence for each thing that cannot be in a Nova: a mistake of the lab's.
+
+    To be asked when nothing is under way: a server that breaks a rule of ALWAYS; a sum that is
+    not that of its parts; a lock or a turn that nobody gives back.
+    """
+    found = imbalances(site, drivers, ALWAYS)
+    found += _sums(site) + _indexes(site) + _strangers(site, drivers)
+    if site.busy:
+        found.append(f"{site.busy} things are still under way")
+    for host, compute in site.computes.items():
+        if not compute.stopped:
+            found += [f"{host} {what}" for what in _kept(compute)]
     return found
+
+
+def _allocations(site):
+    return [each for held in site.allocations.held.values() for each in held.values()]
+
+
+def _sums(site):
+    """A host's usage is what it was at the start, and what its servers hold."""
+    start, fleet = site.allocations.start, site.fleet
+    wanted = {name: inventory.used.copy() for name, inventory in start.inventories.items()}
+    columns = {
+        name: start.columns[name].copy()
+        for name in ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
+    }
+    for allocation in _allocations(site):
+        row, spec = allocation.row, allocation.spec_obj
+        for name, amount in allocation.resources.items():
+            wanted[name][row] += amount
+        columns["free_ram_mb"][row] -= spec.memory_mb
+        columns["free_disk_mb"][row] -= (spec.root_gb + spec.ephemeral_gb) * 1024
+        columns["vcpus_used"][row] += spec.vcpus
+        columns["num_instances"][row] += 1
+        columns["num_io_ops"][row] += allocation.building
+    actual = {name: fleet.inventories[name].used for name in wanted}
+    actual |= {name: fleet.columns[name] for name in columns}
+    return [
+        f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
+        for name, sums in (wanted | columns).items()
+        for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
+    ]
+
+
+def _indexes(site):
+    """What is found by host is what is found by server."""
+    db, held = site.db, site.allocations.held
+    rows = Counter(
+        (row["host"], uuid)
+        for uuid, row in db.instances.items()
+        if uuid not in db.deleted and row["host"] is not None
+    )
+    by_host = Counter((host, uuid) for host, of in db.by_host.items() if host for uuid in of)
+    amounts = Counter((row, uuid) for uuid, rows in held.items() for row in rows)
+    by_row = Counter((row, uuid) for row, of in site.allocations.by_host.items() for uuid in of)
+    pairs = ((rows, by_host, "rows"), (amounts, by_row, "allocations"))
+    return [f"the {what} by host are not those by server" for a, b, what in pairs if a != b]
+
+
+def _strangers(site, drivers):
+    """Nothing belongs to a server that nobody asked for."""
+    known = set(site.names)
+    moves = {move["uuid"] for move in site.db.migrations.values()}
+    places = {
+        "a row": site.db.instances,
+        "a build request": site.db.build_requests,
+        "a mapping": site.db.instance_mappings,
+        "an allocation": site.allocations.held.keys() - moves,
+        "an action log": site.db.actions,
+    } | {f"a guest on {host}": driver.guests for host, driver in drivers.items()}
+    found = [f"{what} of no server" for what, of in places.items() if not known.issuperset(of)]
+    if not set(site.servers).issuperset(site.neutron.ports):
+        found.append("a port of no server")
+    return found
+
+
+def _kept(compute):
+    """A nova-compute that has nothing to do keeps no lock and no turn."""
+    if compute._locks:
+        yield f"keeps a lock of {len(compute._locks)} servers"
+    for name in ("build_semaphore", "snapshot_semaphore", "live_migration_semaphore"):
+        turns = getattr(compute, name)
+        if turns is not None and (turns.count or turns.queue):
+            yield f"keeps {turns.count} turns of its {name}"
+    if compute.busy:
+        yield f"has {compute.busy} things under way"

@@ -1,25 +1,19 @@
 """A cloud on one simulated clock: API, conductor, scheduler, placement and computes."""
 
-import csv
-import difflib
 import math
 import random
-from pathlib import Path
 
-from labkit import cloud_requests, cloud_tables
-from labkit.fleet import Fleet
+from labkit import cloud_input, cloud_requests, cloud_tables
+from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
-from labkit.nova.conf import Options
-from labkit.nova.quota import RESOURCES
 from labkit.nova.scheduler.service import SchedulerService
-from labkit.nova.service import Service
+from labkit.nova.service import Service, ServiceStoppedError
 from labkit.nova.site import CONTROLLER, Site
 from labkit.nova.virt.fake import FakeDriver
 
-DURATIONS = Path(__file__).parent.parent / "data" / "durations.csv"
 #: Seconds between two rounds of a periodic task that has no interval of its own.
 PERIODIC_S = 60
 
@@ -30,11 +24,11 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
-    instances, cores and ram in MiB (none by default). Raises ValueError for a fault or a
-    duration of an unknown step, KeyError for a fault on an unknown host.
+    instances, cores and ram in MiB (none by default). Raises TypeError or ValueError for what is
+    none of these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
-    >>> from labkit import Flavor, RequestSpec
+    >>> from labkit import Flavor, Fleet, RequestSpec
     >>> cloud = Cloud(Fleet.read("data/two_hosts"))
     >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
     202
@@ -55,23 +49,27 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         snapshot_model="flat",
         quota=None,
     ):
-        if not isinstance(fleet, Fleet):
-            raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
-        if options is not None and not isinstance(options, Options):
-            raise TypeError(f"{options!r} is not Options; write Options(max_attempts=1)")
-        durations = _durations(durations)
-        site = Site(_own(fleet), options or Options(), durations, faults, seed, _quota(quota))
+        site = Site(
+            _own(cloud_input.fleet(fleet)),
+            cloud_input.options(options),
+            cloud_input.durations(durations),
+            cloud_input.seed(seed),
+            cloud_input.quota(quota),
+        )
         self._site = site
-        self._drivers = {host: FakeDriver(snapshot_model) for host in fleet.rows}
+        model = cloud_input.snapshot_model(snapshot_model)
+        self._drivers = {host: FakeDriver(model) for host in fleet.rows}
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
         site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
         for host in fleet.rows:
-            self._start_compute(host)
+            compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
+            site.bus.serve("compute", host, compute)
+            site.bus.serve("compute-alt", host, compute)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
-        for fault in faults:
-            self._check_fault(fault)
+        for fault in cloud_input.faults(faults):
+            self.add_fault(fault)
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
@@ -82,10 +80,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
 
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
-        now = self._site.env.now
-        if not (until_s >= now and math.isfinite(until_s)):
-            raise ValueError(f"it is t_s = {now:g} already; time does not run to {until_s!r}")
-        if until_s > now:
+        if cloud_input.time(until_s, self.now, "until_s") > self.now:
             self._site.env.run(until=until_s)
 
     def settle(self):
@@ -109,17 +104,35 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         self._set_guest(name, power_state.RUNNING)
 
     def periodic(self, task, host):
-        """Run a periodic task of a nova-compute now: "_sync_power_states",
-        "_reclaim_queued_deletes", "_poll_unconfirmed_resizes", "_poll_shelved_instances"."""
+        """Run a periodic task of a nova-compute now.
+
+        In: one of ``labkit.cloud_input.PERIODIC``. Raises ValueError for another, and for a
+        nova-compute that is down.
+        """
+        known(task, cloud_input.PERIODIC, "unknown periodic task")
         compute = self._compute(host)
-        work = getattr(compute, task)()
+        if compute.stopped:
+            raise ValueError(
+                f"the nova-compute of {host} is down, it runs no {task}; host_up first"
+            )
+        try:
+            work = getattr(compute, task)()
+        except ServiceStoppedError:  # a fault: it died of it
+            return
         if work is not None:
             compute.start(work)
 
     def add_fault(self, fault):
-        """Add a fault to those that the cloud was made with."""
-        self._site.faults.add(fault)
-        self._check_fault(fault)
+        """Add a fault to those that the cloud was made with.
+
+        Raises TypeError for something else, KeyError for an unknown host.
+        """
+        if cloud_input.fault(fault).host is not None:
+            self._compute(fault.host)
+        if fault.step == "host_down" and fault.at is None:
+            self.host_down(fault.host)
+        else:
+            self._site.faults.add(fault)
 
     def host_down(self, host, forced=False):
         """Let a nova-compute die; Nova notices after ``service_down_time``, if *forced* at once.
@@ -135,32 +148,30 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
             site.env.process(self._notice(host, compute))
 
     def host_up(self, host):
-        """Start a nova-compute (again): it looks after each of its servers first."""
+        """Start a nova-compute (again): it looks after each of its servers, then reads messages."""
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
-        self._set_service(host, "heartbeat_age_s", 0.0)
-        compute = self._start_compute(host)
-        compute.start(compute.init_host())
+        compute = self._site.computes[host] = ComputeManager(self._site, host, self._drivers[host])
+        compute.start(self._come_up(host, compute))
 
     # -- inside ---------------------------------------------------------------------------
-    def _check_fault(self, fault):
-        if fault.host is not None:
-            self._site.fleet[fault.host]
-        if fault.step == "host_down" and fault.at is None:
-            if fault.host is None:
-                raise ValueError("fault host_down: say which host, or at= which task state")
-            self.host_down(fault.host)
-
     def _compute(self, host):
         self._site.fleet[host]  # a KeyError with the names, if there is no such host
         return self._site.computes[host]
 
-    def _start_compute(self, host):
-        compute = ComputeManager(self._site, host, self._drivers[host])
-        self._site.computes[host] = compute
+    def _come_up(self, host, compute):
+        """Do what a nova-compute does before it serves; if that fails, it is down again.
+
+        Source: ``start`` of Service in nova/service.py, Nova 34.0.0.
+        """
+        try:
+            yield from compute.init_host()
+        except Exception:
+            compute.stop()
+            raise
+        self._set_service(host, "heartbeat_age_s", 0.0)
         self._site.bus.serve("compute", host, compute)
         self._site.bus.serve("compute-alt", host, compute)
-        return compute
 
     def _set_guest(self, name, state):
         uuid = self._uuid(name)
@@ -171,8 +182,10 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         raise ValueError(f"{name} has no guest on any host")
 
     def _set_service(self, host, field, value):
-        fleet = self._site.fleet
-        fleet.texts[field][fleet.rows[host]] = value
+        site, fleet = self._site, self._site.fleet
+        column, row = fleet.texts[field], fleet.rows[host]
+        site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
+        column[row] = value
         fleet._static.clear()
 
     def _notice(self, host, compute):
@@ -203,31 +216,3 @@ def _own(fleet):
         own.texts[name] = list(fleet.texts[name])
     own._static = {}
     return own
-
-
-def _quota(quota):
-    for name, limit in (quota or {}).items():
-        if name not in RESOURCES:
-            raise ValueError(f"quota of {name!r}; there are {', '.join(RESOURCES)}")
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise ValueError(f"quota of {name}: {limit!r} is not a whole number of 0 or more")
-    return quota
-
-
-def _durations(changes):
-    """Read data/durations.csv and put the changes over it."""
-    with DURATIONS.open(encoding="utf-8", newline="") as file:
-        table = {
-            row["step"]: (float(row["seconds"]), float(row["jitter"]))
-            for row in csv.DictReader(file)
-        }
-    for step, value in (changes or {}).items():
-        if step not in table:
-            near = difflib.get_close_matches(str(step), table, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(table)}"
-            raise ValueError(f"duration of an unknown step {step!r}; {hint}")
-        seconds, jitter = value if isinstance(value, tuple | list) else (value, 0.0)
-        if not (seconds >= 0 and 0 <= jitter <= 1):
-            raise ValueError(f"duration of {step}: {value!r}; expected seconds >= 0, jitter 0 to 1")
-        table[step] = float(seconds), float(jitter)
-    return table

@@ -2,13 +2,13 @@
 
 import difflib
 
-from labkit import books
+from labkit import books, cloud_input
+from labkit.faults import known
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 from labkit.nova.compute.create import server_uuid
-from labkit.nova.objects import RequestSpec
 from labkit.nova.service import expected
 from labkit.trace import Request
 
@@ -23,29 +23,32 @@ class CloudRequests:
         """Ask for a server, or for ``spec.num_instances`` of them: "web-1", "web-2" of "web".
 
         Returns the HTTP status when the API has answered; ``networks="none"`` wants no port.
-        Raises ValueError for a name that is taken, TypeError for something else than a
-        RequestSpec.
+        Raises Nova's refusal, with its ``code``; ValueError for a name that is taken, TypeError for
+        something else than a RequestSpec.
 
         Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
         """
+        cloud_input.creation(name, spec, networks)
         return self._now(self._create(name, spec, networks))
 
     def act(self, name, action, /, is_admin=True, **arguments) -> int:
         """Ask for an action of a server; return the HTTP status when the API has answered.
 
         In: an action of the API without "os-" ("stop", "reboot" with ``reboot_type="HARD"``,
-        "rename" with ``name=``). Raises Nova's refusal, with its ``code``; KeyError for an unknown
+        "rename" with ``name=``, "resize" with ``flavor=``, "rebuild" with ``image=``,
+        "migrate", "migrateLive" and "evacuate" with ``host=``). Raises Nova's refusal, with its ``code``; KeyError for an unknown
         server, ValueError for an unknown action.
         """
-        self._check_action(name, action, arguments)
+        self._check_action(name, action, {"is_admin": is_admin} | arguments)
+        cloud_input.complete(action, arguments)
         return self._now(self._request(name, action, is_admin, arguments))
 
     def answer(self, name, action, /, is_admin=True, **arguments) -> tuple[int, str]:
         """Return what the API would answer to an action now: the status, and the words of a refusal.
 
-        Nothing happens. Knows also the actions that the lab does not do ("resize", "evacuate").
+        Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
         """
-        self._check_action(name, action, arguments)
+        self._check_action(name, action, {"is_admin": is_admin} | arguments)
         wanted = servers.find(action, arguments)
         try:
             servers.refuse(self._api, action, wanted, self._get(name), is_admin)
@@ -59,12 +62,16 @@ class CloudRequests:
 
         Raises ValueError for a time that is over.
         """
-        now = self._site.env.now
-        if not t_s >= now:
-            raise ValueError(f"it is t_s = {now:g} already; {t_s!r} lies in the past")
+        cloud_input.time(t_s, self.now, "t_s")
         if action != "create":
+            cloud_input.text("name of a server", name)
             self._check_action(name, action, arguments, may_come=True)
-        self._later(t_s - now, name, action, arguments)
+            cloud_input.complete(action, arguments)
+        else:
+            for argument in arguments:
+                known(argument, ("spec", "networks"), "'create' takes no argument")
+            cloud_input.creation(name, **arguments)
+        self._later(t_s - self.now, name, action, arguments)
 
     def show(self, name) -> dict | None:
         """Return a server as the API shows it; None when it is deleted or in no cell."""
@@ -135,25 +142,23 @@ class CloudRequests:
             self._site.busy -= 1
 
     def _create(self, name, spec, networks="auto"):
-        if not isinstance(spec, RequestSpec):
-            raise TypeError(f"{spec!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
-        if spec.pci_requests:
-            raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
         site, number = self._site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
             if each in site.servers:
                 raise ValueError(f"there is, or was, a server {each!r}; take another name")
+        for each in names:
             uuid = server_uuid(each)
             site.servers[each] = uuid, spec
             site.names[uuid] = each
-        yield from self._api.service.step("api")
         try:
+            yield from self._api.service.step("api", names=names)
             yield from self._api.create(names, spec, networks)
-        except exception.NovaException as error:
+        except Exception as error:
             for each in names:
                 del site.names[site.servers.pop(each)[0]]
-            self._answered(names, "create", error)
+            if expected(error):
+                self._answered(names, "create", error)
             raise
         self._answered(names, "create")
         return 202
@@ -166,8 +171,8 @@ class CloudRequests:
             self._site.trace.append(Request(self._site.env.now, name, action, status, words))
 
     def _request(self, name, action, is_admin, arguments):
-        yield from self._api.service.step("api")
         try:
+            yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)
             status = yield from servers.handle(self._api, action, instance, is_admin, arguments)
         except Exception as error:
@@ -179,6 +184,8 @@ class CloudRequests:
 
     def _get(self, name):
         """Return the server as the API reads it: from its build request, or from its cell."""
+        if name not in self._site.servers:
+            raise exception.InstanceNotFound(instance_id=name)
         uuid = self._uuid(name)
         request = self._site.db.build_requests.get(uuid)
         if request is not None:
@@ -186,21 +193,19 @@ class CloudRequests:
         return self._site.from_row(self._api.service, name, uuid)
 
     def _uuid(self, name):
-        if name not in self._site.servers:
+        if not isinstance(name, str) or name not in self._site.servers:
             near = difflib.get_close_matches(str(name), self._site.servers, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise KeyError(f"no server {name!r} was created{hint}")
         return self._site.uuid_of(name)
 
     def _check_action(self, name, action, arguments, may_come=False):
-        known = tuple(servers.ACTIONS)
-        if action not in known:
-            near = difflib.get_close_matches(str(action), known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"unknown action {action!r}; {hint}")
+        known(action, tuple(servers.ACTIONS), "unknown action")
         allowed = ("is_admin", *servers.ACTIONS[action].arguments)
-        for argument in arguments:
-            if argument not in allowed:
-                raise ValueError(f"{action!r} takes no argument {argument!r}")
+        for argument, value in arguments.items():
+            known(argument, allowed, f"{action!r} takes no argument")
+            cloud_input.argument(argument, value)
+        if action == "rename" and "name" not in arguments:
+            raise ValueError("'rename' needs a name: act('web-1', 'rename', name='web-2')")
         if not may_come:
             self._uuid(name)

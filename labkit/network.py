@@ -1,10 +1,13 @@
-"""Neutron as far as Nova needs it: one port per server, made and removed."""
+"""Neutron as far as Nova needs it: the ports of servers, made, moved and removed."""
 
 from labkit.trace import Call
 
 
 class Neutron:
-    """The ports of one cloud: ``ports`` maps a server's name to the host that it is bound to."""
+    """The ports of one cloud: ``ports`` maps a server's name to the hosts that they are bound to.
+
+    A server has more than one when a host could not remove its port and another made one.
+    """
 
     def __init__(self):
         self.ports = {}
@@ -14,15 +17,13 @@ class Neutron:
         service.note(Call, name, "neutron", call, by=by)
 
     def bind(self, service, name, call, by, host):
-        """Note a call that binds the port of a server, if it has one, to another host."""
+        """Note a call that binds the ports of a server to another host."""
         self.ask(service, name, call, by)
-        if name in self.ports:
-            self.ports[name] = host
+        self.ports[name] = [host for _ in self.ports.get(name, ())]
 
     def unbind(self, name):
-        """Let the port of a server be bound to no host."""
-        if name in self.ports:
-            self.ports[name] = None
+        """Let the ports of a server be bound to no host."""
+        self.ports[name] = [None for _ in self.ports.get(name, ())]
 
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
@@ -30,10 +31,15 @@ class Neutron:
         service.note(Call, instance.name, "neutron", "allocate_for_instance", by=by)
         host = service.host
         yield from service.step("network", instance)
-        self.ports[instance.name] = host
+        self.ports.setdefault(instance.name, []).append(host)
+
+    def setup_instance_network_on_host(self, service, instance):
+        """Bind the ports that a server has to the host that builds it now."""
+        by = "compute/manager.py:_build_networks_for_instance"
+        self.bind(service, instance.name, "setup_instance_network_on_host", by, service.host)
 
     def deallocate_for_instance(self, service, instance, by):
-        """Remove the port of a server, if it has one; takes time."""
+        """Remove all ports of a server; takes time."""
         service.note(Call, instance.name, "neutron", "deallocate_for_instance", by=by)
         yield from service.step("deallocate_network", instance)
         self.ports.pop(instance.name, None)

@@ -135,12 +135,22 @@ class Allocations:
 
     def __init__(self, fleet):
         self.fleet = fleet
+        self.start = fleet.copy()
         self.held = {}
         self.by_host = {}
 
     def put(self, consumer, row, resources, spec_obj):
-        """Note what a consumer got; the amounts are booked already."""
-        self._note(consumer, Allocation(row, resources, spec_obj))
+        """Note what a consumer got; the amounts are booked already.
+
+        Where it holds something already that is all it gets, as a move in Nova asks for no more.
+
+        Source: ``_move_operation_alloc_request`` in nova/scheduler/client/report.py, 34.0.0.
+        """
+        allocation = Allocation(row, resources, spec_obj)
+        if row in self.held.get(consumer, ()):
+            self._free(allocation)
+        else:
+            self._note(consumer, allocation)
 
     def _note(self, consumer, allocation):
         self.held.setdefault(consumer, {})[allocation.row] = allocation
@@ -175,11 +185,14 @@ class Allocations:
         return bool(rows)
 
     def _give_back(self, consumer, row):
-        allocation, columns = self.held[consumer].pop(row), self.fleet.columns
+        allocation = self.held[consumer].pop(row)
         if not self.held[consumer]:
             del self.held[consumer]
         self.by_host[row].pop(consumer)
-        spec_obj = allocation.spec_obj
+        self._free(allocation)
+
+    def _free(self, allocation):
+        row, spec_obj, columns = allocation.row, allocation.spec_obj, self.fleet.columns
         for name, amount in allocation.resources.items():
             self.fleet.inventories[name].used[row] -= amount
         columns["free_ram_mb"][row] += spec_obj.memory_mb

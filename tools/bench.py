@@ -1,9 +1,10 @@
-"""All measurements, one after the other; each is a ratio taken in one run.
+"""All measurements, one after the other; ratios are taken in one run.
 
     make bench                 # or: python tools/bench.py scheduler
 
 The scheduler is measured against the installed Nova, the dial against ipywidgets.interact in
-the real browser (skipped with a sentence where there is no Chromium).
+the real browser (skipped with a sentence where there is no Chromium). The cloud is measured in
+seconds, MB and events.
 """
 
 import subprocess

@@ -5,7 +5,7 @@
 Each case holds all inputs in labkit's own column names, and Nova's answer: the hosts that
 placement leaves, who passes each filter, what each weigher says, the order, the picks with
 their alternates, the numbers afterwards, or the refusal in Nova's words. The same bytes in
-every run. data/README.md tells the form.
+every run. data/nova-34/README.md tells the form.
 """
 
 import argparse

@@ -4,6 +4,16 @@ A dial is a panel for a notebook. Turning a control asks the model again, moves 
 one figure that is laid out once, and writes it as SVG into the page, with the answer below.
 """
 
+from labkit.dials.creation import CreationDial, creation
+from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 
-__all__ = ["MULTIPLIERS", "ScoresDial", "scores"]
+__all__ = [
+    "MULTIPLIERS",
+    "CreationDial",
+    "PlayerDial",
+    "ScoresDial",
+    "creation",
+    "player",
+    "scores",
+]

@@ -147,6 +147,12 @@ class InstanceActionNotFound(NovaException):
     msg_fmt = "Action for request_id %(request_id)s on instance %(instance_uuid)s not found"
 
 
+class InstanceActionEventNotFound(NovaException):
+    """The end of an event was noted, and the action at hand has no such event."""
+
+    msg_fmt = "Event %(event)s not found for action id %(action_id)s"
+
+
 class ComputeResourcesUnavailable(NovaException):
     """The host cannot hold the server: the build goes to the next host."""
 

@@ -1,7 +1,7 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
-from labkit.nova.exception import MessagingTimeout
-from labkit.nova.rpcapi import find
+from labkit.nova.exception import MessagingTimeout, NovaException
+from labkit.nova.rpcapi import Method, find
 from labkit.trace import Message, Reply
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
@@ -28,8 +28,11 @@ class Bus:
     def cast(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
     ):
-        """Send a message and wait for nothing."""
-        target = find(method, namespace)
+        """Send a message and wait for nothing.
+
+        Raises NovaException when a compute is meant and the server has no host.
+        """
+        target = _target(method, namespace, instance, server)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "cast", target, method, name, server, caller, lost)
@@ -61,9 +64,9 @@ class Bus:
     ):
         """Send a message and wait for the answer; what is raised over there is raised here.
 
-        Raises MessagingTimeout when nobody answers in time.
+        Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
         """
-        target, env = find(method, namespace), self.site.env
+        target, env = _target(method, namespace, instance, server), self.site.env
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
         self._note(sender, "call", target, method, name, server, caller, lost)
@@ -119,6 +122,14 @@ def _copies(kwargs, service):
         key: value.copy_for(service) if hasattr(value, "copy_for") else value
         for key, value in kwargs.items()
     }
+
+
+def _target(method, namespace, instance, server) -> Method:
+    """Source: ``_compute_host`` in nova/compute/rpcapi.py, Nova 34.0.0."""
+    target = find(method, namespace)
+    if target.topic in ("compute", "compute-alt") and server is None:
+        raise NovaException(f"Unable to find host for Instance {instance.uuid}")
+    return target
 
 
 def _handler(service, method, sent, kwargs):

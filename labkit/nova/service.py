@@ -68,12 +68,17 @@ class Service:
             raise ServiceStoppedError
         return value
 
-    def step(self, step, instance=None, until=None):
-        """Let a step take its time, and fail if a fault says so; *until* an event ends it well."""
-        site = self.site
-        name = instance.name if instance is not None else None
-        site.reached(self.host, name, (step,))
-        more, error = site.faults.at_step(step, self.host, name)
+    def step(self, step, instance=None, names=(None,), until=None):
+        """Let a step take its time, and fail if a fault says so.
+
+        *names* are the servers where there is no instance yet, or more than one;
+        *until* an event ends it well.
+        """
+        site, more, error = self.site, 0.0, None
+        for name in names if instance is None else (instance.name,):
+            site.reached(self, name, (step,))
+            if error is None:
+                more, error = site.faults.at_step(step, self.host, name)
         seconds = site.durations.draw(step) + more
         if seconds or self.stopped:
             over = site.env.timeout(seconds)
@@ -113,7 +118,8 @@ class Service:
 
     def _thread(self, work):
         try:
-            yield from work
+            if not self.stopped:  # it may have died before this thread had its turn
+                yield from work
         except ServiceStoppedError:
             pass
         except Exception as error:

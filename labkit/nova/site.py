@@ -11,6 +11,7 @@ from labkit.nova.db import Database, conflict
 from labkit.nova.objects.instance import Instance
 from labkit.nova.rpc import Bus
 from labkit.nova.scheduler import request_filter
+from labkit.nova.service import ServiceStoppedError
 from labkit.placement import Allocations
 
 DEFAULT_ZONE = "nova"
@@ -22,17 +23,19 @@ class Site:
     """Everything around the services, and what happened so far (``trace``, append only).
 
     ``busy`` counts what is under way; ``servers`` maps a name to (uuid, spec), ``names`` a uuid to
-    its name.
+    its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
+    of what Nova believes of a nova-compute.
     """
 
-    def __init__(self, fleet, options, durations, faults, seed, quota):
+    def __init__(self, fleet, options, durations, seed, quota):
         self.env = simpy.Environment()
         self.options = options
         self.trace = []
+        self.service_changes = []
         self.fleet = fleet
-        self.quota = dict(quota or {})
+        self.quota = quota
         self.durations = Durations(durations, seed)
-        self.faults = Faults(faults, durations)
+        self.faults = Faults()
         self.db = Database()
         self.bus = Bus(self)
         self.allocations = Allocations(fleet)
@@ -155,17 +158,31 @@ class Site:
         if expected is None:
             return
         host = instance._service.host
-        if self.faults.conflicts(host, instance.name, updates.get("task_state")):
+        at = updates.get("task_state"), updates.get("vm_state")
+        if self.faults.conflicts(host, instance.name, at):
             actual = task_states.REBOOTING_HARD if None in expected else None
             expected = {"task_state": list(expected)}
             raise conflict(instance.uuid, expected, {"task_state": actual})
 
     def saved(self, instance):
         """Let what waits for a task state strike, now that it is saved."""
-        self.reached(instance.host, instance.name, (instance.task_state, instance.vm_state))
+        self.reached(instance._service, instance.name, (instance.task_state, instance.vm_state))
 
-    def reached(self, host, name, at):
-        """Let a delete arrive or a host die, if a fault says so."""
-        for kind, strike in self.strike.items():
-            if self.faults.strikes(kind, host, name, at):
-                strike(host, name)
+    def reached(self, service, name, at):
+        """Let a delete arrive or a host die, if a fault says so.
+
+        The host is the one that is at work or, where the controller is, that of the server.
+        Raises ServiceStoppedError when it was the service itself that died.
+        """
+        if self.faults.none:
+            return
+        host = service.host
+        if host not in self.fleet.rows:
+            row = self.db.instances.get(self.uuid_of(name)) if name in self.servers else None
+            host = row and row["host"]
+        if name is not None and self.faults.strikes("delete", host, name, at):
+            self.strike["delete"](host, name)
+        if host is not None and self.faults.strikes("host_down", host, name, at):
+            self.strike["host_down"](host, name)
+        if service.stopped:
+            raise ServiceStoppedError

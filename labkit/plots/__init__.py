@@ -2,8 +2,23 @@
 
 from labkit.plots.figure import Figure
 from labkit.plots.filters import funnel
+from labkit.plots.lanes import lanes
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.scores import scores
+from labkit.plots.sequence import sequence
+from labkit.plots.state_graph import state_graph
+from labkit.plots.timeline import timeline
 from labkit.plots.weighing import weighing
 
-__all__ = ["Figure", "fill", "funnel", "scores", "weighing", "winner_map"]
+__all__ = [
+    "Figure",
+    "fill",
+    "funnel",
+    "lanes",
+    "scores",
+    "sequence",
+    "state_graph",
+    "timeline",
+    "weighing",
+    "winner_map",
+]

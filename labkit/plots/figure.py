@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -113,13 +114,18 @@ def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
 
 def titled(ax: Axes, given: bool, words: str) -> None:
     """Write *words* above the figure, or above *ax* only where it was *given*."""
-    short = " ".join(map(label, words.split())).replace(" %", "\N{NO-BREAK SPACE}%")
     figure = ax.get_figure(root=True)
     if given:
-        ax.set_title("\n".join(fitting(short, 330, TITLE)), loc="left", fontsize=TITLE)
+        ax.set_title("\n".join(title_lines(words, 330)), loc="left", fontsize=TITLE)
     else:
-        lines = fitting(short, 72 * figure.get_figwidth() - 16, TITLE)
+        lines = title_lines(words, 72 * figure.get_figwidth() - 16)
         figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE)
+
+
+def title_lines(words: str, width: float) -> list[str]:
+    """A title in lines of at most *width* points, never broken between a number and its unit."""
+    short = " ".join(map(label, words.split()))
+    return fitting(re.sub(r"(?<=\d) (?=%|s\b)", "\N{NO-BREAK SPACE}", short), width, TITLE)
 
 
 def fitting(words: str, width: float, size: float) -> list[str]:

@@ -9,8 +9,8 @@ from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 
 #: What happens to a server carries its number; the first, 0, is left out.
-_NUMBERED = ("db", "notify", "rpc", "virt", "action", "action_event", "fault", "build_request")
-_NUMBERED = (*_NUMBERED, "instance_mapping", "migration")
+_NUMBERED = """db notify rpc virt action action_event fault build_request instance_mapping
+migration""".split()
 #: The recorder takes the migration, the first of their arguments, for one more server.
 _ABOUT_A_MIGRATION = ("finish_migration", "confirm_migration")
 #: Noted by the recorder alone: the lab notes a request with its answer.

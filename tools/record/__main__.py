@@ -1,4 +1,11 @@
-"""Record what the real Nova does: ``python -m tools.record [--check] [--only NAME ...] [FILE ...]``."""
+"""Record a server's life in the real Nova.
+
+    python -m tools.record                          # writes data/nova-34, the same bytes every time
+    python -m tools.record --check [FILE ...]       # records again and compares, writes nothing
+    python -m tools.record --only create stop_start # these alone, compared
+
+A difference is told as soon as the scenario is through; the exit code is then 1.
+"""
 
 import argparse
 import collections
@@ -46,8 +53,11 @@ class Worker:
         self.process.wait()
 
 
-def record_all(units, workers):
-    """What was recorded of each unit; what failed is said and missing."""
+def record_all(units, workers, look):
+    """What was recorded of each unit; what failed is said and missing.
+
+    *look* is asked, with a unit and what was found of it, for a word to print beside its name.
+    """
     waiting, found = queue.SimpleQueue(), {}
     for unit in units:
         waiting.put(unit)
@@ -64,7 +74,8 @@ def record_all(units, workers):
             if "failed" in answer:
                 print(f"{took}  {unit} FAILED: {answer['failed']}", file=sys.stderr, flush=True)
             else:
-                print(f"{took}  {unit}", file=sys.stderr, flush=True)
+                word = look(unit, answer["found"])
+                print(f"{took}  {unit}{word}", file=sys.stderr, flush=True)
                 found[unit] = answer["found"]
 
     threads = [threading.Thread(target=work, args=[worker]) for worker in workers]
@@ -89,6 +100,18 @@ def assemble(file, found):
     else:
         content = {"scenarios": parts[file]} | parts.get("tables", {})
     return content | {"about": ABOUT}
+
+
+def verdict(files, out):
+    """A function that tells of a unit whether it is what the files in a folder hold."""
+    contents = {file: read(out / f"{file}.json.gz") for file in files}
+
+    def look(unit, value):
+        part = unit.partition("/")[0]
+        file = part if part in contents else {"tables": "lifecycle"}.get(part, "api_states")
+        return "  DIFFERS" if differing(file, {unit: value}, contents[file]) else ""
+
+    return look
 
 
 def packed(content):
@@ -122,11 +145,13 @@ def differing(file, found, content):
 
 def main():
     """Record the files, or with --check or --only compare with what is there."""
-    parser = argparse.ArgumentParser(prog="python -m tools.record", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.record", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("files", nargs="*", metavar="FILE", help=f"of {', '.join(FILES)}")
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="compare these scenarios only")
-    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count()), help="processes")
+    parser.add_argument("--jobs", type=int, default=min(4, 2 * os.cpu_count()), help="processes")
     parser.add_argument("--out", type=pathlib.Path, default=FOLDER, help="the folder")
     args = parser.parse_args()
     files = args.files or FILES
@@ -135,7 +160,11 @@ def main():
     if args.only:
         for file, names in units.items():
             units[file] = [unit for unit in names if unit.partition("/")[2] in args.only]
-    found = record_all([unit for file in files for unit in units[file]], workers)
+    wanted = [unit for file in files for unit in units[file]]
+    compares = args.check or args.only
+    print(f"{len(wanted)} units, {args.jobs} at a time", file=sys.stderr, flush=True)
+    look = verdict(files, args.out) if compares else lambda unit, value: ""
+    found = record_all(wanted, workers, look)
     for worker in workers:
         worker.close()
     bad = sum(finish(args, file, units[file], found) for file in files if units[file])

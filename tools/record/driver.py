@@ -133,7 +133,7 @@ def _virt(name):
         if sys._getframe(1).f_code.co_filename not in (fake.__file__, __file__):
             instance = next((a for a in args if hasattr(a, "uuid")), None)
             REC.add("virt", getattr(instance, "uuid", None), call=name, where=where())
-        FAULTS.at(name, self._host)
+            FAULTS.at(name, self._host)
         return original(self, *args, **kwargs)
 
     setattr(RecordDriver, name, call)

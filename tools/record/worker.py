@@ -17,6 +17,7 @@ PARTS = {
     "rest": ("rest", lambda module, name: module.record(name.split("+"))),
     "units": ("units", lambda module, name: module.of(name)),
     "facts": ("facts", lambda module, name: module.read()),
+    "random": ("check_random", lambda module, name: module.record(name)),
 }
 
 

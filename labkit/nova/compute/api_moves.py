@@ -37,6 +37,8 @@ class Moves:
     # -- rebuild and evacuate -------------------------------------------------------------
     def rebuild(self, instance, image=None):
         """Make a server anew where it is, of the same image or of another."""
+        if instance.host is None:  # only resetState makes that possible
+            raise exception.NotModelled("Unlike Nova, the lab rebuilds no server without a host")
         site, spec = self.site, self.site.spec_of(instance.name)
         image = image or spec.image
         site.glance.get(self.service, instance.name, _HERE + "_get_image")

@@ -24,11 +24,11 @@ class NetworkInfo:
     ``_allocate_network_async`` in nova/compute/manager.py, Nova 34.0.0.
     """
 
-    def __init__(self, service, instance, wanted=True):
+    def __init__(self, service, instance, wanted=True, there=False):
         self._service = service
         self._done = service.site.env.event()
         self._error = None
-        self._there = False
+        self._there = there
         if wanted:
             service.start(self._allocate(instance))
         else:
@@ -89,7 +89,8 @@ class Build:
                 )
             if turn is not None:
                 self.build_semaphore.release(turn)
-            self.site.built(self.host, result)
+            if not self.stopped:
+                self.site.built(self.host, result)
 
     def _do_build_and_run_instance(self, instance, spec, filter_properties, host_list):
         by = _HERE + "_do_build_and_run_instance"
@@ -192,16 +193,13 @@ class Build:
         Source: ``_build_resources`` and ``_allocate_network`` in nova/compute/manager.py, 34.0.0.
         """
         try:
-            instance.vm_state = vm.BUILDING
-            instance.task_state = task.NETWORKING
-            instance.save(_HERE + "_allocate_network", expected_task_state=[None])
+            network_info = self._build_networks_for_instance(instance)
         except GONE:
             raise
         except exception.UnexpectedTaskStateError as error:
             raise _aborted(instance, str(error)) from error
         except Exception as error:
             raise _aborted(instance, f"{_NETWORK}, not rescheduling.") from error
-        network_info = NetworkInfo(self, instance, self.site.wants_network(instance))
         try:
             yield from self.driver.prepare_for_spawn(self, instance)
             instance.root_device_name = "/dev/vda"
@@ -217,6 +215,19 @@ class Build:
             reason = str(error) if known else "Failure prepping block device."
             raise _aborted(instance, reason) from error
         return network_info
+
+    def _build_networks_for_instance(self, instance):
+        """Begin to make the ports, or take over those that another host could not remove.
+
+        Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
+        """
+        if instance.system_metadata.get("network_allocated") == "True":
+            self.site.neutron.setup_instance_network_on_host(self, instance)
+            return NetworkInfo(self, instance, wanted=False, there=True)
+        instance.vm_state = vm.BUILDING
+        instance.task_state = task.NETWORKING
+        instance.save(_HERE + "_allocate_network", expected_task_state=[None])
+        return NetworkInfo(self, instance, self.site.wants_network(instance))
 
     def _nil_out_instance_obj_host_and_node(self, instance):
         for name in ("host", "node", "compute_id", "launched_on", "availability_zone"):

@@ -24,7 +24,8 @@ _ON_OR_ERROR = (vm.ACTIVE, vm.STOPPED, vm.ERROR)
 class Guard:
     """What a function of the compute API asks of a server before it begins.
 
-    ``vm_state`` and ``task_state`` None mean any; ``task_state`` (None,) means no task.
+    ``vm_state`` and ``task_state`` None mean any; ``task_state`` (None,) means no task;
+    ``rejected_task_state`` are those of which none may be.
     """
 
     vm_state: tuple | None = ANY
@@ -33,7 +34,18 @@ class Guard:
     refused_when_locked: bool = True
     needs_host: bool = False
     needs_host_up: bool = False
+    rejected_task_state: tuple = ()
 
+
+def _only(**checks):
+    """A guard that looks at no state."""
+    nothing = {"must_have_launched": False, "refused_when_locked": False}
+    return Guard(ANY, ANY, **(nothing | checks))
+
+
+_LOCK = _only(refused_when_locked=True)
+_HOST = _only(needs_host=True)
+_CONSOLE = _only(needs_host=True, rejected_task_state=(task.DELETING, task.MIGRATING))
 
 #: By the function of nova/compute/api.py. Source: ``check_instance_lock``,
 #: ``check_instance_host`` and ``check_instance_state`` around each, Nova 34.0.0.
@@ -44,8 +56,9 @@ GUARDS = {
     "restore": Guard((vm.SOFT_DELETED,)),
     "stop": Guard((vm.ACTIVE, vm.ERROR), needs_host=True),
     "start": Guard((vm.STOPPED,), needs_host=True),
-    "_soft_reboot": Guard(vm.ALLOW_SOFT_REBOOT),
-    "_hard_reboot": Guard(vm.ALLOW_HARD_REBOOT, task.ALLOW_REBOOT),
+    "reboot": _LOCK,  # before it asks one of the two below
+    "_soft_reboot": Guard(vm.ALLOW_SOFT_REBOOT, refused_when_locked=False),
+    "_hard_reboot": Guard(vm.ALLOW_HARD_REBOOT, task.ALLOW_REBOOT, refused_when_locked=False),
     "pause": Guard((vm.ACTIVE,)),
     "unpause": Guard((vm.PAUSED,)),
     "suspend": Guard((vm.ACTIVE,)),
@@ -75,6 +88,17 @@ GUARDS = {
     "swap_volume": Guard((vm.ACTIVE, vm.PAUSED, vm.RESIZED)),
     "attach_interface": Guard(_PORTS),
     "detach_interface": Guard(_PORTS),
+    "_detach_volume": _only(needs_host_up=True),
+    "add_fixed_ip": _LOCK,
+    "remove_fixed_ip": _LOCK,
+    "inject_network_info": _LOCK,
+    "get_console_output": _HOST,
+    "get_diagnostics": _HOST,
+    "get_instance_diagnostics": _HOST,
+    "get_vnc_console": _CONSOLE,
+    "get_spice_console": _CONSOLE,
+    "get_serial_console": _CONSOLE,
+    "get_mks_console": _CONSOLE,
 }
 
 
@@ -83,8 +107,8 @@ def check(guard: Guard, instance, action, is_admin=True, host_is_up=True):
 
     *action* is what the refusal calls it.
 
-    Source: ``check_instance_lock``, ``check_instance_host`` and ``check_instance_state`` in
-    nova/compute/api.py, Nova 34.0.0.
+    Source: ``check_instance_lock``, ``check_instance_host``, ``check_instance_state`` and
+    ``reject_instance_state`` in nova/compute/api.py, Nova 34.0.0.
     """
     if guard.refused_when_locked and instance.locked and not is_admin:
         raise InstanceIsLocked(instance_uuid=instance.uuid)
@@ -94,6 +118,8 @@ def check(guard: Guard, instance, action, is_admin=True, host_is_up=True):
         state = getattr(instance, attr)
         if allowed is not ANY and state not in allowed:
             raise InstanceInvalidState(action, instance.uuid, attr, state)
+    if instance.task_state in guard.rejected_task_state:
+        raise InstanceInvalidState(action, instance.uuid, "task_state", instance.task_state)
     if guard.must_have_launched and instance.launched_at is None:
         raise InstanceInvalidState(action, instance.uuid, "launched_at", None)
     if guard.needs_host_up and not host_is_up:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import simpy
 
 from labkit.nova import exception
-from labkit.nova.compute import api, build, moves, periodic, power_state, snapshot, terminate
+from labkit.nova.compute import (
+    api,
+    build,
+    moves,
+    periodic,
+    power_state,
+    rescue,
+    snapshot,
+    terminate,
+)
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -55,6 +64,7 @@ class ComputeManager(
     terminate.Terminate,
     snapshot.Snapshot,
     moves.Moves,
+    rescue.Rescue,
     periodic.Periodic,
 ):
     """The nova-compute of one host.
@@ -98,8 +108,23 @@ class ComputeManager(
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
         """
         if event:
-            event, event_by = f"compute_{name}", f"{_HERE}{name}"
-            instance_action.event_start(instance, event, event_by)
+            work = self._noted(name, instance, work, migration)
+        try:
+            return (yield from work)
+        except Exception as error:
+            if not expected(error):
+                raise
+            if not event and not isinstance(error, exception.InstanceNotFound):
+                instance_fault.create(instance, error)
+            if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
+                self._revert_task_state(instance)
+            notify.about_exception(self, name, error, by)
+            raise
+
+    def _noted(self, name, instance, work, migration):
+        """Do the work as an event of its action; a failure is the server's fault first."""
+        event, by = f"compute_{name}", f"{_HERE}{name}"
+        instance_action.event_start(instance, event, by)
         try:
             value = yield from work
         except Exception as error:
@@ -109,14 +134,9 @@ class ComputeManager(
                 instance_fault.create(instance, error)
             if migration is not None:
                 self._migration_failed(migration)
-            if event:
-                instance_action.event_finish(instance, event, "Error", event_by)
-            if reverts and not isinstance(error, exception.UnexpectedTaskStateError):
-                self._revert_task_state(instance)
-            notify.about_exception(self, name, error, by)
+            instance_action.event_finish(instance, event, "Error", by)
             raise
-        if event:
-            instance_action.event_finish(instance, event, "Success", event_by)
+        instance_action.event_finish(instance, event, "Success", by)
         return value
 
     def _revert_task_state(self, instance):
@@ -204,7 +224,7 @@ class ComputeManager(
         instance.save(_HERE + "do_stop_instance", expected_task_state=expected)
         notify.about(self, instance, "power_off", "end")
 
-    def reboot_instance(self, instance, reboot_type):
+    def reboot_instance(self, instance, reboot_type="SOFT"):
         """Start a guest anew, softly or hard."""
         work = self.locked(instance.uuid, self._reboot_instance(instance, reboot_type))
         return self.wrapped("reboot_instance", instance, work)
@@ -237,31 +257,6 @@ class ComputeManager(
         except exception.InstanceNotFound:
             pass
         notify.about(self, instance, "reboot", "end")
-
-    def rescue_instance(self, instance):
-        """Start a guest from a rescue image."""
-        return self.wrapped("rescue_instance", instance, self._rescue(instance))
-
-    def _rescue(self, instance):
-        self.site.glance.get(self, instance.name, _HERE + "_get_rescue_image")
-        notify.about(self, instance, "rescue", "start")
-        try:
-            yield from self._call("power_off", instance, "_power_off_instance")
-            yield from self._call("rescue", instance, "rescue_instance")
-        except Exception as error:
-            self._set_instance_obj_error_state(instance)
-            reason = f"Driver Error: {error}"
-            raise exception.InstanceNotRescuable(
-                instance_id=instance.uuid, reason=reason
-            ) from error
-        notify.about_usage(self, instance, "exists")
-        notify.about_action(self, instance, "exists")
-        instance.vm_state = vm.RESCUED
-        instance.task_state = None
-        instance.power_state = self._get_power_state(instance)
-        instance.launched_at = self.site.env.now
-        instance.save(_HERE + "rescue_instance", expected_task_state=task.RESCUING)
-        notify.about(self, instance, "rescue", "end")
 
     def set_admin_password(self, instance, new_pass=None):
         """Set the password inside a guest."""

@@ -96,17 +96,19 @@ class Periodic:
         A build that had not claimed yet is known only to placement, and fails too.
         """
         instances = self.site.instances_on(self)
-        evacuated = yield from self._destroy_evacuated_instances()
-        for instance in instances:
-            if instance.uuid not in evacuated:
-                yield from self._init_instance(instance)
-        seen = {instance.uuid for instance in instances} | evacuated
-        self.reportclient.get_allocations_for_resource_provider()
-        for instance in self.site.instances_allocated(self):
-            if instance.uuid not in seen and instance.vm_state == vm.BUILDING:
-                self._set_instance_obj_error_state(instance, clean_task_state=True)
-        if instances and self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+        try:
+            evacuated = yield from self._destroy_evacuated_instances()
+            for instance in instances:
+                if instance.uuid not in evacuated:
+                    yield from self._init_instance(instance)
+            seen = {instance.uuid for instance in instances} | evacuated
+            self.reportclient.get_allocations_for_resource_provider()
+            for instance in self.site.instances_allocated(self):
+                if instance.uuid not in seen and instance.vm_state == vm.BUILDING:
+                    self._set_instance_obj_error_state(instance, clean_task_state=True)
+        finally:
+            if instances and self.options.track_instance_changes and not self.stopped:
+                self.site.bus.cast(self, "update_instance_info")
         self.rt.start(self.site.instances_on(self))
 
     def _init_instance(self, instance):

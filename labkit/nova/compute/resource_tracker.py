@@ -128,6 +128,7 @@ class ResourceTracker:
     # -- all anew -------------------------------------------------------------------------
     def start(self, instances):
         """Count the servers of a host whose nova-compute has just started."""
+        self._service.site.fleet.columns["failed_builds"][self._row] = 0  # it knew them by heart
         self._service.reportclient.read_provider_tree()
         self._count(instances)
         self._update()

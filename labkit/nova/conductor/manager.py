@@ -44,7 +44,7 @@ class ComputeTaskManager(Service, moves.Moves):
         instances = []
         for request, selection in zip(build_requests, selections, strict=True):
             instances.append(self._create_row(request, selection, by))
-        yield from self.step("create_rows")
+        yield from self.step("create_rows", names=names)
         try:
             check_num_instances_quota(site, spec, recheck=True)
         except exception.TooManyInstances as error:

@@ -78,7 +78,8 @@ def about_delete(service, instance, delete_type="delete", source="api"):
     try:
         yield
     finally:
-        send("end")
+        if not service.stopped:
+            send("end")
 
 
 def about_scheduling(service, phase, name):

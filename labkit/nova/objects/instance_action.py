@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from labkit.nova.exception import InstanceActionEventNotFound
 from labkit.trace import Action, ActionEvent
 
 
@@ -49,12 +50,16 @@ def event_finish(instance, event, result, by):
     """End a part of the action.
 
     When a part happens twice, as in a build that goes on elsewhere, the first is written to
-    again and the second stays without an end.
+    again and the second stays without an end. Raises InstanceActionEventNotFound when it is
+    another action by now: a service that acts by itself takes the last.
 
     Source: ``action_event_finish`` in nova/db/main/api.py, Nova 34.0.0.
     """
     action = _action(instance)
-    next(e for e in action.events if e["event"] == event)["result"] = result
+    found = next((e for e in action.events if e["event"] == event), None)
+    if found is None:
+        raise InstanceActionEventNotFound(event=event, action_id="{id}")
+    found["result"] = result
     if result == "Error":
         action.message = "Error"
     note = instance._service.note

@@ -30,7 +30,7 @@ class SchedulerService(Service):
         For a rebuild of another image nothing is claimed: the server stays where it is. Raises
         NoValidHost; nothing is booked then.
         """
-        yield from self.step("select_destinations")
+        yield from self.step("select_destinations", names=instance_uuids)
         fleet, names = self.site.fleet, instance_uuids
         own, resources, saved = copy.copy(spec_obj), None, None
         own.instance_group = self.site.group_of(spec_obj, names)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from labkit.nova import exception
-from labkit.nova.compute.guards import GUARDS, check
+from labkit.nova.compute.guards import GUARDS, Guard, check
 from labkit.nova.exception_moves import MigrationNotFoundByStatus
 from labkit.nova.objects import migration as migrations
 
@@ -101,7 +101,7 @@ ACTIONS = {
         f"{_RULE}evacuate",
     ),
     "update_metadata": _known("update_instance_metadata", 200, "update metadata"),
-    "getConsoleOutput": Action("get_console_output", 200, modelled=False),
+    "getConsoleOutput": _known("get_console_output", 200),
 }
 #: They look for the row in its cell and nowhere else.
 _ONLY_IN_A_CELL = ("stop", "start", "trigger_crash_dump")
@@ -116,6 +116,12 @@ def find(action, arguments) -> Action:
     return ACTIONS[action]
 
 
+def guards_of(action, wanted) -> list[Guard]:
+    """Return the guards that an action has to pass, in the order in which Nova asks them."""
+    names = ("reboot", wanted.guard) if action == "reboot" else (wanted.guard,)
+    return [GUARDS[name] for name in names if name is not None]
+
+
 def refuse(api, action, wanted, instance, is_admin):
     """Raise what Nova answers to an action that it does not accept.
 
@@ -125,11 +131,10 @@ def refuse(api, action, wanted, instance, is_admin):
     if wanted.policy and not is_admin:
         raise exception.PolicyNotAuthorized(action=wanted.policy)
     _refuse_specials(api, action, instance, is_admin, up)
-    if wanted.guard is None:
-        return
     word = wanted.word or action
     try:
-        check(GUARDS[wanted.guard], instance, word, is_admin, up)
+        for guard in guards_of(action, wanted):
+            check(guard, instance, word, is_admin, up)
     except exception.InstanceIsLocked:
         if action in _LOCK_READS_AS_STATE:
             raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
@@ -157,8 +162,6 @@ def _refuse_specials(api, action, instance, is_admin, up):
         raise exception.PolicyNotAuthorized(action=f"{_RULE}lock-server:unlock:unlock_override")
     if action == "evacuate" and not instance.host:
         raise exception.HTTPBadRequest("The target host can't be the same one.")
-    if action == "getConsoleOutput" and not instance.host:
-        raise exception.InstanceNotReady(instance_id=instance.uuid)
 
 
 def handle(api, action, instance, is_admin, arguments):

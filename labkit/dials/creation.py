@@ -1,0 +1,271 @@
+"""The dial of faults: let something go wrong in a create, and see what breaks and who cleans up."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import html
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from labkit.cloud import Cloud
+from labkit.decision import Sentence
+from labkit.dials.creation_words import (
+    FAULTS,
+    said,
+    selected,
+    struck,
+    with_alternates,
+    words_beside,
+)
+from labkit.faults import Fault
+from labkit.fleet import Fleet
+from labkit.nova.conf import Options
+from labkit.nova.exception import NovaException
+from labkit.nova.objects import RequestSpec
+from labkit.plots.events import LOOKS, events_of, look_of
+from labkit.plots.figure import VERMILLION, Figure, canvas, settle, svg
+from labkit.plots.services import broken, width_of
+from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "web-1"
+ALWAYS = 99  # times: more than any road has attempts
+MOST_ATTEMPTS = 4
+PATIENCE_S = 60.0
+LEAST_S = 8.0  # the axis of time is at least that long
+#: What the figure marks, in which of two lanes, and the lines of words above each service.
+LANES = {"refused": 0, "error": 0, "Request": 0, "Message": 0, "Reply": 0, "undo": 1}
+LEVELS = {"api": 2, "conductor": 3, "scheduler": 1}
+LEVELS_OF_COMPUTE = 3
+ROWS_OF_COMPUTES = 3
+STATES = ("scheduling", "building", "networking", "block_device_mapping", "spawning", "deleting")
+
+
+def creation(
+    fleet: Fleet, spec_obj: RequestSpec, options: Options | None = None, seed: int = 0
+) -> CreationDial:
+    """Let something go wrong while a server is created; see what breaks, and who cleans up.
+
+    In: what ``Cloud`` and ``Cloud.create`` take. Out: a panel. ``dial.fault`` is the step that
+    fails ("none", or as in ``FAULTS``), ``dial.every_host`` whether on every host or only the
+    first one that comes to it, ``dial.max_attempts`` Nova's option; all of them together are
+    ``dial.value``, a dict. ``dial.answer`` is the sentence below the figure, ``dial.table`` the
+    table ``states`` and ``dial.cloud`` the whole cloud after the create.
+    A create that the API refuses, or that finds no host, is an answer too. Raises ValueError for
+    a fleet without hosts, or a value that a control does not have.
+
+    >>> from labkit import Flavor, RequestSpec
+    >>> fleet = Fleet.read("data/two_hosts")
+    >>> dial = creation(fleet, RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
+    >>> dial.answer
+    web-1 is ACTIVE on cn-2 after 6.5 s and 1 attempt of 3.
+    >>> dial.fault.value = "block_device_mapping"
+    >>> dial.table.iloc[-1][["vm_state", "saved_by"]].to_list()
+    ['error', 'compute/manager.py:_set_instance_obj_error_state']
+    """
+    return CreationDial(fleet, spec_obj, options or Options(), seed)
+
+
+class Step(ipywidgets.ToggleButtons):
+    """Buttons that say which faults there are when one is asked for that there is not."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value":
+            _check_step(value)
+        super().__setattr__(name, value)
+
+
+def _check_step(wanted: object) -> None:
+    if wanted not in FAULTS:
+        near = difflib.get_close_matches(str(wanted), FAULTS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAULTS)}"
+        raise ValueError(f"No fault {wanted!r} in this dial; {hint}")
+
+
+class CreationDial(ipywidgets.VBox):
+    """The panel that ``creation`` makes."""
+
+    def __init__(self, fleet: Fleet, spec_obj: RequestSpec, options: Options, seed: int) -> None:
+        if not isinstance(fleet, Fleet):
+            raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
+        if not isinstance(spec_obj, RequestSpec):
+            raise TypeError(f"{spec_obj!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
+        if not len(fleet):
+            raise ValueError("A dial needs a fleet of one host or more.")
+        if spec_obj.num_instances != 1:
+            raise ValueError(f"This dial creates one server, not {spec_obj.num_instances}.")
+        self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
+        self._controls = self._make_controls()
+        for name, control in self._controls.items():
+            setattr(self, name, control)
+            control.observe(self._turned, "value")
+        self._drawing: Drawing | None = None
+        self._quiet = False
+        self.picture = ipywidgets.HTML()
+        self.answer = Sentence()
+        self._turned()
+        others = ipywidgets.HBox([self.every_host, self.max_attempts])
+        super().__init__([self.fault, others, self.picture])
+
+    def __repr__(self) -> str:
+        return self.answer
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """The panel itself, and for where there are no panels its figure and its answer."""
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        picture = base64.b64encode(self.figure.png()).decode()
+        return bundle | {"text/plain": self.answer, "image/png": picture}
+
+    @property
+    def figure(self) -> Figure:
+        """The figure as it is now."""
+        return Figure(self._ax.get_figure(root=True), str(self.answer))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table ``states``: what the server showed from the first to the last."""
+        return self.cloud.states
+
+    @property
+    def value(self) -> dict[str, str | int | bool]:
+        """What the controls say, by name; set it to turn several of them at once."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    @value.setter
+    def value(self, wanted: dict[str, str | int | bool]) -> None:
+        for name, value in wanted.items():
+            if name not in self._controls:
+                raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
+            control = self._controls[name]
+            if name == "fault":
+                _check_step(value)
+            if hasattr(control, "max") and not control.min <= value <= control.max:
+                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
+        with self._at_once():
+            for name, value in wanted.items():
+                self._controls[name].value = value
+
+    # -- turning ------------------------------------------------------------------------
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Draw once after several changes instead of after each."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+            self._turned()
+
+    def _turned(self, change: object = None) -> None:
+        """Create the server anew with what the controls say, and draw that."""
+        if self._quiet:
+            return
+        self.every_host.disabled = self.fault.value == "none"
+        self.cloud = self._new_cloud()
+        try:
+            self.cloud.create(NAME, self._spec)
+            self.cloud.settle()
+            if (self.cloud.show(NAME) or {}).get("vm_state") == "building":
+                self.cloud.run(self.cloud.now + PATIENCE_S)  # nobody comes, however long one waits
+            answer = self._said_first() + said(self.cloud, NAME, self.max_attempts.value)
+        except NovaException as error:
+            answer = f"The API refuses the create: {error.code} {error}"
+        except Exception as error:
+            # A learner's weigher may fail; the figure before it must not stand as the answer.
+            answer = f"{type(error).__name__}: {error}"
+        self._redraw(answer)
+
+    def _new_cloud(self) -> Cloud:
+        """The cloud that the controls describe, before anything has happened in it."""
+        options = self._options.replace(max_attempts=self.max_attempts.value)
+        return Cloud(self._fleet, options, seed=self._seed, faults=self._faults())
+
+    def _faults(self) -> list[Fault]:
+        step = self.fault.value
+        if step == "none":
+            return []
+        return [Fault(step, at=FAULTS[step].at, times=ALWAYS if self.every_host.value else 1)]
+
+    def _said_first(self) -> str:
+        """What goes wrong, and where."""
+        words = FAULTS[self.fault.value].words
+        where = "every host" if self.every_host.value else "the first host"
+        return f"{words.format(where)}: " if words else ""
+
+    # -- drawing ------------------------------------------------------------------------
+    def _redraw(self, answer: str) -> None:
+        """Draw the events in the rows that there are, and write figure and answer into the page."""
+        table = self.cloud.events
+        rows = [with_alternates(row, self.cloud) for row in events_of(table)] if len(table) else []
+        tried = [row.service for row in rows if row.service.startswith("compute@")]
+        if self._drawing is None or not set(tried) <= set(self._drawing.services):
+            self._lay_out(list(dict.fromkeys(tried)))
+        kept = [row for row in rows if row.kind == "Save" or look_of(row) in LANES]
+        words = words_beside(kept)
+        self._drawing.take(kept, LEAST_S, lambda row, state: words.get(row, ""))
+        self._drawing.show(self._ax)
+        self._name_rows(self._struck())
+        self.answer = Sentence(answer)
+        picture = svg(self._ax.get_figure(root=True))
+        picture = picture.replace(
+            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
+        )
+        words = html.escape(answer)
+        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div><p>{words}</p>'
+
+    def _lay_out(self, tried: list[str]) -> None:
+        """Make the figure, with a row for each host that may be tried, once for all turns."""
+        hosts = [f"compute@{host}" for host in self._fleet.texts["host"]]
+        chosen = [f"compute@{host}" for host in selected(self.cloud)]
+        computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
+        services = [*LEVELS, *computes[: max(ROWS_OF_COMPUTES, len({*chosen, *tried}))]]
+        self._drawing = Drawing(services, few=True, lanes=LANES)
+        self._drawing.take([])
+        self._drawing.arrange({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
+        figure = canvas(WIDTH, self._drawing.height / 72 + 1.5)
+        self._ax = figure.add_subplot()
+        self._drawing.frame(self._ax, [name for name in LOOKS if name in LANES], STATES)
+        widest = max(map(struck, FAULTS), key=lambda sign: max(map(width_of, sign.split("\n"))))
+        self._name_rows(dict.fromkeys(services, widest))
+        settle(figure)
+
+    def _name_rows(self, signs: dict[str, str]) -> None:
+        """Write the services beside their rows, with a sign where a fault strikes."""
+        names = [
+            "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
+            for name in self._drawing.services
+        ]
+        self._ax.set_yticks(self._ax.get_yticks(), names)
+        for tick, name in zip(self._ax.get_yticklabels(), self._drawing.services, strict=True):
+            tick.set_color(VERMILLION if name in signs else "black")
+
+    def _struck(self) -> dict[str, str]:
+        """The sign of the fault at the hosts that have it."""
+        if self.fault.value == "none":
+            return {}
+        hosts = self._drawing.services[len(LEVELS) :]
+        if not self.every_host.value:
+            hosts = [f"compute@{host}" for host in selected(self.cloud)[:1]]
+        return dict.fromkeys(hosts, struck(self.fault.value))
+
+    def _make_controls(self) -> dict[str, Any]:
+        """A control for each thing that can be turned."""
+        most = self._options.max_attempts
+        controls = {
+            "fault": Step(
+                options=[(fault.label, step) for step, fault in FAULTS.items()],
+                style={"button_width": "auto"},
+            ),
+            "every_host": ipywidgets.Checkbox(False, layout=ipywidgets.Layout(width="16em")),
+            "max_attempts": ipywidgets.IntSlider(most, min=1, max=max(MOST_ATTEMPTS, most)),
+        }
+        for name, control in controls.items():
+            control.description = name
+            control.style.description_width = "7.5em"
+        return controls

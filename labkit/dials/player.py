@@ -1,0 +1,253 @@
+"""The player: step through a server's life, and try an action at each moment of it."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import html
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from labkit.cloud import Cloud
+from labkit.decision import Sentence
+from labkit.history import History
+from labkit.nova.api.openstack.servers import ACTIONS
+from labkit.plots.figure import DPI, Figure, svg
+from labkit.plots.lane_rows import marks_of, seconds, states_of
+from labkit.plots.lanes import WIDTH, paper, remarks
+from labkit.plots.lanes_cursor import Cursor
+from labkit.plots.server_lanes import ServerLanes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WITH = {
+    "reboot": {"reboot": {"reboot_type": "SOFT"}, "reboot HARD": {"reboot_type": "HARD"}},
+    "rename": {"rename": {"name": "another"}},
+}
+#: What can be tried, and the arguments that go with it.
+TRIES = {
+    words: arguments
+    for action in ACTIONS
+    for words, arguments in _WITH.get(action, {action: {}}).items()
+}
+BUTTONS = {"first": "fast-backward", "back": "step-backward"}
+BUTTONS |= {"forward": "step-forward", "last": "fast-forward"}
+
+
+def player(cloud: Cloud, name: str, is_admin: bool = True) -> PlayerDial:
+    """Step through what happened to a server, and try an action at each step.
+
+    In: a cloud in which something happened, and the name of a server of it; *is_admin* is who
+    tries the actions. Out: a panel. ``player.step.value`` is the step, from 1; the buttons
+    ``player.first``, ``back``, ``forward`` and ``last`` move it; ``player.action.value`` is an
+    action of the API ("stop", "reboot HARD"). ``player.answer`` is what the API would answer to it
+    at this step; nothing happens. ``player.happens`` says what happens at the step,
+    ``player.table`` is the table ``states`` up to it; ``player.events`` lists all steps and
+    ``player.answers`` the answers to the chosen action at all of them.
+    ``player.value`` is a dict of step and action, to turn both at once. What the cloud does after
+    the player was made is not in it.
+    Raises TypeError for something else than a Cloud, KeyError for an unknown server, ValueError
+    for a step or an action that there is not.
+
+    >>> from labkit import Cloud, Flavor, Fleet, RequestSpec
+    >>> cloud = Cloud(Fleet.read("data/two_hosts"))
+    >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512)))
+    202
+    >>> cloud.settle()
+    >>> dial = player(cloud, "web-1")
+    >>> dial.value = {"step": dial.step.max, "action": "unpause"}
+    >>> dial.answer
+    409 Cannot 'unpause' instance 4032fad6-14a1-5504-b82c-0722a92ecc30 while it is in vm_state active
+
+    Source: what each action asks for in nova/compute/api.py, Nova 34.0.0.
+    """
+    return PlayerDial(cloud, name, is_admin)
+
+
+class Step(ipywidgets.IntSlider):
+    """A slider from 1 that refuses a step outside instead of taking the nearest."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value" and isinstance(value, int | float) and not 1 <= value <= self.max:
+            raise ValueError(f"step goes from 1 to {self.max}, not {value}.")
+        super().__setattr__(name, value)
+
+
+class Actions(ipywidgets.ToggleButtons):
+    """Buttons that say which actions there are when one is asked for that there is not."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value" and value not in tuple(TRIES):
+            near = difflib.get_close_matches(str(value), TRIES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TRIES)}"
+            raise ValueError(f"unknown action {value!r}; {hint}")
+        super().__setattr__(name, value)
+
+
+class PlayerDial(ipywidgets.VBox):
+    """The panel that ``player`` makes."""
+
+    def __init__(self, cloud: Cloud, name: str, is_admin: bool = True) -> None:
+        if not isinstance(cloud, Cloud):
+            raise TypeError(f"{cloud!r} is not a Cloud; a player plays what happened in one")
+        cloud.show(name)  # a KeyError with a hint, if there is no such server
+        self._name, self._is_admin = name, is_admin
+        self._history = History(cloud._site, name)
+        self._records = self._history.records
+        self._states = cloud.states.query("instance == @name")
+        self._events = self._listed(cloud.events)
+        self._lay_out(cloud.notifications)
+        self.step = Step(1, min=1, max=len(self._records), description="step")
+        self.step.layout.width = "34em"
+        self.action = Actions(options=list(TRIES), value="stop", description="try here")
+        self.action.style.button_width = "auto"
+        for control in (self.step, self.action):
+            control.observe(self._turned, "value")
+        self._quiet = False
+        buttons = [self._button(word, icon) for word, icon in BUTTONS.items()]
+        self.picture = ipywidgets.HTML()
+        self._turned()
+        row = ipywidgets.HBox([*buttons, self.step], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        super().__init__([row, self.action, self.picture])
+
+    def __repr__(self) -> str:
+        return self._told
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """The panel itself, and for where there are no panels its figure and its words."""
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        picture = base64.b64encode(self.figure.png()).decode()
+        return bundle | {"text/plain": self._told, "image/png": picture}
+
+    @property
+    def figure(self) -> Figure:
+        """The figure as it is now."""
+        return Figure(self._axes.figure, self._told)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table ``states`` of the server up to this step."""
+        return self._states[self._states["seq"] <= self._seq].reset_index(drop=True)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """All steps, as rows of the table ``events``; the index is the step."""
+        return self._events.copy()
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """What the API would answer to the chosen action at every step: t_s, status, answer.
+
+        The index is the step.
+        """
+        tried = [self._try(seq) for seq, _ in self._records]
+        status, answer = zip(*((status, str(answer)) for status, answer in tried), strict=True)
+        return self._events[["t_s"]].assign(status=status, answer=answer)
+
+    @property
+    def value(self) -> dict[str, int | str]:
+        """What the controls say, by name; set it to turn both at once."""
+        return {"step": self.step.value, "action": self.action.value}
+
+    @value.setter
+    def value(self, wanted: dict[str, int | str]) -> None:
+        for name in wanted:
+            if name not in ("step", "action"):
+                raise ValueError(f"This dial has no {name!r}, only step, action.")
+        before = self.value
+        with self._at_once():
+            try:
+                for name, value in wanted.items():
+                    getattr(self, name).value = value
+            except Exception:
+                self.step.value, self.action.value = before["step"], before["action"]
+                raise
+
+    # -- turning --------------------------------------------------------------------------
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Draw once after several changes instead of after each."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+            self._turned()
+
+    def _button(self, word, icon):
+        button = ipywidgets.Button(description=word, icon=icon)
+        button.layout.width = "7em"
+        button.on_click(lambda _: self._jump(word))
+        setattr(self, word, button)
+        return button
+
+    def _jump(self, word):
+        step, last = self.step.value, self.step.max
+        goal = {"first": 1, "back": step - 1, "forward": step + 1, "last": last}[word]
+        self.step.value = min(max(goal, 1), last)
+
+    @property
+    def _seq(self) -> int:
+        return self._records[self.step.value - 1][0]
+
+    def _turned(self, change: object = None) -> None:
+        """Draw what the controls say now."""
+        if self._quiet:
+            return
+        seq, action = self._seq, self.action.value
+        status, self.answer = self._try(seq)
+        self.happens = Sentence(self._happening(seq))
+        self._told = f"{self.happens} Try {action} here: {self.answer}"
+        record = self._history.records[self.step.value - 1][1]
+        self._cursor.move(seq, f"{seconds(record.t_s)} s, {action}: {status}")
+        picture = svg(self._axes.figure)
+        picture = picture.replace(
+            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
+        )
+        label, happens, answer = map(
+            html.escape, (self._told, self.happens, f"{action}: {self.answer}")
+        )
+        self.picture.value = (
+            f'<div role="img" aria-label="{label}">{picture}</div>'
+            f"<p>{happens}</p><p><b>{answer}</b></p>"
+        )
+
+    def _try(self, seq):
+        """The status of the answer to the chosen action after record *seq*, and all of it."""
+        action = self.action.value
+        status, words = self._history.answer(
+            seq, action.split()[0], self._is_admin, **TRIES[action]
+        )
+        return status, Sentence(f"{status} {words}" if words else f"{status}, accepted.")
+
+    def _happening(self, seq):
+        """What happens at a step, and what the server shows after it."""
+        row = self._events.loc[self.step.value]
+        by = f" ({row['by']})" if row["by"] else ""
+        words = f"Step {self.step.value} of {self.step.max}, {seconds(row['t_s'])} s: "
+        words += f"{row['service']}, {row['kind']}: {row['what']}{by}."
+        instance = self._history.at(seq)
+        if instance is None:
+            return f"{words} The API shows no such server."
+        shown = f"{self._history.status(seq)}: {instance.vm_state}/{instance.task_state}"
+        return f"{words} The API shows {shown}."
+
+    # -- drawing --------------------------------------------------------------------------
+    def _listed(self, events):
+        own = events[events["seq"].isin([seq for seq, _ in self._records])]
+        by = [getattr(record, "by", None) or "" for _, record in self._records]
+        return own.assign(by=by).set_axis(range(1, len(own) + 1)).rename_axis("step")
+
+    def _lay_out(self, notifications):
+        """Make the figure, all but the place of the cursor; it is never laid out again."""
+        states = states_of(self._states)
+        marks = marks_of(notifications, self._name, states, None)
+        moments = [(seq, record.t_s) for seq, record in self._records]
+        lanes = ServerLanes(states, marks, moments, None, WIDTH * DPI, cursor=True)
+        self._axes = paper(lanes, 0.0, remarks(lanes, marks), None)
+        lanes.draw(self._axes)
+        self._cursor = Cursor(lanes)

@@ -1,0 +1,107 @@
+"""What a nova-compute makes of an action that fails, and of two that come at once."""
+
+import pytest
+
+from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.nova.compute.manager import SIMPLE
+
+SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+
+
+@pytest.fixture
+def cloud(root):
+    """A cloud with one server, active, where nothing has failed yet."""
+    cloud = Cloud(Fleet.read(root / "data" / "two_hosts"), seed=17)
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    return cloud
+
+
+def after(cloud, action, **arguments):
+    """(vm_state, task_state, power_state) when an action is over."""
+    cloud.act("web-1", action, **arguments)
+    cloud.settle()
+    shown = cloud.show("web-1")
+    return shown["vm_state"], shown["task_state"], shown["power_state"]
+
+
+# What libvirt says of the guest: a suspended one is shut down, its memory in a file.
+@pytest.mark.parametrize(
+    ("there", "states", "back"),
+    [
+        ("stop", ("stopped", None, "shutdown"), "start"),
+        ("pause", ("paused", None, "paused"), "unpause"),
+        ("suspend", ("suspended", None, "shutdown"), "resume"),
+        ("rescue", ("rescued", None, "running"), "unrescue"),
+    ],
+)
+def test_there_and_back(cloud, there, states, back):
+    assert after(cloud, there) == states
+    assert after(cloud, back) == ("active", None, "running")
+
+
+def test_a_failed_pause_takes_the_task_back_and_leaves_a_fault(cloud):
+    cloud.add_fault(Fault("pause", error="ValueError"))
+    assert after(cloud, "pause") == ("active", None, "running")
+    assert cloud.faults.message.tolist() == ["ValueError"]
+    ended = cloud.actions.query("event == 'compute_pause_instance' and result != ''")
+    assert ended.result.tolist() == ["Error"]
+
+
+@pytest.mark.parametrize("action", ["suspend", "rescue"])
+def test_a_failed_suspend_or_rescue_puts_the_server_in_error(cloud, action):
+    cloud.add_fault(Fault(action, error="ValueError"))
+    assert after(cloud, action)[:2] == ("error", None)
+    assert cloud.answer("web-1", "start")[0] == 409
+    assert after(cloud, "reboot", reboot_type="HARD") == ("active", None, "running")
+
+
+def test_only_some_of_the_simple_ones_put_the_server_in_error():
+    errors_out = {name for name, action in SIMPLE.items() if action.errors_out}
+    assert errors_out == {"suspend_instance", "resume_instance", "unrescue_instance"}
+
+
+def test_a_reboot_that_fails_while_the_guest_runs_is_only_a_fault(cloud):
+    cloud.add_fault(Fault("reboot", error="ValueError"))
+    assert after(cloud, "reboot") == ("active", None, "running")
+    assert len(cloud.faults) == 1
+
+
+def test_a_hard_reboot_starts_what_was_stopped(cloud):
+    after(cloud, "stop")
+    assert after(cloud, "reboot", reboot_type="HARD") == ("active", None, "running")
+
+
+# The end of the soft one is saved without a guard and takes the task of the hard one away. As
+# recorded of Nova: reboot_hard_while_rebooting.
+def test_a_hard_reboot_in_the_middle_of_a_soft_one_is_accepted_and_lost(cloud):
+    cloud.act("web-1", "reboot")
+    cloud.run(cloud.now + 1)
+    assert cloud.show("web-1")["status"] == "REBOOT"
+    assert after(cloud, "reboot", reboot_type="HARD") == ("active", None, "running")
+    assert len(cloud.calls.query("system == 'virt' and call == 'reboot'")) == 1
+    assert cloud.saves.query("op == 'update_refused'").refused.tolist() == [
+        "UnexpectedTaskStateError"
+    ]
+
+
+def test_a_password_of_a_guest_that_does_not_run_is_refused(cloud):
+    cloud.guest_stops("web-1")
+    with pytest.raises(Exception, match="is not running") as refused:
+        cloud.act("web-1", "changePassword")
+    assert type(refused.value).__name__ == "InstancePasswordSetFailed"
+    assert cloud.show("web-1")["task_state"] is None
+
+
+@pytest.mark.parametrize(("builds", "at_once"), [(1, 1), (2, 2), (0, 3)])
+def test_max_concurrent_builds_is_how_many_spawn_at_once(root, builds, at_once):
+    fleet = Fleet(Fleet.read(root / "data" / "two_hosts").hosts.head(1).to_dict("records"))
+    options = Options(max_concurrent_builds=builds)
+    cloud = Cloud(fleet, options, durations={"spawn": 10, "network": 0, "image": 0})
+    for number in range(3):
+        cloud.create(f"web-{number}", SPEC)
+    cloud.run(until_s=8)
+    spawning = [cloud.show(f"web-{number}")["task_state"] == "spawning" for number in range(3)]
+    assert sum(spawning) == at_once
+    cloud.settle()
+    assert all(cloud.show(f"web-{number}")["status"] == "ACTIVE" for number in range(3))

@@ -1,0 +1,66 @@
+"""What the Cloud tells others beside the real Nova 34.0.0, in each mode of notify_on_state_change."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.nova import life, scenarios
+
+pytestmark = pytest.mark.nova
+RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "lifecycle.json.gz"
+LIFE = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECORDED.exists() else {}
+MODES = {"unset": None, "vm_state": "vm_state", "vm_and_task_state": "vm_and_task_state"}
+FIELDS = ("format", "event_type", "publisher", "priority", "service", "payload")
+
+
+def played(name, mode):
+    """[(step, [(thread, event)])] of a scenario."""
+    recording = LIFE[name]
+    options = [tuple(option) for option in recording["options"]]
+    hosts = tuple(recording["hosts"] or ("host1", "host2"))
+    player = scenarios.play(name, options, hosts, MODES[mode])
+    return [(step[0], life.events(step[2], player.names)) for step in player.steps]
+
+
+def recorded(name, mode):
+    """[(step, [notification])] of a scenario, without what the lab cannot be asked."""
+    steps = LIFE[name]["notifications"][mode]
+    steps = [step for step in steps if step["label"] not in life.NOT_ASKED]
+    return [(step["label"], step["notifications"]) for step in steps]
+
+
+def test_there_is_something_to_compare():
+    assert len(LIFE) >= 96
+    sent = {
+        mode: sum(len(rows) for name in LIFE for _, rows in recorded(name, mode)) for mode in MODES
+    }
+    assert sent["unset"] >= 800
+    assert sent["vm_state"] == sent["vm_and_task_state"] >= 2 * sent["unset"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", LIFE)
+def test_every_notification_is_the_same(name, mode):
+    theirs, ours = recorded(name, mode), played(name, mode)
+    assert [step for step, _ in ours] == [step for step, _ in theirs]
+    for (step, events), (_, rows) in zip(ours, theirs, strict=True):
+        sent = [
+            (thread, [event[field] for field in FIELDS])
+            for thread, event in events
+            if event["kind"] == "notify"
+        ]
+        assert life.interleaves(rows, sent), (step, rows, [row for _, row in sent])
+
+
+@pytest.mark.parametrize("name", LIFE)
+def test_the_mode_changes_the_notifications_and_nothing_else(name):
+    rest = [
+        [
+            (step, [event for _, event in events if event["kind"] != "notify"])
+            for step, events in played(name, mode)
+        ]
+        for mode in MODES
+    ]
+    assert rest[0] == rest[1] == rest[2]

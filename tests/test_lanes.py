@@ -1,0 +1,357 @@
+"""The lanes: what they draw is what the table says, and it can be read."""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure as MatplotlibFigure
+
+from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
+from labkit.plots.lane_rows import LANES, Mark, grouped, seconds
+from labkit.plots.stretch import Moment, Stretch
+from tests.test_plots import texts
+
+SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+LONG = "web-production-rack07-0001-$a$-<b>.example.org"
+MORE = ("stop", "start", "reboot HARD", "createImage", "delete")
+DOTS = {"o": "update", "^": "other"}
+#: Each life: the server's name, the faults, what is asked of it after it is built, the format.
+LIVES = {
+    "create": ("web-1", (), (), "unversioned"),
+    "more": ("web-1", (), MORE, "unversioned"),
+    "both formats": ("web-1", (), MORE, "both"),
+    "a host fails": ("web-1", (Fault("spawn"),), (), "unversioned"),
+    "all hosts fail": ("web-1", (Fault("spawn", times=9),), (), "unversioned"),
+    "long name": (LONG, (Fault("image"),), ("delete",), "unversioned"),
+}
+
+
+@functools.cache
+def lived(life):
+    """A cloud with one server that lived such a life, and the server's name."""
+    name, faults, actions, form = LIVES[life]
+    options = Options(notify_on_state_change="vm_and_task_state", notification_format=form)
+    cloud = Cloud(Fleet.read("data/four_hosts"), options, seed=17, faults=faults)
+    cloud.create(name, SPEC)
+    cloud.settle()
+    for action in actions:
+        word, _, kind = action.partition(" ")
+        cloud.act(name, word, **({"reboot_type": kind} if kind else {}))
+        cloud.settle()
+    return cloud, name
+
+
+def drawn(life, **more):
+    cloud, _ = lived(life)
+    return plots.lanes(cloud.states, cloud.notifications, **more)
+
+
+def many(count, names="web-{}", actions=("stop", "pause", "delete", "suspend")):
+    """The table states of so many servers, some of which are asked for something more."""
+    cloud = Cloud(Fleet.read("data/mixed_30"), seed=3, faults=[Fault("image", times=2)])
+    names = [names.format(i) for i in range(count)]
+    for name in names:
+        cloud.create(name, SPEC)
+    cloud.settle()
+    active = [name for name in names if cloud.show(name)["status"] == "ACTIVE"]
+    for name, action in zip(active, actions, strict=False):
+        cloud.act(name, action)
+    cloud.settle()
+    return cloud.states
+
+
+def words(figure):
+    """The texts of the figure, from left to right within each line of it."""
+    found = [(text.get_text(), text.get_position()) for text in figure.figure.axes[0].texts]
+    return [text for text, (x, y) in sorted(found, key=lambda each: (each[1][1], each[1][0]))]
+
+
+def markers(figure):
+    """How many marks of each kind are drawn."""
+    found = {}
+    for line in figure.figure.axes[0].lines:
+        hollow = line.get_markerfacecolor() == "none"
+        key = DOTS[line.get_marker()], "versioned" if hollow else "legacy"
+        found[key] = found.get(key, 0) + len(line.get_xdata())
+    return found
+
+
+# -- one server -------------------------------------------------------------------------
+@pytest.mark.parametrize("life", LIVES)
+def test_no_text_overlaps_another_or_is_cut_off(life):
+    figure = drawn(life)
+    seen = texts(figure)
+    width, height = figure.figure.get_size_inches() * figure.figure.dpi
+    for text, box in seen:
+        whole = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+        assert whole, f"{text.get_text()!r} is cut off"
+        assert text.get_fontsize() >= 9
+    for (one, a), (other, b) in itertools.combinations(seen, 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 2 or b.y1 <= a.y0 + 2
+        assert apart, f"{one.get_text()!r} and {other.get_text()!r} overlap"
+
+
+def in_lane(figure, lane):
+    """The names in a lane, over all its strips."""
+    shown = [(text.get_text(), *text.get_position()) for text in figure.figure.axes[0].texts]
+    rows = [y for text, _, y in shown if text == lane]
+    return [
+        t for row in rows for t, x, y in sorted(shown, key=lambda e: e[1]) if y == row and x > 8
+    ]
+
+
+def runs(values):
+    return [value for value, _ in itertools.groupby(map(str, values))]
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("life", LIVES)
+def test_the_states_of_the_table_are_named_in_order(life, lane):
+    cloud, _ = lived(life)
+    # Where a strip breaks off a state may be named twice.
+    assert runs(in_lane(plots.lanes(cloud.states), lane)) == runs(cloud.states[lane])
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_the_seconds_of_every_change_stand_at_the_axis(life):
+    cloud, _ = lived(life)
+    states = cloud.states
+    figure = plots.lanes(states)
+    rows = states[["t_s", *LANES]].astype(object).itertuples(index=False, name=None)
+    rows = [(t_s, *map(str, values)) for t_s, *values in rows]
+    changes = [seconds(next(own)[0]) for _, own in itertools.groupby(rows, lambda row: row[1:])]
+    shown = [text for text in words(figure) if text.replace(".", "").isdigit()]
+    strips = words(figure).count("vm_state")
+    assert len(shown) == len(changes) + strips - 1  # where a strip breaks off it is said twice
+    assert sorted(set(shown), key=float) == sorted(set(changes), key=float)
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_every_notification_of_the_server_is_marked(life):
+    cloud, name = lived(life)
+    own = cloud.notifications[cloud.notifications["instance"] == name]
+    update = own["event_type"].isin(["compute.instance.update", "instance.update"])
+    expected = {}
+    for kind, form in zip(update.map({True: "update", False: "other"}), own["format"], strict=True):
+        expected[kind, form] = expected.get((kind, form), 0) + 1
+    figure = plots.lanes(cloud.states, cloud.notifications)
+    assert markers(figure) == expected
+    shown = words(figure)
+    for event_type in own["event_type"][~update]:
+        assert event_type.removeprefix("compute.").removeprefix("instance.") in shown
+    updates = int((own["event_type"] == "compute.instance.update").sum())
+    assert f"{len(own)} notifications, {updates} of them compute.instance.update" in figure.answer
+
+
+def test_a_fill_behind_a_state_is_as_wide_as_it_says():
+    table = pd.DataFrame(
+        [(0.0, "building", None), (10.0, "active", None), (40.0, "stopped", None)],
+        columns=["t_s", "vm_state", "task_state"],
+    ).assign(instance="web-1", power_state=None)
+    figure = plots.lanes(table, until_s=60)
+    boxes = [patch.get_width() for patch in figure.figure.axes[0].patches[:3]]
+    assert np.allclose(np.divide(boxes, sum(boxes)), [1 / 6, 3 / 6, 2 / 6])
+    assert "not to scale" not in " ".join(words(figure))
+    assert words(figure).count("60.00") == 1
+
+
+def test_what_is_not_to_scale_says_so():
+    assert "not to scale" in " ".join(words(drawn("create")))
+
+
+def test_the_answer_tells_the_life():
+    cloud, _ = lived("create")
+    began, active = cloud.states["t_s"].iloc[[0, -1]]
+    assert plots.lanes(cloud.states).answer == (
+        f"web-1 is building from {began:.2f} s and active from {active:.2f} s; "
+        "at the end active/None/running."
+    )
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_the_answer_stands_in_the_figure(life):
+    figure = drawn(life)
+    title = figure.figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
+    assert figure.answer.endswith(title[title.index(" is ") :])
+    assert figure._repr_mimebundle_()[0]["text/plain"] == figure.answer
+
+
+def test_the_same_table_gives_the_same_bytes():
+    one, other = drawn("more"), drawn("more")
+    assert one.svg() == other.svg() == one.svg()
+    assert one.png() == other.png() == one.png()
+    assert len(one.png()) < 100_000
+
+
+def test_rows_in_any_order_give_the_same_figure():
+    cloud, _ = lived("more")
+    mixed = cloud.states.sample(frac=1, random_state=1)
+    told = cloud.notifications.sample(frac=1, random_state=2)
+    assert plots.lanes(mixed, told).svg() == drawn("more").svg()
+
+
+def test_nothing_after_until_s_is_drawn():
+    figure = drawn("more", until_s=3)
+    assert "active" not in words(figure)
+    assert "create.end" not in words(figure)
+    assert "3.00" in words(figure)
+    assert "at the end building/spawning/pending" in figure.answer
+
+
+def test_a_log_that_tells_less_is_drawn_too():
+    states = lived("create")[0].states
+    less = states[["t_s", "instance", "vm_state", "task_state"]].assign(power_state=math.nan)
+    figure = plots.lanes(less)
+    assert figure.answer.endswith("active/None/None.")
+    assert "nan" not in " ".join(words(figure))
+
+
+def test_names_are_only_text():
+    cloud, _ = lived("long name")
+    svg = plots.lanes(cloud.states).svg()
+    assert "<b>" not in svg
+    assert plots.lanes(cloud.states).answer.startswith(LONG)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda states: {"states": states.iloc[:0]}, "nothing to draw: the table has no rows"),
+        (lambda states: {"states": states.drop(columns="vm_state")}, "no column vm_state"),
+        (lambda states: {"states": states, "until_s": 0.0}, "until_s = 0.0, and the first row is"),
+        (lambda states: {"states": states, "until_s": math.nan}, "until_s = nan"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        plots.lanes(**change(lived("create")[0].states))
+
+
+def test_no_notifications_are_no_mistake():
+    cloud, _ = lived("create")
+    empty = cloud.notifications.iloc[:0]
+    assert plots.lanes(cloud.states, empty).svg() == plots.lanes(cloud.states).svg()
+
+
+def test_lanes_and_rows_can_be_drawn_into_axes():
+    figure = MatplotlibFigure((16, 13), layout="constrained")
+    axes = figure.subplots(2, 2)
+    cloud, _ = lived("create")
+    first = plots.lanes(cloud.states, cloud.notifications, ax=axes[0, 0])
+    plots.lanes(many(6), ax=axes[0, 1])
+    plots.lanes(lived("more")[0].states, ax=axes[1, 0])
+    assert first.figure is figure
+    figure.draw_without_rendering()
+    names = [text.get_text() for text in axes[1, 0].texts]
+    assert "powering-off" not in names  # no room for upright names here
+    assert "some names are left out" in " ".join(names)
+
+
+def test_axes_that_are_too_small_get_a_sentence():
+    axes = MatplotlibFigure((3, 2)).subplots()
+    with pytest.raises(ValueError, match="These axes are too small: the lanes need"):
+        plots.lanes(lived("more")[0].states, ax=axes)
+
+
+def test_notifications_told_in_both_formats_stand_together():
+    twice = [
+        Mark(0, 1.0, "compute.instance.create.start"),
+        Mark(1, 1.0, "instance.create.start", "versioned"),
+    ]
+    again = Mark(2, 1.0, "compute.instance.create.start")
+    assert grouped([*twice, again]) == [twice, [again]]
+
+
+# -- many servers -----------------------------------------------------------------------
+@pytest.mark.parametrize(("count", "names"), [(2, "web-{}"), (30, LONG + "{:02d}"), (30, "web-{}")])
+def test_many_servers_can_be_read(count, names):
+    figure = plots.lanes(many(count, names))
+    seen = texts(figure)
+    width, height = figure.figure.get_size_inches() * figure.figure.dpi
+    assert all(box.x0 >= -1 and box.x1 <= width + 1 for _, box in seen)
+    assert all(box.y0 >= -1 and box.y1 <= height + 1 for _, box in seen)
+    assert min(text.get_fontsize() for text, _ in seen) >= 9
+    for (one, a), (other, b) in itertools.combinations(seen, 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 2 or b.y1 <= a.y0 + 2
+        assert apart, f"{one.get_text()!r} and {other.get_text()!r} overlap"
+    assert len(figure.figure.axes[0].get_yticklabels()) == count
+    assert len(figure.png()) < 100_000
+
+
+def areas(figure, names):
+    """{state: seconds times servers} as they are drawn, by the legends' words."""
+    axes, found = figure.figure.axes[0], {}
+    for patch, name in zip(axes.patches, names, strict=True):
+        boxes = patch.get_path().vertices.reshape(-1, 5, 2)
+        found[name] = sum(np.ptp(box[:, 0]) for box in boxes)
+    return found
+
+
+def test_rows_are_as_long_as_the_states_last():
+    states, end = many(12), 100.0
+    figure = plots.lanes(states, until_s=end)
+    legends = [[t.get_text() for t in legend.get_texts()] for legend in figure.figure.legends]
+    expected = {}
+    for _, own in states.groupby("instance", sort=False):
+        stops = [*own["t_s"].iloc[1:], end]
+        for lane in LANES[:2]:
+            for value, begin, stop, vm_state in zip(
+                own[lane], own["t_s"], stops, own["vm_state"], strict=True
+            ):
+                if value is not None and (lane == "vm_state" or vm_state != "deleted"):
+                    expected[value] = expected.get(value, 0) + stop - begin
+    found = areas(figure, [*legends[0], *legends[1]])
+    assert set(found) - {"other tasks"} <= set(expected)
+    for name in set(found) - {"other tasks"}:
+        assert math.isclose(found[name], expected[name], abs_tol=1e-6)
+    assert math.isclose(sum(found.values()), sum(expected.values()), abs_tol=1e-6)
+
+
+def test_every_vm_state_has_a_colour_and_a_hatch_of_its_own():
+    from labkit.nova.compute import vm_states
+    from labkit.plots.state_styles import STYLES
+
+    assert set(STYLES) == set(vm_states.ALL)
+    assert len(set(STYLES.values())) == len(STYLES)
+
+
+def test_more_servers_than_can_be_read_are_counted():
+    figure = plots.lanes(many(70, actions=()))
+    assert "10 more servers are not drawn" in figure.figure.axes[0].get_xlabel()
+    assert figure.answer.startswith("70 servers: at the end 68 active and 2 error.")
+
+
+# -- the axis ---------------------------------------------------------------------------
+MOMENTS = st.lists(
+    st.tuples(
+        st.floats(0, 100), st.sampled_from([0.0, 4.0, 15.0]), st.booleans(), st.floats(10, 120)
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(MOMENTS, st.one_of(st.none(), st.floats(0, 200)))
+def test_the_axis_keeps_the_order_and_gives_each_its_room(rows, more):
+    moments = [Moment(*row) for row in sorted(rows, key=lambda row: row[0])]
+    end = None if more is None else moments[-1].t_s + more
+    axis = Stretch(moments, 700.0, end)
+    strips = itertools.groupby(axis.spans, key=lambda span: span.strip)
+    for _, spans in strips:
+        spans = list(spans)
+        assert spans[0].left == 0
+        assert math.isclose(spans[-1].right, 700.0)
+        assert all(a.right == b.left for a, b in itertools.pairwise(spans))
+    places = [axis.place(i) for i in range(len(moments))]
+    assert [strip for strip, _ in places] == sorted(strip for strip, _ in places)
+    for (strip, left), (other, right) in itertools.pairwise(places):
+        assert other > strip or right >= left - 1e-6
+    starts = [i for i, moment in enumerate(moments) if moment.change or i == 0]
+    for span, i in zip(axis.spans, starts, strict=True):
+        assert places[i] == (span.strip, span.left)
+        assert span.right - span.left >= min(700, moments[i].need) - 1e-6

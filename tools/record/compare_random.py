@@ -1,0 +1,160 @@
+"""Random sequences of actions through a whole live Nova and through labkit's Cloud, compared.
+
+    python -m tools.record.compare_random [--count 300] [--seed 1] [--jobs 2]
+    python -m tools.record.compare_random --only 17 [--seed 1]      # one of them again
+
+Each sequence is 3 to 6 actions, the first a create, with at most one fault in it or in what is
+asked later; who asks, some options and the snapshot model vary (tools/record/sequences.py). Compared are every event,
+every answer, what the computes count and the books after each step. Prints each sequence that
+differs with its first difference; exit code 1 when there is one. Sequence N of a seed is the same
+whatever the count.
+"""
+
+import argparse
+import os
+import queue
+import sys
+import threading
+import time
+from collections import Counter
+
+from labkit import Fault
+from tests.nova import life, scenarios
+from tools.record import sequences
+from tools.record.__main__ import Worker
+
+BATCH = 20  # sequences in one cloud, one after the other
+SHOWN = 6  # lines of a difference
+
+
+def play(sequence):
+    """Play a sequence in a Cloud; the Player knows what happened."""
+    options = [("", name, value) for _, name, value in sequence.options]
+    player = scenarios.Player(options, sequences.HOSTS)
+    player.model = sequence.snapshot_model
+    if sequence.fault:
+        step, raises, host = sequence.fault
+        if raises is None:
+            player.add(Fault("message", host=host, at=step.removeprefix("cast "), times=1000))
+        else:
+            player.fault(step, host, raises)
+    for action in sequence.actions:
+        ask(player, action)
+    return player
+
+
+def ask(player, action):
+    """One step of a sequence."""
+    name = action.removesuffix(sequences.AS_USER)
+    if name in ("power_sync", "guest_stops", "guest_starts"):
+        shown = player.cloud.show(player.current) or {}
+        host = shown.get("host") or sequences.HOSTS[0]
+        if name != "power_sync" and host in player.cloud.books(player.current)["guests"]:
+            getattr(player.cloud, name)(player.current)
+        with player.step("sync_power_states"):
+            player.cloud.periodic("_sync_power_states", host)
+        return
+    with player.step(action):
+        if name == "create":
+            player.create()
+        else:
+            what, arguments = in_the_lab(name)
+            player.act(name, what, is_admin=name == action, **arguments)
+
+
+def in_the_lab(name):
+    """What the Cloud calls an action, and its arguments."""
+    if name == "delete":
+        return "delete", {}
+    if name == "update":
+        return "rename", {"name": "renamed"}
+    ((what, body),) = sequences.ACTIONS[name].items()
+    if what == "reboot":
+        return what, {"reboot_type": body["type"]}
+    if what == "os-resetState":
+        return what, body
+    if what == "createBackup":
+        return what, {key: body[key] for key in ("backup_type", "rotation")}
+    return what, {}
+
+
+def compare(sequence, steps):
+    """Return lines on how the Cloud and Nova differ, and on what was seen."""
+    try:
+        player = play(sequence)
+    except Exception as error:
+        return [f"the lab failed: {type(error).__name__}: {error}"], Counter()
+    seen = Counter(sequences=1, steps=len(steps), events=sum(len(s["events"]) for s in steps))
+    for step in steps:
+        for request in step["requests"]:
+            seen["refused" if request["http_status"] >= 400 else "accepted"] += 1
+    return life.differences({"steps": steps}, player), seen
+
+
+def compare_all(seed, numbers, jobs):
+    """Compare sequences in several processes; return what was seen and how many differ."""
+    waiting = queue.SimpleQueue()
+    for start in range(0, len(numbers), BATCH):
+        waiting.put(numbers[start : start + BATCH])
+    seen, differ, lock = Counter(), [], threading.Lock()
+
+    def work():
+        worker = Worker()
+        while not waiting.empty():
+            try:
+                batch = waiting.get_nowait()
+            except queue.Empty:
+                break
+            answer = worker.record(f"random/{seed}:{','.join(map(str, batch))}")
+            with lock:
+                if "failed" in answer:
+                    print(f"sequences {batch} FAILED in Nova: {answer['failed']}", flush=True)
+                    differ.extend(batch)
+                    continue
+                for number, steps in zip(batch, answer["found"], strict=True):
+                    sequence = sequences.draw(seed, number)
+                    lines, counts = compare(sequence, steps)
+                    seen.update(counts)
+                    if lines:
+                        differ.append(number)
+                        tell(sequence, lines)
+        worker.close()
+
+    threads = [threading.Thread(target=work) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return seen, differ
+
+
+def tell(sequence, lines):
+    """Print a difference: - is Nova's, + is the lab's."""
+    print(sequence)
+    print("\n".join(f"    {line[:400]}" for line in lines[:SHOWN]))
+    if len(lines) > SHOWN:
+        print(f"    ... and {len(lines) - SHOWN} lines more")
+    sys.stdout.flush()
+
+
+def main():
+    """Compare, print what was seen, and fail if anything differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--jobs", type=int, default=min(4, 2 * os.cpu_count()))
+    parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER")
+    args = parser.parse_args()
+    numbers, start = args.only or list(range(args.count)), time.monotonic()
+    print(f"{len(numbers)} sequences, about a second each on two cores", flush=True)
+    seen, differ = compare_all(args.seed, numbers, args.jobs)
+    print(
+        f"{seen['sequences']} sequences of seed {args.seed}: {seen['steps']} steps, "
+        f"{seen['accepted']} requests accepted, {seen['refused']} refused, {seen['events']} events; "
+        f"{len(differ)} sequences differ ({time.monotonic() - start:.0f} s)"
+    )
+    return 1 if differ or seen["sequences"] != len(numbers) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
