@@ -65,6 +65,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         for host in fleet.rows:
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
             site.bus.serve("compute", host, compute)
+            site.bus.serve("compute-alt", host, compute)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in cloud_input.faults(faults):
@@ -72,6 +73,10 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
+        if site.options.resize_confirm_window:
+            self._every("_poll_unconfirmed_resizes", PERIODIC_S)
+        if site.options.shelved_offload_time > 0:
+            self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
 
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
@@ -166,6 +171,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
             raise
         self._set_service(host, "heartbeat_age_s", 0.0)
         self._site.bus.serve("compute", host, compute)
+        self._site.bus.serve("compute-alt", host, compute)
 
     def _set_guest(self, name, state):
         uuid = self._uuid(name)

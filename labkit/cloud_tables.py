@@ -22,6 +22,11 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     empty), one for its end.
 ``calls``: seq, t_s, instance, service, system, call, http_status
     What was asked of placement, glance, neutron and the hypervisor (virt).
+``migrations``: seq, t_s, instance, migration, migration_type, status, source_compute,
+    dest_compute, saved_by
+    Every write of a move's row: ``migration`` counts the moves of the cloud from 1;
+    ``migration_type`` resize, migration, live-migration or evacuation; ``dest_compute`` is empty
+    until there is one; ``saved_by`` as in ``states``.
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
 ``requests``: seq, t_s, instance, action, status, answer
@@ -44,6 +49,9 @@ NOTIFICATIONS = (
 )
 ACTIONS = "seq t_s instance action event host result".split()
 CALLS = "seq t_s instance service system call http_status".split()
+MIGRATIONS = (
+    "seq t_s instance migration migration_type status source_compute dest_compute saved_by".split()
+)
 FAULTS = "seq t_s instance code message".split()
 REQUESTS = "seq t_s instance action status answer".split()
 EVENTS = "seq t_s service instance kind what".split()
@@ -81,6 +89,11 @@ class CloudTables:
     def calls(self):
         """What was asked of the neighbours and the hypervisors, a DataFrame."""
         return _frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
+
+    @property
+    def migrations(self):
+        """Every write of a move's row, a DataFrame."""
+        return _frame(MIGRATIONS, _migrations(self._site.trace))
 
     @property
     def faults(self):
@@ -218,6 +231,21 @@ def _actions(records):
         yield seq, record.t_s, record.instance, record.action, record.event, record.host, result
 
 
+def _migrations(records):
+    for seq, record in _of(records, trace.Migration):
+        yield (
+            seq,
+            record.t_s,
+            record.instance,
+            record.migration,
+            record.migration_type,
+            record.status,
+            record.source,
+            record.dest,
+            record.by,
+        )
+
+
 def _events(records):
     for seq, record in enumerate(records):
         kind = type(record).__name__
@@ -244,6 +272,8 @@ def _words(record):
             return f"{record.event} {record.result or 'begins'}"
         case trace.Call():
             return f"{record.system} {record.call}"
+        case trace.Migration():
+            return f"{record.migration_type} {record.migration} {record.status}"
         case trace.InstanceFault():
             return record.message
         case trace.Request():

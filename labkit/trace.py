@@ -134,6 +134,25 @@ class Call(NamedTuple):
     by: str | None = None
 
 
+class Migration(NamedTuple):
+    """A write to the table migrations: create or update; ``old`` is the status before.
+
+    ``migration`` is its number.
+    """
+
+    t_s: float
+    service: str
+    instance: str
+    op: str
+    migration: int
+    migration_type: str
+    status: str
+    old: str | None = None
+    source: str | None = None
+    dest: str | None = None
+    by: str | None = None
+
+
 class InstanceFault(NamedTuple):
     """An error that the API shows with the server."""
 
