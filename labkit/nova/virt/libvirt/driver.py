@@ -7,7 +7,7 @@ from labkit.nova import exception
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
 from labkit.nova.virt.fake import SNAPSHOT_BY, FakeDriver
-from labkit.nova.virt.libvirt import blockinfo, imagebackend, live_snapshot
+from labkit.nova.virt.libvirt import blockinfo, disks, imagebackend, live_snapshot
 from labkit.nova.virt.libvirt import utils as libvirt_utils
 from labkit.nova.virt.libvirt.guest import VIR_ERR_NO_DOMAIN, libvirtError
 from labkit.nova.virt.libvirt.host import Host
@@ -25,7 +25,7 @@ _STRIKES = {
 _PENDING, _UPLOADING = task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING
 
 
-class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
+class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     """The hypervisor of one host, with disks: a snapshot as the real driver makes it.
 
     In: Options; *root_disk*, a function of an instance that returns its RootDisk (by default what
@@ -70,22 +70,6 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
         self.root_disk = root_disk or usual
         self.image_formats = {"lvm": "raw", "rbd": "raw"}
         self.never_live = {"lvm"}
-
-    def spawn(self, service, instance, network_info):
-        """Start a guest, with a disk."""
-        yield from super().spawn(service, instance, network_info)
-        self.host.define(instance.uuid, self.root_disk(instance))
-
-    def call(self, service, name, instance, by):
-        """Do something to a guest; one that is started anew does not find its saved memory."""
-        yield from super().call(service, name, instance, by)
-        if name in ("power_on", "reboot", "resume"):
-            self.host.saved.pop(instance.uuid, None)
-
-    def destroy(self, service, instance, by):
-        """Remove the guest and its disk."""
-        yield from super().destroy(service, instance, by)
-        self.host.undefine(instance.uuid)
 
     # -- the snapshot ----------------------------------------------------------------------
     def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
