@@ -312,11 +312,16 @@ class InstanceNotRescuable(NovaException):
     msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
 
 
-class MessagingTimeout(Exception):
-    """Nobody answered a call in time (oslo.messaging)."""
+class MessagingException(Exception):
+    """A message could not be sent or answered (oslo.messaging)."""
+
+    home = "oslo_messaging.exceptions"
+
+
+class MessagingTimeout(MessagingException):
+    """Nobody answered a call in time."""
 
     code = 500
-    home = "oslo_messaging.exceptions"
 
 
 class NotModelled(Exception):
