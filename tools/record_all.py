@@ -25,6 +25,7 @@ DATA = ROOT / "data"
 RECORDERS = {
     "tools/record_log.py": ("logs/nova-scheduler-34.log", "logs/nova-scheduler-34.json"),
     "tools/record_scheduler.py": ("nova-34/scheduler.json.gz",),
+    "tools/record_rpc.py": ("nova-34/rpc.json.gz",),
 }
 
 

@@ -5,6 +5,7 @@ import itertools
 import uuid
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
 from labkit.nova import exception
 
@@ -105,7 +106,7 @@ class RequestContext:
         self.read_deleted = read_deleted
         self.remote_address = remote_address
         if isinstance(timestamp, str) and timestamp:
-            timestamp = datetime.strptime(timestamp, _TIME)  # noqa: DTZ007 - as Nova
+            timestamp = _time_of(timestamp)
         self.timestamp = timestamp or EPOCH
         self.service_catalog = [s for s in service_catalog or () if s.get("type") in KEPT_SERVICES]
         self.quota_class = quota_class
@@ -231,6 +232,11 @@ class RequestContext:
 
     def __str__(self):
         return f"<Context {self.to_dict()}>"
+
+
+@lru_cache(maxsize=256)  # every message of a request brings the same one
+def _time_of(text):
+    return datetime.strptime(text, _TIME)  # noqa: DTZ007 - as Nova
 
 
 def generate_request_id() -> str:
