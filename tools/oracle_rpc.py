@@ -66,9 +66,13 @@ class Kit:
             target, step.get("cap"), self.serializer, call_monitor_timeout=step.get("monitor_s")
         )
         context = real.context.RequestContext(**conversation.CONTEXT, is_admin=False)
+        args = {
+            name: _instance(value) if value is conversation.INSTANCE else value
+            for name, value in step["args"].items()
+        }
         try:
             prepared = client.prepare(**step.get("prepare", {}))
-            came = getattr(prepared, step["style"])(context, step["method"], **step["args"])
+            came = getattr(prepared, step["style"])(context, step["method"], **args)
         except Exception as error:
             return conversation.outcome(error)
         return {"returned": came}
@@ -114,6 +118,14 @@ class Kit:
             }
 
 
+def _instance(primitive):
+    """Return Nova's own Instance with the fields and the changes of a primitive."""
+    data = primitive["nova_object.data"]
+    instance = real.objects.Instance(**data)
+    instance.obj_reset_changes(set(data) - set(primitive["nova_object.changes"]))
+    return instance
+
+
 @contextlib.contextmanager
 def _caught(kit):
     """Let the kit see what is published and declared."""
@@ -134,7 +146,7 @@ def _caught(kit):
         yield
 
 
-def hold(url=MEMORY) -> dict:
+def hold(url=MEMORY, steps=conversation.STEPS) -> dict:
     """Hold the conversation over a transport; return it with its ids masked."""
     kit = Kit()
     logging.disable(logging.CRITICAL)
@@ -146,7 +158,7 @@ def hold(url=MEMORY) -> dict:
             nova.rpc.TRANSPORT = nova.rpc.create_transport(url)
             conf.set_override("heartbeat_timeout_threshold", 0, group="oslo_messaging_rabbit")
             try:
-                steps = conversation.hold(kit)
+                steps = conversation.hold(kit, steps)
             finally:
                 for address in list(kit.running):
                     kit.stop(address)

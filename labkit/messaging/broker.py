@@ -1,5 +1,6 @@
 """The broker in the middle: exchanges, queues, who is bound to what, and who reads."""
 
+import random
 from collections import deque
 
 import simpy
@@ -19,7 +20,8 @@ class Broker:
     """Carries envelopes from exchanges to queues and from there to who reads them.
 
     In: *latency_s*, the seconds that each message takes from its sender to its reader (a number,
-    or a function without arguments that gives one); *env*, a simpy environment to share a clock.
+    or a function without arguments that gives one); *env*, a simpy environment to share a clock;
+    *seed*, of the ids.
     ``log`` holds every envelope that was published, ``queues`` what waits where, ``bindings`` which
     queues an exchange leads to under which routing key. What no queue is bound for is dropped
     without a word; what no reader takes waits, a call's message until its caller gives up.
@@ -33,13 +35,18 @@ class Broker:
     oslo.messaging 18.3.1; what a RabbitMQ 3.10 does with an expiration.
     """
 
-    def __init__(self, latency_s=0, env=None):
+    def __init__(self, latency_s=0, env=None, seed=0):
         self.env = simpy.Environment() if env is None else env
         self.latency_s = latency_s if callable(latency_s) else lambda: latency_s
         self.exchanges = {"": "direct"}
         self.bindings = {"": {}}
         self.queues = {}
         self.log = []
+        self._rng = random.Random(seed)
+
+    def new_id(self) -> str:
+        """Return 32 hexadecimal digits that nothing else has here, the same in every run."""
+        return f"{self._rng.getrandbits(128):032x}"
 
     def queue_declare(self, name, exchange, kind, routing_key, arguments=None):
         """Declare a queue, its exchange, and bind them; what is there already stays."""

@@ -1,7 +1,5 @@
 """Who asks: a client, what it prepares, and the transport that it shares with its process."""
 
-import random
-
 from labkit.messaging.envelope import (
     Envelope,
     deserialize_remote_exception,
@@ -30,17 +28,12 @@ class Transport:
     Source: ``AMQPDriverBase`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
 
-    def __init__(self, broker, control_exchange="nova", seed=0):
+    def __init__(self, broker, control_exchange="nova"):
         self.broker = broker
         self.env = broker.env
         self.control_exchange = control_exchange
         self.reply_q = None
-        self._rng = random.Random(seed)
         self._waiting = {}
-
-    def new_id(self) -> str:
-        """Return 32 hexadecimal digits that no other message has."""
-        return f"{self._rng.getrandbits(128):032x}"
 
     def exchange_of(self, target) -> str:
         """Return the exchange that a target is reached by."""
@@ -52,9 +45,9 @@ class Transport:
             raise InvalidTarget("A topic is required to send", target)
         msg_id = None
         if timeout_s is not None:
-            msg_id = self.new_id()
+            msg_id = self.broker.new_id()
             message |= {"_msg_id": msg_id, "_reply_q": self._reply_queue(), "_timeout": monitor_s}
-        message["_unique_id"] = self.new_id()
+        message["_unique_id"] = self.broker.new_id()
         pack_context(message, context)
         if target.fanout:
             exchange, key, timeout_s = f"{target.topic}_fanout", "", None
@@ -73,7 +66,7 @@ class Transport:
 
     def _reply_queue(self):
         if self.reply_q is None:
-            self.reply_q = f"reply_{self.new_id()}"
+            self.reply_q = f"reply_{self.broker.new_id()}"
             ttl = {"x-expires": TRANSIENT_QUEUE_MS}
             self.broker.queue_declare(self.reply_q, "", "direct", "", ttl)
             self.broker.consume(self.reply_q, self._answered)

@@ -8,7 +8,8 @@ class NovaObjectSerializer:
 
     An object with ``obj_to_primitive`` becomes its primitive, a set a list.
 
-    Unlike Nova, a primitive stays one at the receiver: the lab does not rebuild the object.
+    Unlike Nova, a primitive stays one at the receiver: the lab does not rebuild the object; and
+    what JSON does not know raises TypeError when it is sent, where oslo.serialization makes a text.
 
     Source: ``NovaObjectSerializer`` in nova/objects/base.py, Nova 34.0.0.
     """

@@ -25,7 +25,9 @@ class RPCServer:
 
     def __init__(self, transport, target, endpoints, serializer=None):
         if not (target.topic and target.server):
-            raise InvalidTarget("A server's target must have topic and server names", target)
+            raise InvalidTarget(
+                "A server's target must have topic and server names specified", target
+            )
         self.transport = transport
         self.target = target
         self.endpoints = list(endpoints)
@@ -35,7 +37,7 @@ class RPCServer:
         """Declare the three queues, and read first of all what has been waiting."""
         broker, topic = self.transport.broker, self.target.topic
         exchange, own = self.transport.exchange_of(self.target), f"{topic}.{self.target.server}"
-        fanout = f"{topic}_fanout_{self.transport.new_id()}"
+        fanout = f"{topic}_fanout_{broker.new_id()}"
         broker.queue_declare(topic, exchange, "topic", topic)
         broker.queue_declare(own, exchange, "topic", own)
         ttl = {"x-expires": TRANSIENT_QUEUE_MS}
@@ -117,7 +119,7 @@ class RPCServer:
             return
         failure = None if error is None else serialize_remote_exception(error)
         message = {"result": result, "failure": failure, "ending": ending, "_msg_id": msg_id}
-        message["_unique_id"] = self.transport.new_id()
+        message["_unique_id"] = self.transport.broker.new_id()
         self.transport.publish("", reply_q, message)
 
 

@@ -27,11 +27,12 @@ SERVERS = {
     ("scheduler", "sched1"): {None: "4.5"},
     ("scheduler", "sched2"): {None: "4.5"},
 }
+#: What an Instance is on the wire; the real one sends an object that becomes this.
 INSTANCE = {
     "nova_object.name": "Instance",
     "nova_object.namespace": "nova",
     "nova_object.version": "2.8",
-    "nova_object.data": {"uuid": "00000000-0000-0000-0000-000000000001", "host": "host1"},
+    "nova_object.data": {"host": "host1", "uuid": "00000000-0000-0000-0000-000000000001"},
     "nova_object.changes": ["host"],
 }
 
@@ -113,6 +114,13 @@ STEPS = [
     step("a call takes the other host"),
     step("it gets it when it starts", "cast", start=("compute", "host2"), prepare=HOST1, handled=2),
 ]  # fmt: skip
+#: What a RabbitMQ throws away and kombu's memory does not: a call's message whose time is over.
+EXPIRING = [
+    step("a call to a stopped host", stop=("compute", "host2"), handled=0, sent=1,
+         prepare={**HOST2, "timeout": 0.3}),
+    step("a cast to a stopped host", "cast", prepare=HOST2, args={"number": 1}, handled=0),
+    step("it gets the cast alone", start=("compute", "host2"), prepare=HOST2, args={"number": 2}, handled=2),
+]  # fmt: skip
 
 
 def endpoints(kit, server, versions):
@@ -183,12 +191,12 @@ def _endpoint(kit, server, namespace, version):
     return Endpoint()
 
 
-def hold(kit) -> list:
+def hold(kit, steps=STEPS) -> list:
     """Hold the conversation; return per step what came back, what ran and what was sent."""
     told = []
     for address, versions in SERVERS.items():
         kit.start(address, endpoints(kit, address[1], versions))
-    for one in STEPS:
+    for one in steps:
         if "stop" in one:
             kit.stop(one["stop"])
         if "start" in one:

@@ -14,6 +14,9 @@ from labkit import messaging
 from labkit.nova import context, exception
 from tests.nova import conversation
 
+#: The transport of a broker that runs somewhere; the tests that need one are skipped without.
+BROKER = os.environ.get("LAB_TRANSPORT_URL")
+
 
 class Kit:
     """What the conversation needs, of the lab."""
@@ -64,10 +67,10 @@ class Kit:
         self.broker.log.clear()
 
 
-def held_by_the_lab():
+def held_by_the_lab(steps=conversation.STEPS):
     """The lab's conversation, its ids masked."""
     kit = Kit()
-    steps = conversation.hold(kit)
+    steps = conversation.hold(kit, steps)
     kinds = kit.broker.exchanges
     queues = [
         {
@@ -146,11 +149,21 @@ def test_the_real_one_says_the_same_in_memory(ours, oracle):
 
 
 @pytest.mark.nova
+@pytest.mark.skipif(not BROKER, reason="LAB_TRANSPORT_URL names no broker")
 def test_the_real_one_says_the_same_over_rabbitmq(ours, oracle):
-    url = os.environ.get("LAB_TRANSPORT_URL")
-    if not url:
-        pytest.skip("LAB_TRANSPORT_URL names no broker")
-    assert differences(ours, oracle.hold(url)) == []
+    assert differences(ours, oracle.hold(BROKER)) == []
+
+
+@pytest.mark.nova
+@pytest.mark.skipif(not BROKER, reason="LAB_TRANSPORT_URL names no broker")
+def test_rabbitmq_throws_away_the_call_that_nobody_waits_for(oracle):
+    told = oracle.hold(BROKER, conversation.EXPIRING)
+    assert differences(held_by_the_lab(conversation.EXPIRING), told) == []
+
+
+def test_a_cast_waits_for_a_host_and_a_call_no_longer_than_its_caller():
+    last = held_by_the_lab(conversation.EXPIRING)["steps"][-1]
+    assert [args["number"] for _, _, _, args, _ in last["ran"]] == [1, 2]
 
 
 def test_the_conversation_is_the_same_every_time(ours):
