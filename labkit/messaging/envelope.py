@@ -68,7 +68,7 @@ def pack_context(message, context):
 def unpack_context(message) -> dict:
     """Take the context out of a message, and return it."""
     names = [key for key in message if key.startswith(CONTEXT_PREFIX)]
-    return {name.removeprefix(CONTEXT_PREFIX): message.pop(name) for name in names}
+    return {name[len(CONTEXT_PREFIX) :]: message.pop(name) for name in names}
 
 
 def home_of(cls) -> str:
