@@ -117,8 +117,8 @@ def _each_state(repair):
         begin = f"With what you gave, {seen.where}"
         if seen.raised:
             off = seen.power_state != state
-            left = f" The guest is {seen.power_state} after it." if off else ""
-            raise Wrong(f"{begin}: {seen.why}. {_advice(seen)}{left}")
+            left = f"is {seen.power_state} after it" if off else f"is {state}, as before"
+            raise Wrong(f"{begin}: {seen.why}. The guest {left}. {_advice(seen)}")
         for command in seen.commands:
             _look_at(command, begin)
         called = seen.images[0]["disk_format"]
