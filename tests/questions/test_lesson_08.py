@@ -10,7 +10,7 @@ from labkit.nova.virt.libvirt.imagebackend import Flat, Image, Lvm
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
 from labkit.questions import QUESTIONS, lesson_08, whole_disk
 from tests.nova.virt.libvirt.bench import Case
-from tests.nova.virt.libvirt.conftest import lab, nova  # noqa: F401 - fixtures
+from tests.nova.virt.libvirt.conftest import nova  # noqa: F401 - a fixture
 
 REPAIR = "isolate-repair"
 ALL = whole_disk.PLACES
