@@ -1,0 +1,17 @@
+"""A place for files that a lesson makes and nobody keeps."""
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def scratch() -> Path:
+    """Return a new, empty folder that is deleted when Python ends.
+
+    >>> list(scratch().iterdir())
+    []
+    """
+    folder = Path(tempfile.mkdtemp(prefix="labkit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
