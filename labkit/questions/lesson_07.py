@@ -14,8 +14,9 @@ from labkit.questions.by_host import REAL
 
 KIB, MIB = 1024, 1024**2
 CLUSTER = 64 * KIB
-#: The write that is asked for, on a disk whose base holds data everywhere.
-START, LENGTH = 62 * KIB, 4 * KIB
+#: Where the base holds data, and the write that is asked for.
+BASE = 256 * KIB, 300 * KIB
+START, LENGTH = 318 * KIB, 4 * KIB
 #: The sizes of clusters whose tables are asked for.
 SIZES = (64 * KIB, 4 * KIB)
 
@@ -23,9 +24,9 @@ SIZES = (64 * KIB, 4 * KIB)
 def growth():
     """Return [KiB that an overlay grows by, KiB of them that come from its base]."""
     with tempfile.TemporaryDirectory() as folder:
-        with qcow2.create(Path(folder) / "base", 4 * CLUSTER) as base:
-            base.write(0, b"b" * base.size)
-        with qcow2.create(Path(folder) / "top", 4 * CLUSTER, "base", "qcow2") as top:
+        with qcow2.create(Path(folder) / "base", 32 * CLUSTER) as base:
+            base.write(BASE[0], b"b" * BASE[1])
+        with qcow2.create(Path(folder) / "top", 32 * CLUSTER, "base", "qcow2") as top:
             before = top.path.stat().st_size
             top.write(START, b"t" * LENGTH)
             after, own = top.path.stat().st_size, top.clusters().query("depth == 0")
@@ -158,13 +159,14 @@ QUESTIONS = (
     Question(
         "growth-of-a-write",
         f"A guest writes {LENGTH // KIB} KiB at {START // KIB} KiB into a new overlay with "
-        f"clusters of {CLUSTER // KIB} KiB; its base holds data everywhere. By how many KiB does "
+        f"clusters of {CLUSTER // KIB} KiB; its base holds data from "
+        f"{BASE[0] // KIB} to {sum(BASE) // KIB} KiB. By how many KiB does "
         "the file of the overlay grow, and how many of them are copied from below? "
         "Give a list of two numbers.",
         _judge_growth,
         (
-            "Where does the second cluster of the disk begin?",
-            "Turn the dial of the lesson to this write: its base holds data from 256 to 556 KiB.",
+            "Where do clusters begin? A new overlay has no table of level 2 either.",
+            "How much of these clusters did the guest not write? It has to come from somewhere.",
         ),
         lambda: (
             "{}, {}. ".format(*growth())
