@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +10,9 @@ import ipywidgets
 
 from labkit import qcow2
 from labkit.decision import Sentence
+from labkit.dials.panel import Panel
 from labkit.plots.clusters import MOST, SQUARE, Squares, kinds_of, legend
-from labkit.plots.figure import Figure, canvas, settle, svg
+from labkit.plots.figure import canvas, settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +27,8 @@ def overlay(base: str | Path) -> OverlayDial:
 
     In: the path of a qcow2 file of at most 1,024 clusters; it is only read. Out: a panel. Each
     control is an attribute (``dial.start_kib.value = 60``), all of them together are
-    ``dial.value``, a dict with ``action`` ("write" or "write_zeroes"), ``start_kib`` and
-    ``length_kib``; ``dial.answer`` is the sentence below the figure, ``dial.table`` the clusters
+    ``dial.value``, a dict with ``start_kib``, ``length_kib`` and ``write_zeroes`` (whether the guest
+    zeroes instead of writing); ``dial.answer`` is the sentence below the figure, ``dial.table`` the clusters
     of the overlay and ``dial.grown`` the bytes that its file grew by. What does not lie on the
     disk is an answer too. Raises ValueError for a disk without clusters, one that is too large to
     draw, or a value outside of a slider.
@@ -51,7 +48,7 @@ with data.
     return OverlayDial(Path(base))
 
 
-class OverlayDial(ipywidgets.VBox):
+class OverlayDial(Panel):
     """The panel that ``overlay`` makes."""
 
     def __init__(self, base: Path) -> None:
@@ -62,76 +59,18 @@ class OverlayDial(ipywidgets.VBox):
             raise ValueError(f"A dial needs a disk of 1 to {MOST:,} clusters, not {count:,}.")
         self._base = base.resolve()
         self._count = count
-        self._controls = self._make_controls()
-        for name, control in self._controls.items():
-            setattr(self, name, control)
-            control.description = name
-            control.style.description_width = "7em"
-            control.layout.width = "34em"
-            control.observe(self._turned, "value")
-        self.picture = ipywidgets.HTML()
-        self._quiet = False
         self._lay_out()
+        self._begin(self._make_controls())
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
-    def __repr__(self) -> str:
-        return self.answer
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The panel itself, and for where there are no panels its figure and its answer."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self.answer, "image/png": picture}
-
-    @property
-    def figure(self) -> Figure:
-        """The figure as it is now."""
-        return Figure(self._figure, str(self.answer))
-
-    @property
-    def value(self) -> dict[str, str | int]:
-        """What the controls say, by name; set it to turn several of them at once."""
-        return {name: control.value for name, control in self._controls.items()}
-
-    @value.setter
-    def value(self, wanted: dict[str, str | int]) -> None:
-        for name, value in wanted.items():
-            if name not in self._controls:
-                raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            control = self._controls[name]
-            if name == "action":
-                if value not in control.options:
-                    raise ValueError(f"action is {' or '.join(control.options)}, not {value!r}.")
-            elif not control.min <= value <= control.max:
-                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
-        with self._at_once():
-            for name, value in wanted.items():
-                self._controls[name].value = value
-
     # -- turning ------------------------------------------------------------------------
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-            self._turned()
-
-    def _turned(self, change: object = None) -> None:
-        """Draw what the controls say now, and write figure and answer into the page."""
-        if self._quiet:
-            return
+    def _turned(self) -> None:
+        """Draw the overlay after the write that the controls say now."""
         self.table, self.grown, answer = self._ask()
         self._squares.show(kinds_of(self.table))
         self.answer = Sentence(answer)
-        picture = svg(self._figure).replace(
-            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
-        )
-        words = html.escape(answer)
-        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div><p>{words}</p>'
+        self._show(self._figure, answer)
 
     def _ask(self) -> tuple[pd.DataFrame, int, str]:
         """The clusters, the growth and the answer: a real file is made, and deleted again."""
@@ -143,10 +82,10 @@ class OverlayDial(ipywidgets.VBox):
             with qcow2.create(path, self._size, *behind, cluster_size=self._cluster) as image:
                 before, size = image.clusters(), path.stat().st_size
                 try:
-                    if value["action"] == "write":
-                        image.write(start, b"\1" * length)
-                    else:
+                    if value["write_zeroes"]:
                         image.write_zeroes(start, length)
+                    else:
+                        image.write(start, b"\1" * length)
                 except ValueError as error:
                     return before, 0, f"Refused: {error}."
                 after, grown = image.clusters(), path.stat().st_size - size
@@ -170,7 +109,7 @@ class OverlayDial(ipywidgets.VBox):
         if below:
             parts[-1] += f", of which {below // KIB} KiB come from below"
         parts.append(_counted(marked, "cluster", "marked as zeros"))
-        verb = "writes" if self.value["action"] == "write" else "zeroes"
+        verb = "zeroes" if self.value["write_zeroes"] else "writes"
         return (
             f"The guest {verb} {length // KIB} KiB at {start // KIB} KiB; the overlay grows by"
             f" {grown // KIB} KiB: {', '.join(filter(None, parts))}."
@@ -191,11 +130,16 @@ class OverlayDial(ipywidgets.VBox):
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned; guests write in blocks of 4 KiB."""
         whole = max(4, self._size // KIB)
-        return {
-            "action": ipywidgets.ToggleButtons(options=["write", "write_zeroes"]),
+        controls = {
             "start_kib": ipywidgets.IntSlider(0, min=0, max=max(4, whole - 4), step=4),
             "length_kib": ipywidgets.IntSlider(4, min=4, max=whole, step=4),
+            "write_zeroes": ipywidgets.Checkbox(False),
         }
+        for name, control in controls.items():
+            control.description = name
+            control.style.description_width = "9em"
+            control.layout.width = "36em"
+        return controls
 
 
 def _counted(count: int, noun: str, what: str) -> str:

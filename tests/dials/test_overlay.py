@@ -60,7 +60,7 @@ def test_what_a_write_takes(base, start, length, grown, words):
 
 def test_zeros_take_no_cluster_where_a_whole_one_is_zeroed(base):
     dial = dials.overlay(base)
-    dial.value = {"action": "write_zeroes", "start_kib": 0, "length_kib": 160}
+    dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 160}
     assert dial.grown == 2 * CLUSTER
     assert "1 cluster with data, of which 32 KiB come from below, 2 clusters marked" in dial.answer
     assert dial.table.kind[:3].tolist() == ["zero", "zero", "data"]
@@ -77,7 +77,7 @@ def test_what_does_not_lie_on_the_disk_is_an_answer(base):
 def test_the_base_is_not_changed_and_nothing_is_left(base, tmp_path):
     before = base.read_bytes()
     dial = dials.overlay(str(base))
-    dial.action.value = "write_zeroes"
+    dial.write_zeroes.value = True
     assert base.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["base.qcow2"]
 
@@ -85,17 +85,16 @@ def test_the_base_is_not_changed_and_nothing_is_left(base, tmp_path):
 def test_a_picture_does_not_depend_on_the_turns_before(base):
     dial = dials.overlay(base)
     first = dial.picture.value
-    dial.value = {"action": "write_zeroes", "start_kib": 0, "length_kib": 2048}
+    dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 2048}
     assert letters(dial).count("0") == 33
-    dial.value = {"action": "write", "length_kib": 4}
+    dial.value = {"write_zeroes": False, "length_kib": 4}
     assert dial.picture.value == first
 
 
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ({"start": 1}, "no 'start', only action"),
-        ({"action": "trim"}, "action is write or write_zeroes, not 'trim'"),
+        ({"start": 1}, "no 'start', only start_kib"),
         ({"length_kib": 0}, "goes from 4 to 2048, not 0"),
     ],
 )
