@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def scratch() -> Path:
-    """Return a new, empty folder that is deleted when Python ends.
+    """Return a new, empty folder in the system's place for temporary files.
+
+    It is deleted when Python ends; after a kernel that was killed the system clears it away.
 
     >>> list(scratch().iterdir())
     []
