@@ -5,15 +5,18 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 """
 
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 
 __all__ = [
     "MULTIPLIERS",
     "CreationDial",
+    "OverlayDial",
     "PlayerDial",
     "ScoresDial",
     "creation",
+    "overlay",
     "player",
     "scores",
 ]
