@@ -1,0 +1,73 @@
+"""What each host has of a server, and since when: noted where it changes."""
+
+from labkit import trace
+from labkit.nova.compute import power_state
+
+
+class Noted(dict):
+    """A dict that tells of each value that changes, of None when one goes."""
+
+    def __init__(self, tell):
+        super().__init__()
+        self._tell = tell
+
+    def __setitem__(self, key, value):
+        if self.get(key) != value:
+            self._tell(key, value)
+        super().__setitem__(key, value)
+
+    def pop(self, key, *default):
+        """Take a value out, as dict does."""
+        if key in self:
+            self._tell(key, None)
+        return super().pop(key, *default)
+
+
+def watch(site, drivers):
+    """Note from now on what changes in a cloud: guests and allocations, in ``site.held_changes``."""
+    hosts = site.fleet.texts["host"]
+
+    def note(host, what, consumer, value):
+        site.held_changes.append((len(site.trace), site.env.now, host, what, consumer, value))
+
+    def on(host):
+        return lambda uuid, value: note(host, "guest", uuid, value)
+
+    for host, driver in drivers.items():
+        driver.guests = Noted(on(host))
+    site.allocations.tell = lambda consumer, row, resources: note(
+        hosts[row], "allocation", consumer, resources
+    )
+
+
+def rows(site) -> list[tuple]:
+    """Return the rows of the table ``holdings``; see labkit/cloud_tables.py."""
+    moves = {move["uuid"]: move for move in site.db.migrations.values()}
+    found = []
+    for seq, t_s, host, what, consumer, value in site.held_changes:
+        move = moves.get(consumer)
+        name = site.names.get(move["instance_uuid"] if move else consumer)
+        if name is None:  # its create was refused after all
+            continue
+        if what == "guest":
+            consumer, value = None, power_state.STATE_MAP.get(value)
+        else:
+            consumer = f"migration {move['id']}" if move else name
+            value = value and ", ".join(f"{key} {amount}" for key, amount in value.items())
+        found.append((seq, t_s, name, host, what, consumer, value))
+    return sorted([*found, *_named(site.trace)], key=lambda row: row[0])
+
+
+def _named(records):
+    """Yield a row for each change of the host that a server's row names."""
+    now = {}
+    for seq, record in enumerate(records):
+        if not isinstance(record, trace.Save) or record.op not in ("update", "destroy"):
+            continue
+        old = now.get(record.instance)
+        if record.host == old:
+            continue
+        for host, value in ((old, None), (record.host, "named")):
+            if host is not None:
+                yield seq, record.t_s, record.instance, host, "row", None, value
+        now[record.instance] = record.host
