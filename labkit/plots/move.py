@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from labkit.plots.figure import DPI, TITLE, Figure, checked, label, listed, title_lines, titled
+from labkit.plots.figure import DPI, TITLE, Figure, checked, listed, title_lines, titled
 from labkit.plots.lane_rows import seconds
 from labkit.plots.lanes import WIDTH, _pixels, paper
 from labkit.plots.move_lanes import MoveLanes
-from labkit.plots.move_rows import KINDS, NEAR_S, NOBODY, STATES, Lane, begin_of, lanes_of
+from labkit.plots.move_rows import KINDS, NEAR_S, STATES, Lane, begin_of, lanes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,13 +45,12 @@ def move(
     draw, for a server that is not there, or for times without anything between them.
 
     >>> import pandas as pd
-    >>> states = pd.DataFrame([(0, 1.0, "web-1", "active", "rebuilding")], columns=STATE_COLUMNS)
-    >>> moves = [(1, 1.0, "web-1", 1, "evacuation", "accepted", "cn-1", None)]
-    >>> has = [(2, 2.0, "web-1", "cn-1", "row", None, "named")]
-    >>> move(states, pd.DataFrame(moves, columns=MIGRATION_COLUMNS),
-    ...      pd.DataFrame(has, columns=HOLDING_COLUMNS)).answer
-    'web-1: migration 1 (evacuation from cn-1) is accepted; the row names no host, from 2.00 s
-    cn-1; at the end active/rebuilding.'
+    >>> states = pd.DataFrame([(0, 1.0, "web-1", "shelved", None)], columns=STATE_COLUMNS)
+    >>> rows = [(1, 1.0, "web-1", "cn-1", "row", None, "named"),
+    ...         (2, 9.0, "web-1", "cn-1", "row", None, None)]
+    >>> move(states, pd.DataFrame(columns=MIGRATION_COLUMNS),
+    ...      pd.DataFrame(rows, columns=HOLDING_COLUMNS))
+    web-1: the row names cn-1, from 9.00 s no host; at the end shelved/None.
     """
     checked(states, STATE_COLUMNS)
     name = _named(states, instance)

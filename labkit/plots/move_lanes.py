@@ -153,7 +153,9 @@ class MoveLanes:
         words["rotation"] = 90 if shown == "stands" else 0
         pad = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}
         at = LEFT + (left + right) / 2, y + height / 2
-        self.ax.text(*at, label(value), bbox=pad, color="#666666" if value is None else "black", **words)
+        self.ax.text(
+            *at, label(value), bbox=pad, color="#666666" if value is None else "black", **words
+        )
 
     def _name(self, strip, place):
         lane, y = self.lanes[place], self._top_of(strip, place)
