@@ -40,6 +40,36 @@ def watch(site, drivers):
     )
 
 
+def at(holdings, t_s=None):
+    """Return what each host has at a time, or at the end, a DataFrame.
+
+    In: the table ``Cloud.holdings``. Out: a row for each server and host that has something of it:
+    instance, host, row, guest, consumer, allocation; empty where it has not, " + " between two.
+
+    >>> import pandas as pd
+    >>> columns = "t_s instance host what consumer value".split()
+    >>> rows = [(1.0, "web-1", "cn-1", "guest", None, "running"),
+    ...         (2.0, "web-1", "cn-1", "allocation", "migration 1", "VCPU 1")]
+    >>> at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
+    ['web-1', 'cn-1', '', 'running', 'migration 1', 'VCPU 1']
+    """
+    import pandas as pd
+
+    table = holdings if t_s is None else holdings[holdings["t_s"] <= t_s]
+    last = table.drop_duplicates(["instance", "host", "what", "consumer"], keep="last")
+    found = {}
+    for row in last.dropna(subset="value").itertuples():
+        own = found.setdefault((row.instance, row.host), {"row": "", "guest": ""})
+        if row.what == "allocation":
+            for name, value in (("consumer", row.consumer), ("allocation", row.value)):
+                own[name] = f"{own[name]} + {value}" if name in own else value
+        else:
+            own[row.what] = row.value
+    columns = ["instance", "host", "row", "guest", "consumer", "allocation"]
+    rows = [(*key, *(found[key].get(name, "") for name in columns[2:])) for key in sorted(found)]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def rows(site) -> list[tuple]:
     """Return the rows of the table ``holdings``; see labkit/cloud_tables.py."""
     moves = {move["uuid"]: move for move in site.db.migrations.values()}

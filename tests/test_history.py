@@ -20,6 +20,15 @@ LIVES = {
     "deleted while building": ({}, [(0.3, "delete")]),
     "deleted before there is a row": ({}, [(0.06, "delete")]),
     "aborted": ({"faults": [Fault("image")]}, [(20, "delete")]),
+    "migrated": (
+        {},
+        [(9, "migrate"), (30, "confirmResize"), (35, "migrate"), (60, "revertResize")],
+    ),
+    "migrated live": ({}, [(9, "migrateLive"), (12, "live_migration_abort")]),
+    "the source dies": (
+        {"faults": [Fault("host_down", at="resize_finish")]},
+        [(9, "migrate"), (200, "confirmResize")],
+    ),
     "no valid host": ({"spec": HUGE}, [(5, "delete")]),
     "soft-deleted": (
         {"options": Options(reclaim_instance_interval=3600)},

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
-from labkit.holdings import Noted
+from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.holdings import Noted, at
 from labkit.nova.compute import power_state
 from tests.test_moves import holdings, hosts, play
 
@@ -122,3 +122,29 @@ def test_a_noted_dict_tells_of_changes_alone():
     with pytest.raises(KeyError):
         noted.pop("a")
     assert told == [("a", power_state.RUNNING), ("a", None)]
+
+
+def test_at_a_time_each_host_has_what_was_not_taken_away():
+    cloud = built()
+    cloud.act("web-1", "resize", flavor=BIG)
+    cloud.settle()
+    move = cloud.migrations.iloc[-1]
+    source, dest = move.source_compute, move.dest_compute
+    small, big = "VCPU 1, MEMORY_MB 512, DISK_GB 1", "VCPU 2, MEMORY_MB 1024, DISK_GB 1"
+    end = at(cloud.holdings).set_index("host")
+    assert end.loc[source].tolist() == ["web-1", "", "shutdown", "migration 1", small]
+    assert end.loc[dest].tolist() == ["web-1", "named", "running", "web-1", big]
+    begin = at(cloud.holdings, cloud.migrations.t_s.iloc[0] - 0.01).set_index("host")
+    assert begin.index.tolist() == [source]
+    assert begin.loc[source].tolist() == ["web-1", "named", "running", "web-1", small]
+    assert at(cloud.holdings, 0).empty
+
+
+def test_on_one_host_both_consumers_are_named():
+    options = Options(allow_resize_to_same_host=True, ram_weight_multiplier=-1.0)
+    cloud = Cloud(Fleet.read("data/two_hosts"), options, seed=5)
+    cloud.create("web-1", RequestSpec(SMALL))
+    cloud.settle()
+    cloud.act("web-1", "resize", flavor=BIG)
+    cloud.settle()
+    assert sorted(at(cloud.holdings).consumer[0].split(" + ")) == ["migration 1", "web-1"]

@@ -118,8 +118,9 @@ def test_what_leads_there_from_active_and_two_others_is_drawn_once(whole):
     assert {"shelve *", "* Alike from others: shelve (stopped and paused)."} <= words(figure)
     assert len(arrows(graph(rows[:2]))) == 2
     assert len(arrows(graph([*rows[1:], ("shelve", "", "suspended", "shelved", True)]))) == 3
-    assert "* Alike from others: rescue (stopped and error); shelve, shelve kept (stopped, paused" in (
-        " ".join(words(whole))
+    assert (
+        "* Alike from others: rescue (stopped and error); shelve, shelve kept (stopped, paused"
+        in (" ".join(words(whole)))
     )
 
 
