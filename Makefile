@@ -2,6 +2,8 @@
 PORT = 8888
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest
+# Two files at a time.
+BOTH = -n 2 --dist loadfile
 LESSON = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # Without a display JupyterLab only prints its address.
 NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
@@ -30,13 +32,13 @@ not-root:
 		"use an ordinary user, or type 'make lab ALLOW_ROOT=1' in a container of your own." >&2; exit 1; }
 
 test: .venv/test lint
-	$(PYTEST)
-	$(PYTEST) --nbval --nbval-current-env notebooks
+	$(PYTEST) $(BOTH)
+	$(PYTEST) $(BOTH) --nbval --nbval-current-env notebooks
 	rm -rf $(ALONE) && mkdir -p $(ALONE) && cp -R pyproject.toml labkit data tests $(ALONE)
 	rm -rf $(ALONE)/data/nova-34
-	cd $(ALONE) && PYTHONPATH=. ../../$(PYTEST) -m "not nova and not browser" \
+	cd $(ALONE) && PYTHONPATH=. ../../$(PYTEST) $(BOTH) -m "not nova and not browser" \
 		--ignore=tests/test_environment.py --ignore=tests/test_notebooks.py \
-		--ignore=tests/test_plots.py --ignore=tests/test_dials.py
+		--ignore=tests/plots --ignore=tests/dials
 
 lint: .venv/test
 	$(PY) -m ruff check .

@@ -7,7 +7,14 @@ the server's name.
 
 from dataclasses import dataclass
 
-from labkit import invariants_moves
+from labkit.invariants_moves import (
+    guest_elsewhere,
+    holds_elsewhere,
+    moved_has_one_guest,
+    moved_holds_on_its_own_host,
+    offloaded_has_nothing,
+    over_holds_nothing,
+)
 from labkit.nova.compute import task_states
 from labkit.nova.compute import vm_states as vm
 
@@ -95,13 +102,13 @@ def built_has_a_host(left):
 def holds_on_its_own_host(left):
     """What a server holds that never moved it holds on the host that its row names, if any."""
     if not left.moves:
-        yield from invariants_moves.holds_elsewhere(left)
+        yield from holds_elsewhere(left)
 
 
 def one_guest(left):
     """A server that never moved has one guest at most, and none elsewhere than its row says."""
     if not left.moves:
-        yield from invariants_moves.guest_elsewhere(left)
+        yield from guest_elsewhere(left)
 
 
 def failed_part_marks_the_action(left):
@@ -247,10 +254,10 @@ UNLESS = (
     holds_what_it_uses,
     has_a_guest,
     ports_are_on_its_host,
-    invariants_moves.moved_holds_on_its_own_host,
-    invariants_moves.moved_has_one_guest,
-    invariants_moves.offloaded_has_nothing,
-    invariants_moves.over_holds_nothing,
+    moved_holds_on_its_own_host,
+    moved_has_one_guest,
+    offloaded_has_nothing,
+    over_holds_nothing,
     every_part_ended,
     no_image_waits,
 )

@@ -129,3 +129,101 @@ def test_after_every_sequence_of_actions_allocations_equal_instances(fleet):
             sums = sum(each[name] for each in found.values())
             assert (inventory.used - used).sum() == sums, (seed, accepted)
     assert seen == {action for action, _ in ACTIONS}  # each was accepted somewhere
+
+
+# -- from outside ---------------------------------------------------------------------------
+@pytest.fixture
+def cloud():
+    cloud = Cloud(hosts(2), seed=17)
+    cloud.create("web-1", RequestSpec(SMALL))
+    cloud.settle()
+    return cloud
+
+
+def test_the_table_of_a_resize_that_is_confirmed(cloud):
+    source = cloud.show("web-1")["host"]
+    for action, arguments in (("resize", {"flavor": BIG}), ("confirmResize", {})):
+        cloud.act("web-1", action, **arguments)
+        cloud.settle()
+    table = cloud.migrations
+    assert table.status.tolist() == [
+        *("pre-migrating", "pre-migrating", "migrating", "post-migrating", "finished"),
+        *("confirming", "confirmed"),
+    ]
+    assert set(table.migration_type) == {"resize"}
+    assert set(table.migration) == {1}
+    assert set(table.source_compute) == {source}
+    assert table.dest_compute.iloc[0] is None
+    assert table.dest_compute.iloc[-1] == cloud.show("web-1")["host"] != source
+    assert table.seq.is_monotonic_increasing
+    assert (cloud.events.kind[table.seq] == "Migration").all()
+
+
+def test_a_host_asks_the_other_over_a_topic_of_its_own(cloud):
+    cloud.act("web-1", "resize", flavor=BIG)
+    cloud.settle()
+    asked = cloud.messages.set_index("method").topic
+    assert asked["prep_resize"] == "compute"
+    assert asked["resize_instance"] == asked["finish_resize"] == "compute-alt"
+
+
+def test_a_live_migration_that_is_aborted_ends_where_it_began(cloud):
+    source, before = cloud.show("web-1")["host"], cloud.books("web-1")["allocations"]
+    cloud.act("web-1", "migrateLive")
+    cloud.run(cloud.now + 8)
+    assert cloud.migrations.status.iloc[-1] == "running"
+    assert cloud.books("web-1")["allocations"].keys() != before.keys()
+    cloud.act("web-1", "live_migration_abort")
+    cloud.settle()
+    assert cloud.show("web-1")["host"] == source
+    assert cloud.migrations.status.iloc[-1] == "cancelled"
+    assert cloud.books("web-1")["allocations"] == before
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_so_many_live_migrations_run_at_a_time_as_the_option_says(most):
+    cloud = Cloud(hosts(2), Options(max_concurrent_live_migrations=most))
+    for name in ("web-1", "web-2", "web-3"):
+        cloud.create(name, RequestSpec(SMALL, force_hosts=["cn-1"]))
+    cloud.settle()
+    for name in ("web-1", "web-2", "web-3"):
+        cloud.act(name, "migrateLive")
+    cloud.run(cloud.now + 8)
+    last = cloud.migrations.groupby("instance").status.last().tolist()
+    assert sorted(last) == sorted(["running"] * most + ["queued"] * (3 - most))
+    cloud.settle()
+    assert {cloud.show(name)["host"] for name in ("web-1", "web-2", "web-3")} == {"cn-2"}
+    assert not cloud.imbalances()
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "sentence"),
+    [
+        ("resize", {}, "'resize' needs a flavor"),
+        ("resize", {"flavor": "big"}, "'big' is not a Flavor"),
+        ("rebuild", {"image": "another"}, "'another' is not an ImageMeta"),
+        ("evacuate", {"microversion": "latest"}, "microversion = 'latest' is none"),
+        ("migrateLive", {"force": 1}, "force = 1 is neither True nor False"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(cloud, action, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        cloud.act("web-1", action, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "code", "words"),
+    [
+        ("resize", {"flavor": SMALL}, 400, "instances must change flavor"),
+        ("migrate", {"host": "cn-9"}, 400, "Compute host cn-9 could not be found"),
+        ("confirmResize", {}, 409, "Cannot 'confirmResize' instance"),
+        ("evacuate", {}, 400, "is still in use"),
+        ("live_migration_abort", {}, 409, "invalid state for 'abort live migration'"),
+    ],
+)
+def test_a_move_that_makes_no_sense_is_refused_in_novas_words(
+    cloud, action, arguments, code, words
+):
+    with pytest.raises(NovaException, match=words):
+        cloud.act("web-1", action, **arguments)
+    assert cloud.requests.status.iloc[-1] == code

@@ -89,7 +89,7 @@ def test_a_difference_names_the_sequence(created, capsys):
         ("a.log", "one\ntwo", "one\n2", "line 2: kept 'two', Nova says '2'"),
         ("a.log", "one", "one\ntwo", "1 lines kept, Nova says 2"),
         ("a.json", '{"a": [1, 2]}', '{"a": [1, 3]}', "at /a/1: kept 2, Nova says 3"),
-        ("a.json", '{"a": 1}', '{"b": 1}', 'at /: kept {"a": 1}, Nova says {"b": 1}'),
+        ("a.json", '{"a": 1, "c": 1}', '{"b": 1, "c": 1}', 'at /: kept ["a"], Nova says ["b"]'),
         ("a.json", '{"a":1}', '{"a": 1}', "other bytes"),
     ],
 )

@@ -3,7 +3,9 @@
     make record                # writes data/nova-34 and data/logs, the same bytes every time
     make record-check          # writes nothing: compares the bytes, then makes the long runs
 
-The long runs: random sequences of actions (tools/record/compare_random.py) and random decisions
+Either takes tens of minutes on two cores, most of them for a server's life (tools/record).
+
+The long runs are random sequences of actions (tools/record/compare_random.py) and random decisions
 of the scheduler (tools/record_check.py). A difference is told when it is met, the other checks
 are made all the same, and the exit code is 1. `--sequences N` and `--decisions N` say how many.
 """
@@ -92,8 +94,14 @@ def difference(old, new):
 
 
 def first(kept, now, path=""):
-    """Return (path, kept, now) where two contents of JSON first differ."""
-    if isinstance(kept, dict) and isinstance(now, dict) and kept.keys() == now.keys():
+    """Return (path, kept, now) where two contents of JSON first differ.
+
+    Of objects with other names the names that only one of them has.
+    """
+    if isinstance(kept, dict) and isinstance(now, dict):
+        if kept.keys() != now.keys():
+            only = sorted(kept.keys() - now.keys()), sorted(now.keys() - kept.keys())
+            return path, *only
         pairs = [(key, kept[key], now[key]) for key in kept]
     elif isinstance(kept, list) and isinstance(now, list) and len(kept) == len(now):
         pairs = [(k, *pair) for k, pair in enumerate(zip(kept, now, strict=True))]

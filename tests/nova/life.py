@@ -253,15 +253,8 @@ def _action_event(record):
 
 
 def _migration(record):
-    event = {
-        "kind": "migration",
-        "op": record.op,
-        "status": record.status,
-        "migration_type": record.migration_type,
-        "source": record.source,
-        "dest": record.dest,
-        "where": record.by,
-    }
+    names = ("op", "status", "migration_type", "source", "dest")
+    event = {"kind": "migration", "where": record.by} | {n: getattr(record, n) for n in names}
     return event | ({"old": record.old} if record.op == "update" else {})
 
 

@@ -1,6 +1,6 @@
 """Random sequences of actions through a whole live Nova and through labkit's Cloud, compared.
 
-    python -m tools.record.compare_random [--count 300] [--seed 1] [--jobs 2]
+    python -m tools.record.compare_random [--count 300] [--seed 1] [--jobs 4]
     python -m tools.record.compare_random --only 17 [--seed 1]      # one of them again
 
 Each sequence is 3 to 6 actions, the first a create, with at most one fault in it or in what is
@@ -129,8 +129,9 @@ def compare_all(seed, numbers, jobs):
 
 
 def tell(sequence, lines):
-    """Print a difference: - is Nova's, + is the lab's."""
-    print(sequence)
+    """Print a difference."""
+    lines = [line for line in lines if ": @@ " not in line]
+    print(f"{sequence}\n  differs (- is Nova's, + is the lab's):")
     print("\n".join(f"    {line[:400]}" for line in lines[:SHOWN]))
     if len(lines) > SHOWN:
         print(f"    ... and {len(lines) - SHOWN} lines more")

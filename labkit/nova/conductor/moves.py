@@ -49,9 +49,9 @@ class Moves:
             yield from self._cold_migrate(instance, flavor, request_spec, host_list)
 
     def _cold_migrate(self, instance, flavor, spec, host_list):
-        task = MigrationTask(self, instance, flavor, spec, host_list)
+        move = MigrationTask(self, instance, flavor, spec, host_list)
         try:
-            yield from task.execute()
+            yield from move.execute()
         except exception.NoValidHost as error:
             self.set_vm_state_and_notify(instance, "migrate_server", instance.vm_state, error)
             raise no_valid_host(flavor != instance.flavor) from error
@@ -79,9 +79,9 @@ class Moves:
         migration.source_node = None  # the task fills it in
         migration.dest_compute = destination
         migration.create(by)
-        task = LiveMigrationTask(self, instance, destination, migration, spec)
+        move = LiveMigrationTask(self, instance, destination, migration, spec)
         try:
-            yield from task.execute()
+            yield from move.execute()
         except Exception as error:
             expected = expected_failure(error)
             vm_state = instance.vm_state if expected else vm.ERROR

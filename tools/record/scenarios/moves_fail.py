@@ -59,7 +59,11 @@ def resize_reschedule(c, t):
     """The claim fails on the first host: the conductor takes the next, the scheduler is not asked."""
     c.boot()
     c.fault("claim", host="host2", raises=RAISES["ComputeResourcesUnavailable"])
-    t.act_step("resize", value=BIG, status="VERIFY_RESIZE")
+    held = c.hold("handle prep_resize", "host3")  # until the first host is through: they would race
+    with t.step("resize", "VERIFY_RESIZE"):
+        t.act("resize", value=BIG)
+        c.wait_for(held)
+        held.let_go()
 
 
 @scenario()

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.text import Text
 
 from labkit import Flavor, Fleet, NoValidHost, Options, RequestSpec, place, plots
 from labkit import select_destinations as select
 from labkit.plots.bars import WEIGHERS
+from tests.readable import texts
 
 LONG = "compute-rack07-node{:02d}.example.org"
 SHORT = "cn-{}"
@@ -91,16 +91,6 @@ def drawn(kind, count, names=LONG):
 
 
 KINDS = ["funnel", "weighing", "scores", "winner_map", "fill"]
-
-
-def texts(figure):
-    """Every text that is really drawn (an axis also has ticks that are not), with its box."""
-    seen, draw = {}, Text.draw
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Text, "draw", lambda text, *args: seen.update({text: 1}) or draw(text, *args))
-        figure.png()
-    shown = [text for text in seen if text.get_visible() and text.get_text().strip()]
-    return [(text, text.get_window_extent()) for text in shown]
 
 
 # -- every figure -----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
 from labkit.plots.lane_rows import LANES, Mark, grouped, seconds
 from labkit.plots.stretch import Moment, Stretch
-from tests.test_plots import texts
+from tests.readable import texts
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 LONG = "web-production-rack07-0001-$a$-<b>.example.org"
