@@ -76,9 +76,7 @@ def rows(site) -> list[tuple]:
     found = []
     for seq, t_s, host, what, consumer, value in site.held_changes:
         move = moves.get(consumer)
-        name = site.names.get(move["instance_uuid"] if move else consumer)
-        if name is None:  # its create was refused after all
-            continue
+        name = site.names[move["instance_uuid"] if move else consumer]
         if what == "guest":
             consumer, value = None, power_state.STATE_MAP.get(value)
         else:
