@@ -162,6 +162,12 @@ def test_on_one_host_both_hold():
     assert lane == ["server", "migration 1", "migration 1 + server", "server"]
 
 
+def test_a_long_life_goes_on_in_a_second_strip():
+    lane = in_lane(drawn("three moves"), 0)
+    assert lane == ["active", "resized", "active", "active", "resized", "active"]
+    assert in_lane(drawn("three moves"), 1).count("migrating") == 2
+
+
 def test_several_migrations_are_numbered():
     lane = in_lane(drawn("three moves"), 2)
     assert [text.split(":")[0] for text in lane] == sorted(text.split(":")[0] for text in lane)
@@ -222,6 +228,10 @@ def test_more_hosts_than_can_be_read_are_named():
         ("revert", "is reverted; the row names cn-2, from 16.64 s cn-1, from 20.97 s cn-2; alloc"),
         ("no valid host", "migration 1 (resize from cn-2) is error; the row names cn-2; at the "),
         ("host dies", "allocations on two hosts from 5.87 s on; at the end active/resize_migrat"),
+        (
+            "three moves",
+            "on two hosts from 5.87 s to 20.97 s, from 21.07 s to 54.12 s and from 54.22 s to 67.99 s;",
+        ),
         ("three moves", "is confirmed; migration 2 (live-migration from cn-1 to cn-2) is comple"),
     ],
 )
