@@ -133,6 +133,7 @@ def test_a_confirm_was_refused_while_the_source_was_down():
     cloud.host_down(source, forced=True)
     cloud.act("web-1", "unlock")
     then, refused = len(cloud._site.trace) - 1, cloud.answer("web-1", "confirmResize")
+    cloud.run(cloud.now + 1)
     cloud.host_up(source)
     cloud.settle()
     cloud.act("web-1", "confirmResize")
