@@ -3,7 +3,7 @@
 import math
 import random
 
-from labkit import cloud_input, cloud_requests, cloud_tables, holdings
+from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables, holdings
 from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
@@ -12,20 +12,20 @@ from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.scheduler.service import SchedulerService
 from labkit.nova.service import Service, ServiceStoppedError
 from labkit.nova.site import CONTROLLER, Site
-from labkit.nova.virt.fake import FakeDriver
 
 #: Seconds between two rounds of a periodic task that has no interval of its own.
 PERIODIC_S = 60
 
 
-class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
+class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_tables.CloudTables):
     """A Nova with all its services, on a copy of a fleet; time is simulated.
 
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
-    instances, cores and ram in MiB (none by default). Raises TypeError or ValueError for what is
-    none of these, KeyError for a fault on an unknown host.
+    instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks). Raises
+    TypeError or ValueError for what is none of these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
     >>> from labkit import Flavor, Fleet, RequestSpec
@@ -48,6 +48,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         durations=None,
         snapshot_model="flat",
         quota=None,
+        driver=None,
     ):
         site = Site(
             _own(cloud_input.fleet(fleet)),
@@ -57,8 +58,8 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
             cloud_input.quota(quota),
         )
         self._site = site
-        model = cloud_input.snapshot_model(snapshot_model)
-        self._drivers = {host: FakeDriver(model) for host in fleet.rows}
+        make = cloud_input.driver(driver, cloud_input.snapshot_model(snapshot_model))
+        self._drivers = {host: make(site.options) for host in fleet.rows}
         holdings.watch(site, self._drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
@@ -95,6 +96,11 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         """The simulated time in seconds."""
         return self._site.env.now
 
+    def driver(self, host):
+        """Return the hypervisor driver of a host. Raises KeyError for an unknown host."""
+        self._site.fleet[host]
+        return self._drivers[host]
+
     # -- what happens by itself -----------------------------------------------------------
     def guest_stops(self, name):
         """Let a guest stop by itself, unseen by Nova until the power states are compared."""
@@ -103,6 +109,15 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
     def guest_starts(self, name):
         """Let a guest start by itself."""
         self._set_guest(name, power_state.RUNNING)
+
+    def image_deleted(self, image):
+        """Let somebody delete an image in glance, whatever is still uploaded to it.
+
+        In: an id of ``images``. Raises KeyError for an unknown one.
+        """
+        if image not in self._site.glance.images:
+            raise KeyError(f"no image {image!r}; there are {', '.join(self._site.glance.images)}")
+        del self._site.glance.images[image]
 
     def periodic(self, task, host):
         """Run a periodic task of a nova-compute now.

@@ -10,6 +10,7 @@ from labkit.nova import exception
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
 from labkit.nova.quota import RESOURCES
+from labkit.nova.virt.fake import FakeDriver
 
 PERIODIC = (
     "_sync_power_states",
@@ -89,6 +90,20 @@ def quota(value) -> dict:
 def snapshot_model(value) -> str:
     """Return the snapshot model. Raises ValueError for an unknown one."""
     known(value, SNAPSHOT_MODELS, "unknown snapshot_model")
+    return value
+
+
+def driver(value, model):
+    """Return a function of Options that makes a host's driver: *value*, or FakeDriver for None.
+
+    Raises TypeError for what is no function, ValueError when both say how a snapshot goes.
+    """
+    if value is None:
+        return lambda options: FakeDriver(model)
+    if not callable(value):
+        raise TypeError(f"driver = {value!r}: expected LibvirtDriver or a function of Options")
+    if model != SNAPSHOT_MODELS[0]:
+        raise ValueError(f"snapshot_model {model!r} is for a cloud without driver=")
     return value
 
 

@@ -35,6 +35,8 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     row changed, or of the first one after it.
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
+``stages``, ``images``, ``host_log``
+    Of servers with disks: see labkit/cloud_snapshots.py.
 ``requests``: seq, t_s, instance, action, status, answer
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what
@@ -44,6 +46,8 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
 from labkit import holdings, trace
 from labkit.nova.compute import power_state
 
+#: The columns that hold numbers.
+NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out")
 STATES = "seq t_s instance vm_state task_state power_state service saved_by".split()
 SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
 MESSAGES = (
@@ -70,67 +74,68 @@ class CloudTables:
     @property
     def states(self):
         """What each server showed, a DataFrame."""
-        return _frame(STATES, _states(self._site.trace))
+        return frame(STATES, _states(self._site.trace))
 
     @property
     def saves(self):
         """Every write of a server's row, a DataFrame."""
-        return _frame(SAVES, _saves(self._site.trace))
+        return frame(SAVES, _saves(self._site.trace))
 
     @property
     def messages(self):
         """Every message between services, a DataFrame."""
-        return _frame(MESSAGES, _messages(self._site.trace))
+        return frame(MESSAGES, _messages(self._site.trace))
 
     @property
     def notifications(self):
         """What Nova told others, a DataFrame."""
-        return _frame(NOTIFICATIONS, _notifications(self._site.trace))
+        return frame(NOTIFICATIONS, _notifications(self._site.trace))
 
     @property
     def actions(self):
         """The action logs of all servers, a DataFrame."""
-        return _frame(ACTIONS, _actions(self._site.trace))
+        return frame(ACTIONS, _actions(self._site.trace))
 
     @property
     def calls(self):
         """What was asked of the neighbours and the hypervisors, a DataFrame."""
-        return _frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
+        return frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
 
     @property
     def migrations(self):
         """Every write of a move's row, a DataFrame."""
-        return _frame(MIGRATIONS, _migrations(self._site.trace))
+        return frame(MIGRATIONS, _migrations(self._site.trace))
 
     @property
     def holdings(self):
         """What each host has of each server, and since when, a DataFrame."""
-        return _frame(HOLDINGS, holdings.rows(self._site))
+        return frame(HOLDINGS, holdings.rows(self._site))
 
     @property
     def faults(self):
         """The errors that the API shows, a DataFrame."""
-        return _frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
+        return frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
 
     @property
     def requests(self):
         """What was asked of the API, a DataFrame."""
-        return _frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
+        return frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
 
     @property
     def events(self):
         """Everything in order, a DataFrame."""
-        return _frame(EVENTS, _events(self._site.trace))
+        return frame(EVENTS, _events(self._site.trace))
 
 
-def _frame(columns, rows):
+def frame(columns, rows):
+    """Return a DataFrame of rows; text columns hold objects."""
     import pandas as pd
 
     rows = list(rows)
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
     return pd.DataFrame(
         {
-            name: pd.Series(list(column), dtype=None if name in ("seq", "t_s") else object)
+            name: pd.Series(list(column), dtype=None if name in NUMBERS else object)
             for name, column in zip(columns, values, strict=True)
         }
     )
@@ -290,6 +295,10 @@ def _words(record):
             return record.message
         case trace.Request():
             return f"{record.action}: {record.status} {record.answer}".strip()
+        case trace.HostEvent():
+            return record.text
+        case trace.Stage():
+            return f"{record.stage} {record.end_s - record.start_s:g} s"
         case trace.InstanceMapping():
             return f"{record.op} {record.cell or ''}".strip()
     return record.op

@@ -13,6 +13,7 @@ from labkit.nova import exception as exc
 from labkit.nova import exception_moves as exc_moves
 from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
+from labkit.nova.processutils import ProcessExecutionError
 
 DURATIONS = Path(__file__).parent.parent / "data" / "durations.csv"
 #: Steps that take no time of their own and can go wrong all the same.
@@ -23,6 +24,10 @@ ERRORS = {
         instance_uuid="{uuid}", reason="by request"
     ),
     "ComputeResourcesUnavailable": lambda: exc.ComputeResourcesUnavailable(reason="by request"),
+    "Forbidden": lambda: exc.Forbidden("no write permission on storage pool images"),
+    "ProcessExecutionError": lambda: ProcessExecutionError(
+        "", "qemu-img: error while writing at byte 0: No space left on device\n", 1, "{command}"
+    ),
     "FlavorDiskSmallerThanImage": lambda: exc.FlavorDiskSmallerThanImage(
         flavor_size=1024**3, image_size=2 * 1024**3
     ),

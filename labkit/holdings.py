@@ -4,25 +4,6 @@ from labkit import trace
 from labkit.nova.compute import power_state
 
 
-class Noted(dict):
-    """A dict that tells of each value that changes, of None when one goes."""
-
-    def __init__(self, tell):
-        super().__init__()
-        self._tell = tell
-
-    def __setitem__(self, key, value):
-        if self.get(key) != value:
-            self._tell(key, value)
-        super().__setitem__(key, value)
-
-    def pop(self, key, *default):
-        """Take a value out, as dict does."""
-        if key in self:
-            self._tell(key, None)
-        return super().pop(key, *default)
-
-
 def watch(site, drivers):
     """Note from now on what changes in a cloud: guests and allocations, in ``site.held_changes``."""
     hosts = site.fleet.texts["host"]
@@ -34,7 +15,7 @@ def watch(site, drivers):
         return lambda uuid, value: note(host, "guest", uuid, value)
 
     for host, driver in drivers.items():
-        driver.guests = Noted(on(host))
+        driver.guests.tell = on(host)
     site.allocations.tell = lambda consumer, row, resources: note(
         hosts[row], "allocation", consumer, resources
     )

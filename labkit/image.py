@@ -35,6 +35,18 @@ class Glance:
         if image_id in self.images:
             self.images[image_id]["status"] = "active"
 
+    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
+        """Set an image's metadata, and its data: a number of bytes, None for none.
+
+        Raises ImageNotFound for one that is gone.
+        """
+        service.note(Call, name, "glance", "update", by=by)
+        if image_id not in self.images:
+            raise ImageNotFound(image_id=image_id)
+        self.images[image_id] |= metadata
+        if data is not None:
+            self.images[image_id]["size"] = data
+
     def delete(self, service, name, by, image_id):
         """Delete an image. Raises ImageNotFound when it is gone."""
         service.note(Call, name, "glance", "delete", by=by)

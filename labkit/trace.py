@@ -134,6 +134,46 @@ class Call(NamedTuple):
     by: str | None = None
 
 
+class HostEvent(NamedTuple):
+    """What a libvirt driver's host did.
+
+    ``kind`` is "guest", "execute" (a command, and whether as root), "returned" (an exit code that
+    is not 0, and stderr), "rbd", "file", "log", or "raised": what a snapshot ended with.
+    """
+
+    t_s: float
+    service: str
+    instance: str
+    kind: str
+    words: tuple
+
+    @property
+    def text(self) -> str:
+        """It in a line."""
+        match self.kind, self.words:
+            case "execute", (command, as_root):
+                return f"{command} (as root)" if as_root else command
+            case "returned", (code, stderr):
+                return f"exit code {code}: {stderr.strip()}"
+            case "raised", (name, text):
+                return f"{name}: {text}"
+        return " ".join(str(word) for word in self.words)
+
+
+class Stage(NamedTuple):
+    """A stage of a snapshot that is over; *bytes_in* were read, *bytes_out* written or sent."""
+
+    t_s: float
+    service: str
+    instance: str
+    stage: str
+    start_s: float
+    end_s: float
+    bytes_in: int = 0
+    bytes_out: int = 0
+    command: str = ""
+
+
 class Migration(NamedTuple):
     """A write to the table migrations: create or update; ``old`` is the status before.
 

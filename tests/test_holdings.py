@@ -3,15 +3,17 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.holdings import Noted, at
+from labkit.holdings import at
 from labkit.nova.compute import power_state
+from labkit.nova.virt.guests import Guests
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from tests.test_moves import holdings, hosts, play
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
 
 
-def built(faults=()):
-    cloud = Cloud(Fleet.read("data/two_hosts"), seed=5, faults=faults)
+def built(**more):
+    cloud = Cloud(Fleet.read("data/two_hosts"), seed=5, **more)
     cloud.create("web-1", RequestSpec(SMALL))
     cloud.settle()
     return cloud
@@ -117,16 +119,26 @@ def test_a_cloud_without_servers_has_an_empty_table():
     assert list(cloud.holdings.columns) == list(built().holdings.columns)
 
 
-def test_a_noted_dict_tells_of_changes_alone():
-    told = []
-    noted = Noted(lambda key, value: told.append((key, value)))
-    noted["a"] = power_state.RUNNING
-    noted["a"] = power_state.RUNNING
-    assert noted.pop("b", None) is None
-    assert noted.pop("a") == power_state.RUNNING
+def test_guests_tell_of_changes_alone():
+    told, guests = [], Guests()
+    guests.tell = lambda uuid, state: told.append((uuid, state))
+    guests["a"] = power_state.RUNNING
+    guests["a"] = power_state.RUNNING
+    assert guests.pop("b", None) is None
+    assert guests.pop("a") == power_state.RUNNING
     with pytest.raises(KeyError):
-        noted.pop("a")
+        guests.pop("a")
     assert told == [("a", power_state.RUNNING), ("a", None)]
+
+
+def test_the_guests_of_libvirt_tell_too():
+    cloud = built(driver=LibvirtDriver)
+    for action in ("suspend", "resume", "createImage", "stop"):
+        cloud.act("web-1", action)
+        cloud.settle()
+        assert added_up(cloud.holdings) == in_the_books(cloud)
+    guests = cloud.holdings.query("what == 'guest'").value
+    assert list(guests)[:3] == ["running", "shutdown", "running"]
 
 
 def test_at_a_time_each_host_has_what_was_not_taken_away():

@@ -52,6 +52,9 @@ DEFAULT_FILTERS = (
     "ServerGroupAffinityFilter",
 )
 _FS, _S, _M = "filter_scheduler", "scheduler", "metrics"
+_L = "libvirt"
+#: Sections of which the lab models a few options only: the others there are ignored.
+_PARTLY = ("DEFAULT", _L, "workarounds")
 OPTIONS = (
     Opt("DEFAULT", "service_down_time", int, 60),
     Opt("DEFAULT", "max_concurrent_builds", int, 10, min=0),
@@ -65,6 +68,17 @@ OPTIONS = (
     Opt("DEFAULT", "shelved_poll_interval", int, 3600),
     Opt("DEFAULT", "max_concurrent_live_migrations", int, 1, min=0),
     Opt("DEFAULT", "migrate_max_retries", int, -1, min=-1),
+    Opt("DEFAULT", "use_cow_images", bool, True),
+    Opt(
+        _L, "images_type", str, "default", choices=("raw", "flat", "qcow2", "lvm", "rbd", "default")
+    ),
+    Opt(_L, "images_volume_group", str, None),
+    Opt(_L, "images_rbd_pool", str, "rbd"),
+    Opt(_L, "images_rbd_ceph_conf", str, ""),
+    Opt(_L, "rbd_user", str, None),
+    Opt(_L, "snapshot_image_format", str, None, choices=("raw", "qcow2", "vmdk", "vdi")),
+    Opt(_L, "snapshot_compression", bool, False),
+    Opt("workarounds", "disable_libvirt_livesnapshot", bool, False),
     Opt(
         "notifications",
         "notify_on_state_change",
@@ -201,7 +215,7 @@ class Options:
         for section in parser.sections():
             for name, text in parser.items(section):
                 known = _BY_NAME.get(name)
-                if section not in groups or (section == "DEFAULT" and known is None):
+                if section not in groups or (section in _PARTLY and known is None):
                     ignored.append(f"[{section}] {name}")
                 elif known is None or known.group != section:
                     _find(name, ValueError, f"{path}: [{section}] ", section)

@@ -85,10 +85,16 @@ class InstanceNotReady(NovaException):
     msg_fmt = "Instance %(instance_id)s is not ready"
 
 
-class PolicyNotAuthorized(NovaException):
+class Forbidden(NovaException):
+    """Whoever asks may not."""
+
+    msg_fmt = "Forbidden"
+    code = 403
+
+
+class PolicyNotAuthorized(Forbidden):
     """Only an administrator may do this."""
 
-    code = 403
     msg_fmt = "Policy doesn't allow %(action)s to be performed."
 
 
@@ -256,6 +262,41 @@ class InvalidBDM(NovaException):
 
     code = 400
     msg_fmt = "Block Device Mapping is Invalid."
+
+
+class InstanceNotRunning(NovaException):
+    """The hypervisor has no such guest."""
+
+    code = 400
+    msg_fmt = "Instance %(instance_id)s is not running."
+
+
+class QemuGuestAgentNotEnabled(NovaException):
+    """The image does not say that there is an agent in the guest."""
+
+    code = 400
+    msg_fmt = "QEMU guest agent is not enabled"
+
+
+class InstanceQuiesceFailed(NovaException):
+    """The agent in the guest does not freeze its file systems."""
+
+    code = 409
+    msg_fmt = "Failed to quiesce instance: %(reason)s"
+
+
+class DiskNotFound(NovaException):
+    """There is no such file."""
+
+    code = 404
+    msg_fmt = "No disk at %(location)s"
+
+
+class InvalidDevicePath(NovaException):
+    """The path of an rbd volume has no pool."""
+
+    code = 400
+    msg_fmt = "The supplied device path (%(path)s) is invalid."
 
 
 class InstancePasswordSetFailed(NovaException):

@@ -68,8 +68,8 @@ class Service:
             raise ServiceStoppedError
         return value
 
-    def step(self, step, instance=None, names=(None,), until=None):
-        """Let a step take its time, and fail if a fault says so.
+    def step(self, step, instance=None, names=(None,), until=None, seconds=None):
+        """Let a step take its time, or *seconds*, and fail if a fault says so.
 
         *names* are the servers where there is no instance yet, or more than one;
         *until* an event ends it well.
@@ -79,7 +79,7 @@ class Service:
             site.reached(self, name, (step,))
             if error is None:
                 more, error = site.faults.at_step(step, self.host, name)
-        seconds = site.durations.draw(step) + more
+        seconds = (site.durations.draw(step) if seconds is None else seconds) + more
         if seconds or self.stopped:
             over = site.env.timeout(seconds)
             yield from self.wait(over if until is None else over | until)

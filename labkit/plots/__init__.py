@@ -1,5 +1,6 @@
 """Table in, figure out: each function draws one table and says the answer in words."""
 
+from labkit.plots.clusters import clusters
 from labkit.plots.figure import Figure
 from labkit.plots.filters import funnel
 from labkit.plots.lanes import lanes
@@ -13,6 +14,7 @@ from labkit.plots.weighing import weighing
 
 __all__ = [
     "Figure",
+    "clusters",
     "fill",
     "funnel",
     "lanes",

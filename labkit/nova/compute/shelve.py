@@ -49,7 +49,7 @@ class Shelve:
             )
 
         yield from self._call("power_off", instance, "_power_off_instance")
-        yield from self.driver.snapshot(self, instance, update_task_state, by)
+        yield from self.driver.snapshot(self, instance, update_task_state, by, image_id)
         self.site.glance.upload(image_id)
         instance.system_metadata["shelved_at"] = self.site.env.now
         instance.system_metadata["shelved_image_id"] = image_id

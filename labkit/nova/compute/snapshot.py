@@ -73,7 +73,7 @@ class Snapshot:
         try:
             instance.save(by)
             notify.about(self, instance, "snapshot", "start")
-            yield from self.driver.snapshot(self, instance, update_task_state)
+            yield from self.driver.snapshot(self, instance, update_task_state, image_id=image_id)
             self.site.glance.upload(image_id)
             instance.task_state = None
             instance.save(by, expected_task_state=task.IMAGE_UPLOADING)

@@ -2,6 +2,7 @@
 
 from labkit.nova import exception
 from labkit.nova.compute import power_state, task_states
+from labkit.nova.virt.guests import Guests
 from labkit.trace import Call
 
 #: The power state that a call leaves behind; suspend is libvirt's managed save.
@@ -29,7 +30,8 @@ _WITHOUT_GUEST = (
 
 
 _BUILD = "compute/manager.py:_build_and_run_instance"
-_SNAPSHOT = "compute/manager.py:_snapshot_instance"
+#: Who asks for a snapshot, unless somebody else says so.
+SNAPSHOT_BY = "compute/manager.py:_snapshot_instance"
 
 
 class FakeDriver:
@@ -46,7 +48,7 @@ class FakeDriver:
     def __init__(self, snapshot_model="flat"):
         if snapshot_model not in ("flat", "direct"):
             raise ValueError(f"snapshot_model {snapshot_model!r} is neither 'flat' nor 'direct'")
-        self.guests = {}
+        self.guests = Guests()
         self.jobs = {}
         self.snapshot_model = snapshot_model
 
@@ -141,7 +143,7 @@ class FakeDriver:
         paused = instance.power_state == power_state.PAUSED
         self.guests[instance.uuid] = power_state.PAUSED if paused else power_state.RUNNING
 
-    def snapshot(self, service, instance, update_task_state, by=_SNAPSHOT):
+    def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
         """Copy the disk and upload it, announcing each stage as libvirt does.
 
         Source: ``snapshot`` and ``_snapshot_domain`` in nova/virt/libvirt/driver.py, 34.0.0.

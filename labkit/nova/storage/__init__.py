@@ -1,0 +1,1 @@
+"""Storage that Nova shares with others (nova/storage)."""

@@ -1,0 +1,228 @@
+"""The machine under a libvirt driver: domains, disks, and the commands that Nova runs there.
+
+In Nova nova/virt/libvirt/host.py, oslo.concurrency and the operating system.
+"""
+
+import copy
+import itertools
+import json
+import os
+from dataclasses import dataclass, replace
+
+from labkit.nova import exception
+from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.virt.guests import Guests
+from labkit.nova.virt.libvirt.guest import Guest
+from labkit.snapshot_cost import FORMATS, SnapshotCosts
+from labkit.trace import HostEvent, Stage
+
+MIB = 1 << 20
+SNAPSHOTS = "/var/lib/nova/instances/snapshots"
+
+
+@dataclass(frozen=True)
+class DiskImage:
+    """A disk image as qemu-img sees it: bytes, as the guest sees it and as they are stored."""
+
+    format: str
+    virtual_size: int
+    stored: int
+    backing_file: str | None = None
+    ratio: float = 1.0
+
+    @property
+    def length(self) -> int:
+        """The bytes that are read from end to end, as an upload does: a raw file's holes too."""
+        return self.virtual_size if self.format == "raw" else self.stored
+
+
+class Host:
+    """One compute host.
+
+    ``guests`` maps a uuid to its power state, ``disks`` to its RootDisk, ``saved`` to the power
+    state of a guest whose memory was saved; ``images`` a path to a DiskImage; ``lvs`` a path to
+    (volume group, logical volume), or None when lvs has nothing to tell of it; ``files`` are the temporary files. ``failing`` maps what is
+    done ("qemu-img convert", "lvs", "rebase", "launch", "clone") to the exception that it ends
+    with once, or a function that is called before it.
+    """
+
+    def __init__(self, options, costs=None, supports_direct_io=True):
+        self.options = options
+        self.costs = costs or SnapshotCosts.read()
+        self.supports_direct_io = supports_direct_io
+        self.guests, self.disks, self.saved = Guests(), {}, {}
+        self.images, self.lvs, self.files, self.failing = {}, {}, set(), {}
+        self.rbd_parent = ("images", "image", "snap")
+        self.service = self.instance = None
+        self._tempdirs = itertools.count(1)
+
+    def at_work(self, service, instance) -> "Host":
+        """Return this host as one snapshot sees it: what is noted is noted for that server."""
+        view = copy.copy(self)
+        view.service, view.instance = service, instance
+        view.failing = dict(self.failing)
+        view.spent, view.mirror_until = (0.0, 0, 0, ""), 0.0
+        return view
+
+    def define(self, uuid, disk):
+        """Give a guest its disk."""
+        self.disks[uuid] = disk
+        size, stored = int(disk.size_mb * MIB), int(disk.allocated_mb * MIB)
+        image = DiskImage(disk.driver_format, size, stored, disk.backing_file, disk.ratio)
+        self.images[disk.path] = image
+        if disk.backing_file:
+            stored = int(disk.backing_mb * MIB)
+            self.images[disk.backing_file] = DiskImage("raw", size, stored, None, disk.ratio)
+        if disk.source_path and disk.source_path.startswith("/dev/"):
+            group = self.options.images_volume_group
+            if group and disk.source_path.startswith(f"/dev/{group}/"):
+                self.lvs[disk.source_path] = group, disk.source_path.split("/")[3]
+
+    def undefine(self, uuid):
+        """Forget a guest's disk, and the memory that was saved."""
+        disk = self.disks.pop(uuid, None)
+        if disk is not None:
+            self.images.pop(disk.path, None)
+            self.lvs.pop(disk.source_path, None)
+        self.saved.pop(uuid, None)
+
+    def get_guest(self, instance) -> Guest:
+        """Return a guest. Raises InstanceNotFound when there is none."""
+        self.strike("get_guest")
+        if instance.uuid not in self.guests:
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        return Guest(self, instance.uuid)
+
+    # -- what is noted, and what goes wrong -------------------------------------------------
+    def note(self, kind, *words):
+        """Note what is done: kind "guest", "execute", "returned" (the exit code, if it is not 0),
+        "rbd", "file", "log" or "raised", what the whole ended with."""
+        self.service.note(HostEvent, self.instance.name, kind, words)
+
+    def log(self, level, text):
+        """Note a line of the log."""
+        self.note("log", level, text)
+
+    def strike(self, name):
+        """Let something go wrong here, if a fault says so."""
+        error = self.failing.pop(name, None)
+        if isinstance(error, Exception):
+            raise error
+        if error is not None:
+            error()
+
+    def staged(self, stage, start_s):
+        """Note a stage that is over, with what its command moved."""
+        _seconds, bytes_in, bytes_out, command = self.spent
+        self.spent = (0.0, 0, 0, "")
+        now = self.service.site.env.now
+        self.service.note(
+            Stage, self.instance.name, stage, start_s, now, bytes_in, bytes_out, command
+        )
+
+    # -- commands --------------------------------------------------------------------------
+    def execute(self, *cmd, run_as_root=False) -> tuple[str, str]:
+        """Run a command as qemu-img and lvs would; return (stdout, stderr).
+
+        Raises ProcessExecutionError when it ends with another code than 0.
+        """
+        words = " ".join(cmd)
+        self.note("execute", words, run_as_root)
+        try:
+            return self._answer(cmd, words)
+        except ProcessExecutionError as error:
+            self.note("returned", error.exit_code, error.stderr)
+            raise
+
+    def _answer(self, cmd, words):
+        name = "lvs" if cmd[0] == "lvs" else " ".join(cmd[cmd.index("qemu-img") :][:2])
+        if name == "qemu-img convert":
+            self._convert(cmd, words)
+        error = self.failing.get(name)
+        if isinstance(error, ProcessExecutionError):
+            del self.failing[name]
+            raise ProcessExecutionError(error.stdout, error.stderr, error.exit_code, words)
+        self.strike(name)
+        if name == "lvs":
+            return self._lvs(cmd[-1], words), ""
+        if name == "qemu-img info":
+            return self._info(cmd[5]), ""
+        if name == "qemu-img create":
+            self._create(cmd)
+        return "", ""
+
+    def _lvs(self, path, words):
+        if path not in self.lvs:
+            group = path.split("/")[2]
+            text = f'  Volume group "{group}" not found\n  Cannot process volume group {group}\n'
+            raise ProcessExecutionError("", text, 5, words)
+        if self.lvs[path] is None:
+            return ""
+        return "  Fmt|VG|LV\n  lvm2|{}|{}\n".format(*self.lvs[path])
+
+    def _info(self, path):
+        image = self.images[path]
+        told = {"virtual-size": image.virtual_size, "filename": path, "format": image.format}
+        if image.format == "qcow2":
+            told["cluster-size"] = 65536
+        if image.backing_file:
+            told["backing-filename"] = image.backing_file
+        return json.dumps(told)
+
+    def _create(self, cmd):
+        options = dict(pair.split("=") for pair in cmd[-3].split(",") if "=" in pair)
+        backing = options.get("backing_file")
+        ratio = self.images[backing].ratio if backing else 1.0
+        self.images[cmd[-2]] = DiskImage(cmd[6], int(cmd[-1]), 0, backing, ratio)
+        self.files.add(cmd[-2])
+
+    def _convert(self, cmd, words):
+        """Write the new image, and remember what that takes."""
+        out_format, in_format = cmd[cmd.index("-O") + 1], cmd[cmd.index("-f") + 1]
+        source, dest, compress = cmd[-2], cmd[-1], "-c" in cmd
+        if out_format not in FORMATS:
+            text = f"qemu-img: Unknown file format '{out_format}'\n"
+            raise ProcessExecutionError("", text, 1, words)
+        image = self.images[source]
+        backed = self.images[image.backing_file].stored if image.backing_file else 0
+        read = min(image.stored + backed, image.virtual_size)
+        stored, seconds = self.costs.convert(
+            read, image.ratio, in_format, out_format, compress, bool(backed)
+        )
+        new = DiskImage(out_format, image.virtual_size, stored, None, image.ratio)
+        self.images[dest] = new
+        self.files.add(dest)
+        self.spent = seconds, read, stored, words
+
+    # -- files -----------------------------------------------------------------------------
+    def tempdir(self) -> str:
+        """Make a directory for one snapshot; return its path."""
+        path = os.path.join(SNAPSHOTS, f"tmp{next(self._tempdirs)}")
+        self.files.add(path)
+        return path
+
+    def remove(self, path):
+        """Remove a file, or a directory with all that is in it."""
+        for file in [file for file in self.files if f"{file}/".startswith(f"{path}/")]:
+            self.files.discard(file)
+            self.images.pop(file, None)
+
+    def image_locations(self, image_id) -> list[dict]:
+        """Return where glance keeps an image."""
+        site, name = self.service.site, self.instance.name
+        image = site.glance.get(self.service, name, "virt/libvirt/imagebackend.py:_get_parent_pool")
+        return image.get("locations", []) if image_id else []
+
+    # -- the mirror of a running guest's disk ----------------------------------------------
+    def mirror(self, disk, base):
+        """Begin to copy what the disk itself holds; what lies in its backing file is shared."""
+        copied = self.images[disk].stored
+        seconds = self.costs.mirror_s(copied)
+        self.images[base] = replace(self.images[base], stored=copied, ratio=self.images[disk].ratio)
+        self.mirror_until = self.service.site.env.now + seconds
+        self.spent = seconds, copied, copied, f"blockRebase {disk} {base}"
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the copy is complete."""
+        return self.service.site.env.now >= self.mirror_until

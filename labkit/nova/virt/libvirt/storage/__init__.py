@@ -1,0 +1,1 @@
+"""Where libvirt's guests keep their disks (nova/virt/libvirt/storage)."""

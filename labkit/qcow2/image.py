@@ -1,0 +1,322 @@
+"""Reading a qcow2: from a guest's offset to the bytes in the file, or in its backing file."""
+
+import os
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from labkit.qcow2.header import Qcow2Error, parse
+
+UNALLOCATED, ZERO, DATA, COMPRESSED = range(4)
+OFFSET = 0x00FF_FFFF_FFFF_FE00
+COPIED, IS_COMPRESSED, IS_ZERO = 1 << 63, 1 << 62, 1
+#: Bytes of second-level tables that are kept in memory.
+CACHE = 4 * 1024**2
+#: A chain of backing files longer than this is taken for a mistake.
+LONGEST_CHAIN = 64
+
+
+class Extent(NamedTuple):
+    """A piece of a disk that is stored in one way, named as in ``qemu-img map --output=json``.
+
+    ``start`` and ``length`` in bytes of the guest's disk; ``depth`` 0 in the file itself, 1 in its
+    backing file; ``present`` False where no file of the chain says anything; ``offset`` in the
+    file, None where nothing is stored or what is stored is compressed.
+    """
+
+    start: int
+    length: int
+    depth: int
+    present: bool
+    zero: bool
+    data: bool
+    compressed: bool
+    offset: int | None
+
+
+class Raw:
+    """A backing file without any format: the disk byte by byte."""
+
+    backing = None
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._file = self.path.open("rb", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def read_into(self, offset, view):
+        """Fill *view* from *offset* on."""
+        self._file.seek(offset)
+        _fill(self._file, view)
+
+    def extents(self, start, length, depth):
+        """Yield the whole of it: a raw file holds every byte."""
+        yield Extent(start, length, depth, True, False, True, False, start)
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
+
+
+class Image:
+    """A qcow2 file, open for reading, with the chain of its backing files.
+
+    In: a path, and *backing_format* ("raw" or "qcow2") for an old file whose header does not name
+    the format of its backing file. Use it in a ``with`` statement, or close it.
+    Raises Qcow2Error for a file that is damaged or uses what the lab does not read.
+    """
+
+    mode = "rb"
+
+    def __init__(self, path, backing_format=None, _chain=()):
+        self.path = Path(path)
+        self._file = self.path.open(self.mode, buffering=0)
+        self.backing = None
+        try:
+            self._open(backing_format, _chain)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, backing_format, chain):
+        real = os.path.realpath(self.path)
+        if real in chain:
+            raise Qcow2Error(f"{self.path}: its chain of backing files comes back to itself")
+        if len(chain) >= LONGEST_CHAIN:
+            raise Qcow2Error(f"{self.path}: a chain of more than {LONGEST_CHAIN} backing files")
+        self._file_size = os.fstat(self._file.fileno()).st_size
+        self.header = parse(
+            self._read_at(0, 65536, "header", short=True), self.path, self._file_size
+        )
+        self.size, self.cluster_size = self.header.size, self.header.cluster_size
+        self._per_l2 = self.cluster_size // 8
+        l1 = self._read_at(self.header.l1_table_offset, self.header.l1_size * 8, "level 1 table")
+        self._l1 = np.frombuffer(l1, ">u8").astype(np.uint64)
+        self._l2 = {}
+        self._decoded = (None, b"")
+        if self.header.backing_file is not None:
+            self.backing = self._open_backing(backing_format, (*chain, real))
+
+    def _open_backing(self, backing_format, chain):
+        name, kind = self.header.backing_file, self.header.backing_format or backing_format
+        path = self.path.parent / name
+        if kind is None:
+            raise Qcow2Error(
+                f"{self.path} does not say the format of its backing file {name!r}, and a guess may"
+                " be abused; say backing_format='raw' or 'qcow2'"
+            )
+        if kind not in ("raw", "qcow2"):
+            raise Qcow2Error(f"{self.path}: its backing file is {kind!r}; the lab reads raw, qcow2")
+        if not path.is_file():
+            raise Qcow2Error(f"{self.path}: its backing file {name!r} is not there")
+        return Raw(path) if kind == "raw" else Image(path, backing_format, chain)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def __repr__(self):
+        behind = f" over {self.header.backing_file}" if self.backing else ""
+        return f"<qcow2 {self.path.name}: {self.size} bytes{behind}>"
+
+    def close(self):
+        """Close the file and its backing files."""
+        self._file.close()
+        if self.backing is not None:
+            self.backing.close()
+
+    def read(self, offset=0, length=None) -> bytes:
+        """Return what the guest reads: *length* bytes from *offset*, to the end without a length.
+
+        Raises ValueError beyond the end of the disk.
+        """
+        length = self.size - offset if length is None else length
+        self._inside(offset, length)
+        out = bytearray(length)
+        self.read_into(offset, memoryview(out))
+        return bytes(out)
+
+    def map(self) -> list[Extent]:
+        """Return how the disk is stored, from its first byte to its last, as ``qemu-img map``."""
+        found = []
+        for extent in self.extents(0, self.size, 0):
+            before = found[-1] if found else None
+            if before and _continues(before, extent):
+                found[-1] = before._replace(length=before.length + extent.length)
+            else:
+                found.append(extent)
+        return found
+
+    def clusters(self):
+        """Return the map as a DataFrame with one row per cluster: start, kind, depth, offset.
+
+        ``kind`` is "data", "compressed", "zero" or "unallocated". For pictures of small disks.
+        """
+        import pandas as pd
+
+        rows = []
+        for start in range(0, self.size, self.cluster_size):
+            length = min(self.cluster_size, self.size - start)
+            extent = next(iter(self.extents(start, length, 0)))
+            kind = "compressed" if extent.compressed else "data" if extent.data else "zero"
+            kind = kind if extent.present else "unallocated"
+            rows.append((start, kind, extent.depth, extent.offset))
+        return pd.DataFrame(rows, columns=["start", "kind", "depth", "offset"])
+
+    # -- inside ---------------------------------------------------------------------------
+    def read_into(self, offset, view):
+        """Fill *view*, which is all zeros, with what the guest reads from *offset* on."""
+        for start, length, kind, host in self._runs(offset, len(view)):
+            at = start - offset
+            part = view[at : at + length]
+            if kind == DATA:
+                self._fill_from(host, part)
+            elif kind == COMPRESSED:
+                skip = start % self.cluster_size
+                part[:] = self._decompressed(host)[skip : skip + length]
+            elif kind == UNALLOCATED and self.backing is not None and start < self.backing.size:
+                self.backing.read_into(start, part[: self.backing.size - start])
+
+    def extents(self, start, length, depth):
+        """Yield the pieces of a part of the disk, not yet merged."""
+        backing = self.backing
+        for at, n, kind, host in self._runs(start, length):
+            if kind == UNALLOCATED and backing is not None:
+                inside = max(0, min(n, backing.size - at))
+                if inside:
+                    yield from backing.extents(at, inside, depth + 1)
+                if n > inside:  # the backing file is short
+                    yield Extent(at + inside, n - inside, depth, False, True, False, False, None)
+            elif kind == UNALLOCATED:
+                yield Extent(at, n, depth, False, True, False, False, None)
+            else:
+                stored = host if kind != COMPRESSED and host else None
+                data = kind != ZERO
+                yield Extent(at, n, depth, True, not data, data, kind == COMPRESSED, stored)
+
+    def _runs(self, offset, length):
+        """Yield (start, length, kind, host): what is stored in one way and one after the other."""
+        end, size = offset + length, self.cluster_size
+        while offset < end:
+            index, within = divmod(offset // size, self._per_l2)
+            if not self._l1[index] & OFFSET:
+                stop = self._empty_until(index, end)
+                yield offset, stop - offset, UNALLOCATED, 0
+                offset = stop
+                continue
+            last = min(self._per_l2, within + -(-(end - offset // size * size) // size))
+            entries = self._table(index)[within:last]
+            for first, count, kind, host in self._same(entries):
+                start = (index * self._per_l2 + within + first) * size
+                stop = min(start + count * size, end)
+                skip = max(0, offset - start)
+                where = host if kind == COMPRESSED or not host else host + skip
+                yield start + skip, stop - start - skip, kind, where
+                offset = stop
+
+    def _empty_until(self, index, end):
+        """Return where the disk has a second-level table again, at most *end*."""
+        reach = self._per_l2 * self.cluster_size
+        last = -(-end // reach)
+        used = np.flatnonzero(self._l1[index:last] & np.uint64(OFFSET))
+        return min(end, (index + int(used[0])) * reach) if len(used) else end
+
+    def _same(self, entries):
+        """Yield (first, count, kind, host) for the runs in a piece of a second-level table."""
+        kinds, hosts = self.decode(entries)
+        step = np.where((kinds == DATA) | ((kinds == ZERO) & (hosts != 0)), self.cluster_size, 0)
+        joins = (kinds[1:] == kinds[:-1]) & (hosts[1:] == hosts[:-1] + step[:-1])
+        joins &= kinds[1:] != COMPRESSED
+        starts = np.concatenate(([0], np.flatnonzero(~joins) + 1, [len(entries)]))
+        for first, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            yield first, stop - first, int(kinds[first]), int(hosts[first])
+
+    def decode(self, entries):
+        """Return (kinds, hosts) of the entries of a second-level table."""
+        compressed = (entries & np.uint64(IS_COMPRESSED)) != 0
+        hosts = np.where(
+            compressed, entries & np.uint64(IS_COMPRESSED - 1), entries & np.uint64(OFFSET)
+        )
+        kinds = np.where(hosts != 0, DATA, UNALLOCATED)
+        if self.header.version >= 3:
+            kinds = np.where((entries & np.uint64(IS_ZERO)) != 0, ZERO, kinds)
+        kinds = np.where(compressed, COMPRESSED, kinds)
+        crooked = ~compressed & (hosts % np.uint64(self.cluster_size) != 0)
+        if crooked.any():
+            where = int(hosts[crooked][0])
+            raise Qcow2Error(f"{self.path}: a cluster at {where:#x}, not the start of a cluster")
+        return kinds, hosts.astype(np.int64)
+
+    def _table(self, index):
+        """Return the second-level table behind an entry of the first level."""
+        at = int(self._l1[index]) & OFFSET
+        table = self._l2.pop(at, None)
+        if table is None:
+            if at % self.cluster_size:
+                raise Qcow2Error(f"{self.path}: a level 2 table at {at:#x}, inside of a cluster")
+            raw = self._read_at(at, self.cluster_size, "level 2 table")
+            table = np.frombuffer(raw, ">u8").astype(np.uint64)
+            if len(self._l2) >= max(2, CACHE // self.cluster_size):
+                del self._l2[next(iter(self._l2))]
+        self._l2[at] = table
+        return table
+
+    def _compressed_at(self, host):
+        """Return (offset, bytes) in the file for what an entry says of a compressed cluster."""
+        bits = 62 - (self.header.cluster_bits - 8)
+        offset = host & ((1 << bits) - 1)
+        return offset, ((host >> bits) + 1) * 512 - offset % 512
+
+    def _decompressed(self, host):
+        if self._decoded[0] == host:
+            return self._decoded[1]
+        offset, length = self._compressed_at(host)
+        raw = self._read_at(offset, length, "compressed cluster", short=True)
+        try:
+            data = zlib.decompressobj(-12).decompress(raw, self.cluster_size)
+        except zlib.error as error:
+            raise Qcow2Error(f"{self.path}: compressed cluster at {offset:#x}: {error}") from None
+        if len(data) != self.cluster_size:
+            raise Qcow2Error(f"{self.path}: compressed cluster at {offset:#x} is cut off")
+        self._decoded = (host, data)
+        return data
+
+    def _inside(self, offset, length):
+        if not (offset >= 0 and length >= 0 and offset + length <= self.size):
+            raise ValueError(
+                f"{length!r} bytes from {offset!r} on do not lie on a disk of {self.size} bytes"
+            )
+
+    def _fill_from(self, host, view):
+        last = (host + len(view) - 1) // self.cluster_size * self.cluster_size
+        if last >= self._file_size:  # the last cluster of a file need not be whole
+            raise Qcow2Error(f"{self.path}: a cluster at {last:#x}, beyond the end: it is cut off")
+        self._file.seek(host)
+        _fill(self._file, view)
+
+    def _read_at(self, offset, length, what, short=False):
+        """Return bytes of the file; fewer than asked for only where *short* allows it."""
+        if offset + (0 if short else length) > self._file_size:
+            raise Qcow2Error(f"{self.path}: its {what} at {offset:#x} is cut off")
+        self._file.seek(offset)
+        return self._file.read(length)
+
+
+def _fill(file, view):
+    """Read until *view* is full or the file ends."""
+    done = 0
+    while done < len(view):
+        n = file.readinto(view[done:])
+        if not n:
+            break
+        done += n
+
+
+def _continues(before, extent):
+    """Return whether an extent goes on where another ends, in the same way."""
+    follows = None if before.offset is None else before.offset + before.length
+    return before[2:7] == extent[2:7] and extent.offset == follows

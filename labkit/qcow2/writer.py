@@ -1,0 +1,275 @@
+"""Writing a qcow2: clusters are appended, counted, and only then entered into the tables."""
+
+import numpy as np
+
+from labkit.qcow2.header import DIRTY, MOST_REFCOUNT_TABLE_BYTES, Header, Qcow2Error
+from labkit.qcow2.image import COMPRESSED, COPIED, DATA, IS_ZERO, OFFSET, ZERO, Image
+
+CLUSTER_SIZE = 65536
+#: Bytes that are read and written at once when a disk is copied.
+PIECE = 2 * 1024**2
+_REFCOUNTS = {3: ">u1", 4: ">u2", 5: ">u4", 6: ">u8"}
+
+
+class WritableImage(Image):
+    """A qcow2 file, open for reading and writing.
+
+    New clusters go to the end of the file. Unlike QEMU, clusters that are no longer needed are
+    not used again. Raises Qcow2Error also for files with internal snapshots and for files that
+    were not closed properly.
+    """
+
+    mode = "r+b"
+
+    def _open(self, backing_format, chain):
+        super()._open(backing_format, chain)
+        header, size = self.header, self.cluster_size
+        if header.nb_snapshots or header.incompatible_features >> DIRTY & 1:
+            why = "holds snapshots" if header.nb_snapshots else "was not closed properly"
+            raise Qcow2Error(f"{self.path} {why}; the lab only reads such a file")
+        if header.refcount_order not in _REFCOUNTS:
+            bits = 1 << header.refcount_order
+            raise Qcow2Error(f"{self.path} counts with {bits} bits; the lab only reads such a file")
+        self._dtype = np.dtype(_REFCOUNTS[header.refcount_order])
+        self._per_block = size // self._dtype.itemsize
+        table = self._read_at(
+            header.refcount_table_offset, header.refcount_table_clusters * size, "refcount table"
+        )
+        self._blocks = np.frombuffer(table, ">u8").astype(np.uint64)
+        self._block = (None, None)
+        self._next = -(-self._file_size // size)  # the number of the next new cluster
+
+    def write(self, offset, data):
+        """Write *data* to the guest's disk at *offset*. Raises ValueError beyond its end."""
+        data = memoryview(bytes(data))
+        self._inside(offset, len(data))
+        for start, part in self._whole_clusters(offset, data):
+            self._write_clusters(start, part)
+
+    def write_zeroes(self, offset, length):
+        """Let a part of the disk read as zeros; whole clusters take no place in the file."""
+        self._inside(offset, length)
+        size, end = self.cluster_size, offset + length
+        first, last = -(-offset // size) * size, end // size * size
+        last = end if end == self.size else last
+        if self.header.version < 3 or first >= last:
+            for at in range(offset, end, PIECE):
+                self.write(at, bytes(min(PIECE, end - at)))
+            return
+        self.write(offset, bytes(first - offset))
+        for start, n, kind, host in list(self._runs(first, last - first)):
+            if kind != ZERO and (self.backing is not None or kind in (DATA, COMPRESSED)):
+                self._enter(start, n, [IS_ZERO] * -(-n // size))
+                self._release(kind, host, n)
+        self.write(last, bytes(end - last))
+
+    # -- inside ---------------------------------------------------------------------------
+    def _whole_clusters(self, offset, data):
+        """Yield (start, data) in whole clusters: what is missing at the ends is read first."""
+        size, end = self.cluster_size, offset + len(data)
+        while offset < end:
+            start = offset // size * size
+            if offset == start and end - offset >= size:
+                n = min((end - offset) // size * size, PIECE)
+                yield offset, data[:n]
+            else:
+                n = min(start + size, end) - offset
+                cluster = bytearray(size)
+                self.read_into(start, memoryview(cluster)[: min(size, self.size - start)])
+                cluster[offset - start : offset - start + n] = data[:n]
+                yield start, memoryview(cluster)
+            offset, data = offset + n, data[n:]
+
+    def _write_clusters(self, start, data):
+        size = self.cluster_size
+        for at, n, kind, host in list(self._runs(start, len(data))):
+            part = data[at - start : at - start + n]
+            if kind == DATA:
+                self._put(host, part)
+                continue
+            count = n // size
+            first = self._allocate(count)
+            self._put(first, part)
+            self._enter(at, n, range(first, first + n, size))
+            self._release(kind, host, n)
+
+    def _enter(self, start, length, hosts):
+        """Enter clusters into the second-level tables."""
+        size = self.cluster_size
+        hosts = np.asarray(hosts, np.uint64)
+        entries = np.where(hosts == IS_ZERO, hosts, hosts | np.uint64(COPIED))
+        number = start // size
+        while len(entries):
+            index, within = divmod(number, self._per_l2)
+            if not int(self._l1[index]) & OFFSET:
+                self._new_table(index)
+            table = self._table(index)
+            part = entries[: self._per_l2 - within]
+            table[within : within + len(part)] = part
+            self._put((int(self._l1[index]) & OFFSET) + within * 8, part.astype(">u8").tobytes())
+            entries, number = entries[len(part) :], number + len(part)
+
+    def _new_table(self, index):
+        host = self._allocate(1)
+        self._put(host, bytes(self.cluster_size))
+        self._l1[index] = host | COPIED
+        at = self.header.l1_table_offset + index * 8
+        self._put(at, int(self._l1[index]).to_bytes(8))
+
+    def _release(self, kind, host, length):
+        """Give up what a part of the disk took in the file."""
+        size = self.cluster_size
+        if kind == COMPRESSED:
+            offset, n = self._compressed_at(host)
+            first, last = offset // size, (offset + n - 1) // size
+            self._count(first, last - first + 1, -1)
+        elif host:
+            self._count(host // size, -(-length // size), -1)
+
+    def _allocate(self, count):
+        """Return the offset of *count* new clusters, one after the other, each counted once."""
+        first = self._next
+        self._next += count
+        self._count(first, count, 1)
+        return first * self.cluster_size
+
+    def _count(self, first, count, change):
+        """Change the refcounts of clusters."""
+        while count:
+            index, at = divmod(first, self._per_block)
+            part = min(count, self._per_block - at)
+            where, block = self._refcount_block(index)
+            block[at : at + part] = block[at : at + part].astype(np.int64) + change
+            n = self._dtype.itemsize
+            self._put(where + at * n, block[at : at + part].tobytes())
+            first, count = first + part, count - part
+
+    def _refcount_block(self, index):
+        """Return (offset, counts) of a refcount block, a new one if there is none yet."""
+        if index >= len(self._blocks):
+            self._grow(index)
+        where = int(self._blocks[index]) & OFFSET
+        if not where:
+            number = self._next
+            self._next += 1
+            where = number * self.cluster_size
+            self._put(where, bytes(self.cluster_size))
+            self._blocks[index] = where
+            self._put(self.header.refcount_table_offset + index * 8, where.to_bytes(8))
+            self._count(number, 1, 1)
+        if self._block[0] != where:
+            raw = self._read_at(where, self.cluster_size, "refcount block")
+            self._block = where, np.frombuffer(raw, self._dtype).copy()
+        return self._block
+
+    def _grow(self, index):
+        """Move the refcount table to the end of the file, with room for *index*."""
+        size, header = self.cluster_size, self.header
+        old = header.refcount_table_offset // size, header.refcount_table_clusters
+        clusters = max(2 * old[1], -(-(index + 1) * 8 // size))
+        if clusters * size > MOST_REFCOUNT_TABLE_BYTES:
+            raise Qcow2Error(f"{self.path} would grow beyond what a qcow2 can count")
+        first, self._next = self._next, self._next + clusters
+        table = np.zeros(clusters * size // 8, np.uint64)
+        table[: len(self._blocks)] = self._blocks
+        self._put(first * size, table.astype(">u8").tobytes())
+        self._blocks = table
+        header.refcount_table_offset, header.refcount_table_clusters = first * size, clusters
+        self._put(48, (first * size).to_bytes(8) + clusters.to_bytes(4))
+        self._count(first, clusters, 1)
+        self._count(*old, -1)
+
+    def _put(self, offset, data):
+        """Write bytes into the file."""
+        self._file.seek(offset)
+        data = memoryview(data).cast("B")
+        while len(data):
+            data = data[self._file.write(data) :]
+        self._file_size = max(self._file_size, self._file.tell())
+
+
+def create(
+    path, size, backing_file=None, backing_format=None, cluster_size=CLUSTER_SIZE
+) -> WritableImage:
+    """Make a new qcow2 of *size* bytes, empty or over a backing file, and return it open.
+
+    In: sizes in bytes; *cluster_size* a power of two from 512 to 2 MiB; *backing_file* is looked
+    for beside the new file, *backing_format* says "raw" or "qcow2". Without a *size* the disk is
+    as long as its backing file. Raises FileExistsError where there is a file already, ValueError
+    for a size that no qcow2 has.
+
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> with create(folder / "base.qcow2", 1024**2) as base:
+    ...     base.write(70_000, b"hello")
+    ...     base.clusters().kind.value_counts().to_dict()
+    {'unallocated': 15, 'data': 1}
+
+    Source: ``qemu-img create -f qcow2``.
+    """
+    bits = cluster_size.bit_length() - 1
+    if cluster_size != 1 << bits or not 9 <= bits <= 21:
+        raise ValueError(f"cluster_size {cluster_size!r}: expected a power of two, 512 to 2 MiB")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ValueError(f"size {size!r}: expected a number of bytes")
+    if (backing_file is None) != (backing_format is None):
+        raise ValueError("say both backing_file and backing_format, or neither")
+    l1_size = -(-size // (cluster_size // 8 * cluster_size))
+    l1_clusters = max(1, -(-l1_size * 8 // cluster_size))
+    header = Header(
+        size=size,
+        l1_size=l1_size,
+        l1_table_offset=3 * cluster_size,
+        refcount_table_offset=cluster_size,
+        refcount_table_clusters=1,
+        cluster_bits=bits,
+        backing_file=None if backing_file is None else str(backing_file),
+        backing_format=backing_format,
+    )
+    if l1_size * 8 > 32 * 1024**2:
+        raise ValueError(f"size {size}: too much for clusters of {cluster_size} bytes")
+    packed = header.pack()
+    if len(packed) > cluster_size:
+        raise ValueError(f"backing_file {str(backing_file)!r}: its name does not fit the header")
+    counted = 3 + l1_clusters
+    with open(path, "xb") as file:
+        file.write(packed.ljust(cluster_size, b"\0"))
+        file.write((2 * cluster_size).to_bytes(8).ljust(cluster_size, b"\0"))
+        # what does not fit the first block is counted by the image itself, below
+        first = min(counted, cluster_size // 2)
+        file.write((b"\0\1" * first).ljust(cluster_size, b"\0"))
+        file.write(bytes(l1_clusters * cluster_size))
+    image = WritableImage(path)
+    if counted > first:
+        image._count(first, counted - first, 1)
+    return image
+
+
+def flatten(source, path, cluster_size=CLUSTER_SIZE):
+    """Write the disk of an image into a new qcow2 that needs no backing file.
+
+    In: an open Image, and a path where no file is yet. Clusters of zeros take no place.
+
+    Source: what ``qemu-img convert -f qcow2 -O qcow2`` does.
+    """
+    with create(path, source.size, cluster_size=cluster_size) as target:
+        for extent in source.map():
+            if not extent.data:
+                continue
+            start = extent.start // cluster_size * cluster_size
+            end = extent.start + extent.length
+            for at in range(start, end, PIECE):
+                _copy(source, target, at, min(PIECE, end - at, source.size - at))
+
+
+def _copy(source, target, start, length):
+    """Copy a piece, clusters of zeros left out."""
+    size = target.cluster_size
+    room = -(-length // size) * size
+    data = np.zeros(room, np.uint8)
+    source.read_into(start, memoryview(data)[:length])
+    used = data.view(np.uint64).reshape(-1, size // 8).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], used.view(np.int8), [0]))))
+    for first, stop in edges.reshape(-1, 2).tolist():
+        end = min(stop * size, length)
+        target.write(start + first * size, data[first * size : end])

@@ -1,0 +1,223 @@
+"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle_libvirt.py."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from labkit import Cloud, Fleet, Options
+from labkit.nova import exception
+from labkit.nova.compute import power_state
+from labkit.nova.objects import ImageMeta
+from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.virt import images
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.guest import RootDisk, libvirtError
+from labkit.nova.virt.libvirt.imagebackend import Image
+from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
+from labkit.snapshot_cost import SnapshotCosts
+from labkit.trace import HostEvent
+
+UUID = "5e51a4a1-3f0c-5d54-9b1b-2a6f2bd0a001"
+IMAGE, BASE_IMAGE = "image-1", "6ba0a1c0-7c5e-4d0a-8f0a-000000000000"
+INSTANCES = "/var/lib/nova/instances"
+DISK, BASE = f"{INSTANCES}/{UUID}/disk", f"{INSTANCES}/_base/0a1b2c"
+DISKS = {
+    "flat": RootDisk("file", DISK, "raw"),
+    "qcow2": RootDisk("file", DISK, "qcow2", backing_file=BASE, backing_mb=256),
+    "lvm": RootDisk("block", f"/dev/vg0/{UUID}_disk"),
+    "rbd": RootDisk("network", source_protocol="rbd", source_name=f"vms/{UUID}_disk"),
+    "isolate": RootDisk("block", "/dev/sdb"),
+}
+STATES = {
+    "running": power_state.RUNNING,
+    "paused": power_state.PAUSED,
+    "shutdown": power_state.SHUTDOWN,
+}
+#: Every command lasts a second: a mirror is asked for three times.
+A_SECOND = SnapshotCosts(dict.fromkeys(SnapshotCosts.read().table, (1.0, 0.0)))
+
+
+@dataclass
+class Case:
+    """One snapshot: disk, power state, Nova's options, the image's properties, what goes wrong.
+
+    *failing* is one of the oracle's FAILURES, *polls* how often the mirror is not complete yet,
+    *fixes* the steps that somebody took to mend the isolate backend, by their letters;
+    *freeze_first* as until 24.0.0.
+    """
+
+    backend: str = "qcow2"
+    power_state: str = "running"
+    options: dict = field(default_factory=dict)
+    properties: dict = field(default_factory=dict)
+    direct_io: bool = True
+    failing: str | None = None
+    polls: int = 2
+    fixes: str = ""
+    freeze_first: bool = False
+
+
+class GlanceConnectionFailed(exception.NovaException):
+    """Glance is out of reach."""
+
+    msg_fmt = "Connection to glance host %(server)s failed: %(reason)s"
+
+
+class Isolate(Image):
+    """A whole disk of the host, which cannot be extracted yet."""
+
+    def __init__(self, host, instance=None, path=None):
+        super().__init__(host, path, "block", "raw", is_block_dev=True)
+
+    def snapshot_extract(self, target, out_format):
+        raise NotImplementedError
+
+
+class IsolateExtracts(Isolate):
+    """The same, which extracts as a logical volume does."""
+
+    def snapshot_extract(self, target, out_format):
+        images.convert_image(
+            self.host, self.path, target, self.driver_format, out_format, run_as_root=True
+        )
+
+
+def _classify(path):
+    return "isolate" if path == "/dev/sdb" else get_disk_type_from_path(path)
+
+
+class Glance:
+    """A glance that notes what it is told, and may refuse."""
+
+    def __init__(self, note, failing, files):
+        self._note = note
+        self._files = files
+        self._failing = failing
+
+    def get(self, service, name, by, image_id=None):
+        if image_id is None:  # asked for the locations of the base image
+            self._note("glance", "get", BASE_IMAGE)
+            return {}
+        self._note("glance", "get", image_id)
+        if "get" in self._failing:
+            raise self._failing["get"]
+        return {"name": "snap"}
+
+    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
+        self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
+        self._note("files", *sorted(self._files))
+        if "update" in self._failing:
+            raise self._failing["update"]
+
+
+class Bench:
+    """One host on which snapshot after snapshot is made."""
+
+    def __init__(self, root):
+        self._cloud = Cloud(Fleet.read(root / "data" / "two_hosts"))
+        self._site = self._cloud._site
+        self._service = next(iter(self._site.computes.values()))
+
+    def snapshot(self, case):
+        """Return {"events", "raised", "left"} as the oracle does."""
+        driver = self.driver(case)
+        instance = SimpleNamespace(name="instance-00000001", uuid=UUID, project_id="project")
+        image = ImageMeta(id=BASE_IMAGE, properties=case.properties)
+        instance.spec = SimpleNamespace(image=image)
+        del self._site.trace[:]
+        self._site.glance = Glance(self._note, self._wrong(case, driver), driver.host.files)
+        raised = []
+        work = driver.snapshot(self._service, instance, self._update, image_id=IMAGE)
+        process = self._site.env.process(_noting(work, raised))
+        self._site.env.run(until=process)
+        return {
+            "events": [
+                _masked([e.kind, *e.words])
+                for e in self._site.trace
+                if type(e) is HostEvent and e.kind != "raised"
+            ],
+            "raised": [type(raised[0]).__name__, _masked(str(raised[0]))] if raised else None,
+            "left": {
+                "power_state": {v: k for k, v in STATES.items()}.get(driver.guests.get(UUID)),
+                "saved": UUID in driver.host.saved,
+                "files": sorted(_masked(path) for path in driver.host.files),
+            },
+        }
+
+    def driver(self, case):
+        options = {"images_rbd_pool": "vms", "images_volume_group": "vg0"} | case.options
+        driver = LibvirtDriver(Options(**options), None, A_SECOND, case.direct_io)
+        driver.guests[UUID] = STATES[case.power_state]
+        driver.host.define(UUID, DISKS[case.backend])
+        driver.freeze_first = case.freeze_first
+        if "A" in case.fixes:
+            driver.get_disk_type_from_path = _classify
+        if "B" in case.fixes:
+            driver.image_backend.BACKEND["isolate"] = Isolate
+        if "C" in case.fixes:
+            driver.image_backend.BACKEND["isolate"] = IsolateExtracts
+        if "D" in case.fixes:
+            driver.image_formats["isolate"] = "raw"
+        return driver
+
+    def _note(self, *words):
+        self._service.note(HostEvent, "instance-00000001", words[0], words[1:])
+
+    def _update(self, task_state, expected_state="image_snapshot"):
+        self._note("task_state", task_state, expected_state)
+
+    @staticmethod
+    def _wrong(case, driver):
+        """Let go wrong what the case says; return what glance refuses."""
+        host = driver.host
+
+        def vanish():
+            host.guests.pop(UUID, None)
+            host.saved.pop(UUID, None)
+
+        full = "qemu-img: error while writing at byte 0: No space left on device\n"
+        missing = '  Volume group "vg0" not found\n  Cannot process volume group vg0\n'
+        host.failing |= {
+            "convert": {"qemu-img convert": ProcessExecutionError("", full, 1)},
+            "killed": {"qemu-img convert": ProcessExecutionError("", "", -9)},
+            "direct_snapshot": {
+                "clone": exception.Forbidden("no write permission on storage pool images")
+            },
+            "parent_info": {
+                "parent_info": exception.ImageUnacceptable(
+                    "no usable parent snapshot for volume disk"
+                )
+            },
+            "guest gone": {"get_guest": vanish},
+            "guest gone at save_memory_state": {"save_memory_state": vanish},
+            "guest gone at rebase": {"rebase": vanish},
+            "guest gone after convert": {"qemu-img convert": vanish},
+            "freeze_filesystems": {
+                "freeze_filesystems": libvirtError("Guest agent is not responding", 86)
+            },
+            "launch": {
+                "launch": libvirtError("internal error: qemu unexpectedly closed the monitor")
+            },
+        }.get(case.failing, {})
+        if case.backend == "lvm" and case.failing == "lvs":
+            host.failing["lvs"] = ProcessExecutionError("", missing, 5)
+        if case.backend == "lvm" and case.failing == "lvs finds nothing":
+            host.lvs[DISKS["lvm"].source_path] = None
+        return {
+            "upload": {"update": GlanceConnectionFailed(server="glance", reason="by request")},
+            "image gone": {"get": exception.ImageNotFound(image_id=IMAGE)},
+            "image gone meanwhile": {"update": exception.ImageNotFound(image_id=IMAGE)},
+        }.get(case.failing, {})
+
+
+def _noting(work, raised):
+    try:
+        yield from work
+    except Exception as error:
+        raised.append(error)
+
+
+def _masked(value):
+    text = re.sub(r"snapshots/tmp\d+", "snapshots/{tmp}", json.dumps(value))
+    return json.loads(re.sub(r"\b[0-9a-f]{32}\b", "{snapshot}", text))

@@ -1,0 +1,153 @@
+"""Base, overlay, write, zero, flatten, map: small enough to check by hand; and QEMU's own files."""
+
+import hashlib
+import json
+
+import pytest
+
+from labkit import qcow2
+
+K = 1024
+CLUSTER = 64 * K
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A disk of 16 clusters with data in the second and third."""
+    with qcow2.create(tmp_path / "base.qcow2", 16 * CLUSTER) as image:
+        image.write(CLUSTER, b"b" * (CLUSTER + 5))
+    return tmp_path / "base.qcow2"
+
+
+def kinds(image):
+    return " ".join(kind[0] for kind in image.clusters().kind)
+
+
+def test_nobody_reads_beyond_the_end(base):
+    with (
+        qcow2.Image(base) as image,
+        pytest.raises(ValueError, match="do not lie on a disk"),
+    ):
+        image.read(2**40, 1)
+
+
+def test_a_new_disk_reads_as_zeros_and_takes_four_clusters(tmp_path):
+    with qcow2.create(tmp_path / "disk", 10**9) as image:
+        assert image.read(10**9 - 7) == bytes(7)
+        assert image.map() == [qcow2.Extent(0, 10**9, 0, False, True, False, False, None)]
+    assert (tmp_path / "disk").stat().st_size == 4 * CLUSTER
+
+
+def test_what_is_written_is_read_and_only_its_clusters_are_stored(base):
+    with qcow2.Image(base) as image:
+        assert image.read(CLUSTER - 1, 3) == b"\0bb"
+        assert image.read(2 * CLUSTER + 4, 3) == b"b\0\0"
+        assert kinds(image) == "u d d u u u u u u u u u u u u u"
+
+
+def test_an_overlay_hides_its_base_and_does_not_change_it(base, tmp_path):
+    before = base.read_bytes()
+    with qcow2.create(tmp_path / "top", 16 * CLUSTER, "base.qcow2", "qcow2") as top:
+        top.write(2 * CLUSTER + 1, b"over")
+        top.write_zeroes(CLUSTER, CLUSTER)
+        assert top.read(2 * CLUSTER, 6) == b"boverb"[:1] + b"over" + b"\0"
+        assert top.read(CLUSTER, 5) == bytes(5)
+        assert [extent.depth for extent in top.map()] == [1, 0, 0, 1]
+        assert qcow2.check(top) == []
+    assert base.read_bytes() == before
+
+
+def test_a_flattened_disk_needs_no_base(base, tmp_path):
+    with qcow2.create(tmp_path / "top", 20 * CLUSTER, "base.qcow2", "qcow2") as top:
+        top.write(19 * CLUSTER, b"end")
+        qcow2.flatten(top, tmp_path / "flat")
+        whole = top.read()
+    base.unlink()
+    with qcow2.WritableImage(tmp_path / "flat") as flat:
+        assert flat.header.backing_file is None
+        assert flat.read() == whole
+        assert flat.clusters().kind.value_counts().to_dict() == {"unallocated": 17, "data": 3}
+        assert qcow2.check(flat) == []
+
+
+def test_a_disk_over_a_raw_file(tmp_path):
+    (tmp_path / "raw").write_bytes(b"r" * 1000)
+    with qcow2.create(tmp_path / "top", 2 * CLUSTER, "raw", "raw") as top:
+        top.write(999, b"t")
+        assert top.read(998, 4) == b"rt\0\0"
+
+
+def test_the_header_byte_by_byte(base):
+    with qcow2.Image(base) as image:
+        fields = {field.name: field for field in image.header.fields()}
+    assert fields["magic"].bytes == "51 46 49 fb"
+    assert (fields["size"].offset, fields["size"].value) == (24, 16 * CLUSTER)
+    assert fields["cluster_bits"].bytes == "00 00 00 10"
+    raw = base.read_bytes()
+    for field in fields.values():
+        there = bytes.fromhex(field.bytes)
+        assert raw[field.offset : field.offset + len(there)] == there
+
+
+@pytest.mark.parametrize("cluster_size", [512, 4 * K, 64 * K, 2048 * K])
+def test_a_file_that_outgrows_its_refcount_table(tmp_path, cluster_size):
+    size = 12 * K * K if cluster_size == 512 else 3 * cluster_size
+    data = bytes(range(1, 252)) * (size // 251 + 1)
+    with qcow2.create(tmp_path / "disk", size, cluster_size=cluster_size) as image:
+        image.write(0, data[:size])
+        assert qcow2.check(image) == []
+        assert image.header.refcount_table_clusters == (2 if cluster_size == 512 else 1)
+    with qcow2.Image(tmp_path / "disk") as image:
+        assert image.read() == data[:size]
+
+
+def test_a_wrong_count_is_found(base):
+    with qcow2.WritableImage(base) as image:
+        image._count(5, 1, 1)
+        assert qcow2.check(image) == ["cluster 5 is leaked: refcount 2, references 1"]
+        image._count(5, 1, -2)
+        assert qcow2.check(image) == ["cluster 5 is not counted: refcount 0, references 1"]
+
+
+def test_what_qemu_wrote_is_read_the_same(root):
+    folder = root / "data" / "qcow2"
+    recorded = json.loads((folder / "recorded.json").read_text(encoding="utf-8"))["files"]
+    assert len(recorded) == 5
+    for name, theirs in recorded.items():
+        with qcow2.Image(folder / name) as image:
+            assert hashlib.sha256(image.read()).hexdigest() == theirs["sha256"], name
+            ours = [extent._asdict() for extent in image.map()]
+        for extent, wanted in zip(ours, theirs["map"], strict=True):
+            compressed = extent.pop("compressed")
+            if extent["offset"] is None:
+                del extent["offset"]
+            assert extent == wanted
+            assert compressed <= (name == "compressed.qcow2")
+
+
+def test_a_compressed_cluster_is_read_and_may_be_written_over(root, tmp_path):
+    for name in ("base.qcow2", "compressed.qcow2"):
+        (tmp_path / name).write_bytes((root / "data" / "qcow2" / name).read_bytes())
+    with qcow2.WritableImage(tmp_path / "compressed.qcow2") as image:
+        assert image.read(64 * K, 2) == bytes([68, 68])
+        image.write(64 * K + 1, b"new")
+        assert image.read(64 * K, 5) == b"\x44new\x44"
+        assert qcow2.check(image) == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "sentence"),
+    [
+        (lambda at: qcow2.create(at / "base.qcow2", K), FileExistsError, "base.qcow2"),
+        (lambda at: qcow2.create(at / "x", -1), ValueError, "size -1: expected a number of bytes"),
+        (lambda at: qcow2.create(at / "x", K, cluster_size=1000), ValueError, "power of two"),
+        (lambda at: qcow2.create(at / "x", K, "base.qcow2"), ValueError, "or neither"),
+        (lambda at: qcow2.create(at / "x", 2**62), ValueError, "too much for clusters of 65536"),
+        (lambda at: qcow2.Image(at / "none"), FileNotFoundError, "none"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(base, tmp_path, ask, error, sentence):
+    before = base.read_bytes()
+    with pytest.raises(error, match=sentence):
+        ask(tmp_path)
+    assert base.read_bytes() == before

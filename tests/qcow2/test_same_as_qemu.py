@@ -1,0 +1,91 @@
+"""Random disks, written in turns by the lab and by the real QEMU, read by both."""
+
+import json
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from labkit import qcow2
+
+pytestmark = pytest.mark.skipif(not shutil.which("qemu-io"), reason="qemu-utils is not installed")
+SIZES = (512, 4096, 65536, 2 * 1024**2)
+
+
+def run(folder, *command):
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout
+
+
+def make(folder, rng, name, backing, by_qemu):
+    cluster_size = rng.choice(SIZES)
+    size = rng.randint(1, 40) * rng.choice((512, 4096, 65536))
+    if not by_qemu:
+        behind = (backing, "qcow2") if backing else ()
+        qcow2.create(folder / name, size, *behind, cluster_size=cluster_size).close()
+        return size
+    options = f"cluster_size={cluster_size}"
+    if rng.random() < 0.2:
+        options += ",compat=0.10"
+    elif rng.random() < 0.3:
+        options += f",refcount_bits={rng.choice((8, 16, 32, 64))}"
+    behind = ("-b", backing, "-F", "qcow2") if backing else ()
+    run(folder, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, *behind, name, size)
+    return size
+
+
+def change(folder, rng, name, size):
+    offset = rng.randrange(size // 512) * 512
+    length = min(rng.randint(1, 300) * 512, size - offset)
+    zeros, byte = rng.random() < 0.25, rng.randint(1, 255)
+    if rng.random() < 0.5:
+        what = "-z" if zeros else f"-P {byte}"
+        run(folder, "qemu-io", "-f", "qcow2", "-c", f"write {what} {offset} {length}", name)
+        return
+    with qcow2.WritableImage(folder / name) as image:
+        if zeros:
+            image.write_zeroes(offset, length)
+        else:
+            image.write(offset + rng.randint(0, 5), bytes([byte]) * (length - 5))
+        assert qcow2.check(image) == []
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_both_read_what_both_wrote(tmp_path, seed):
+    rng = random.Random(seed)
+    name = None
+    for depth in range(rng.randint(1, 3)):
+        backing, name = name, f"disk-{depth}"
+        size = make(tmp_path, rng, name, backing, by_qemu=rng.random() < 0.5)
+        for _ in range(rng.randint(0, 6)):
+            change(tmp_path, rng, name, size)
+        run(tmp_path, "qemu-img", "check", "-q", name)
+    with qcow2.Image(tmp_path / name) as image:
+        run(tmp_path, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", name, "raw")
+        assert image.read() == (tmp_path / "raw").read_bytes()[:size]
+        ours = [extent._asdict() for extent in image.map()]
+        qcow2.flatten(image, tmp_path / "flat")
+    theirs = json.loads(run(tmp_path, "qemu-img", "map", "-f", "qcow2", "--output=json", name))
+    keys = ("start", "length", "depth", "present", "zero", "data", "offset")
+    assert [{key: extent.get(key) for key in keys} for extent in theirs] == [
+        {key: extent[key] for key in keys} for extent in ours
+    ]
+    run(tmp_path, "qemu-img", "check", "-q", "flat")
+    run(tmp_path, "qemu-img", "compare", "-q", "flat", name)
+
+
+def test_a_compressed_disk_is_read_the_same(tmp_path):
+    with qcow2.create(tmp_path / "plain", 50 * 65536) as image:
+        image.write(70_000, random.Random(1).randbytes(100_000) + b"easy" * 300_000)
+        whole = image.read()
+    run(tmp_path, "qemu-img", "convert", "-c", "-f", "qcow2", "-O", "qcow2", "plain", "small")
+    with qcow2.WritableImage(tmp_path / "small") as image:
+        assert image.read() == whole
+        assert "compressed" in set(image.clusters().kind)
+        image.write(100_000, b"changed")
+        assert qcow2.check(image) == []
+    run(tmp_path, "qemu-img", "check", "-q", "small")
