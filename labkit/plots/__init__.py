@@ -4,6 +4,7 @@ from labkit.plots.clusters import clusters
 from labkit.plots.figure import Figure
 from labkit.plots.filters import funnel
 from labkit.plots.lanes import lanes
+from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
@@ -17,6 +18,7 @@ __all__ = [
     "fill",
     "funnel",
     "lanes",
+    "move",
     "scores",
     "sequence",
     "state_graph",
