@@ -5,10 +5,9 @@
 
 Each sequence is 3 to 8 actions, the first a create, with at most one fault in it or in what is
 asked later; in every other one the server also moves. Who asks, some options and the snapshot
-model vary (tools/record/sequences.py). Compared are every event,
-every answer, what the computes count and the books after each step. Prints each sequence that
-differs with its first difference; exit code 1 when there is one. Sequence N of a seed is the same
-whatever the count.
+model vary (tools/record/sequences.py). Compared are every event, every answer, what the computes
+count and the books after each step. Prints each sequence that differs with its first differences;
+exit code 1 when there is one. Sequence N of a seed is the same whatever the count.
 """
 
 import argparse
@@ -40,10 +39,10 @@ IN_THE_LAB = {
 }
 
 
-def play(sequence):
+def play(sequence, hosts=sequences.HOSTS):
     """Play a sequence in a Cloud; the Player knows what happened."""
     options = [("", name, value) for _, name, value in sequence.options]
-    player = scenarios.Player(options, sequences.HOSTS)
+    player = scenarios.Player(options, hosts)
     player.model = sequence.snapshot_model
     for number, action in enumerate(sequence.actions):
         if sequence.fault and number == sequence.fault_from:
@@ -97,10 +96,10 @@ def in_the_lab(name):
     return what, {}
 
 
-def compare(sequence, steps):
+def compare(sequence, steps, hosts=sequences.HOSTS):
     """Return lines on how the Cloud and Nova differ, and on what was seen."""
     try:
-        player = play(sequence)
+        player = play(sequence, hosts)
     except Exception as error:
         return [f"the lab failed: {type(error).__name__}: {error}"], Counter()
     seen = Counter(sequences=1, steps=len(steps), events=sum(len(s["events"]) for s in steps))
@@ -166,7 +165,7 @@ def shorter(lines):
             continue
         theirs = [(label, text[1:]) for label, _, text in block if text.startswith("-")]
         ours = [text[1:] for _, _, text in block if text.startswith("+")]
-        if len(theirs) == len(ours):
+        if len(theirs) == len(ours) == len(block) / 2:
             for (label, nova), lab in zip(theirs, ours, strict=True):
                 path, nova, lab = first(json.loads(nova), json.loads(lab))
                 found.append(f"{label}: {path}: -{json.dumps(nova)} +{json.dumps(lab)}")
@@ -185,7 +184,7 @@ def main():
     parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER")
     args = parser.parse_args()
     numbers, start = args.only or list(range(args.count)), time.monotonic()
-    print(f"{len(numbers)} sequences, about a second each on two cores", flush=True)
+    print(f"{len(numbers)} sequences, about two seconds each on two cores", flush=True)
     seen, differ = compare_all(args.seed, numbers, args.jobs)
     print(
         f"{seen['sequences']} sequences of seed {args.seed}: {seen['steps']} steps, "

@@ -30,7 +30,8 @@ class RequestSpec:
     ``availability_zone``, ``scheduler_hints`` as a dict, ``ignore_hosts``, ``force_hosts``,
     an InstanceGroup, the ``project_id`` that asks; ``retry`` names hosts already tried, which
     only the Nova of the notes reads). ``pci_requests`` is a number of plain PCI
-    devices; ``requested_resources`` of ports is None where Nova forgets to ask. Raises ValueError for a wrong type, NotModelled for a NUMA topology.
+    devices; ``requested_resources`` (what the ports want) is None where Nova forgets to ask.
+    Raises ValueError for a wrong type, NotModelled for a NUMA topology.
 
     >>> RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20)).memory_mb
     4096
