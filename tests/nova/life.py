@@ -128,11 +128,12 @@ NOT_ASKED = (
     "min_count above max_count",
 )
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NAME = re.compile(r"instance-[0-9a-f]{8}")
 
 
 def masked(text):
-    """The text with {uuid} for each uuid."""
-    return UUID.sub("{uuid}", text)
+    """The text with {uuid} for each uuid, {name} for a name that the hypervisor knows."""
+    return NAME.sub("{name}", UUID.sub("{uuid}", text))
 
 
 def _diff(label, theirs, ours):
