@@ -190,10 +190,11 @@ class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_
         self._site.bus.serve("compute-alt", host, compute)
 
     def _set_guest(self, name, state):
-        uuid = self._uuid(name)
-        for driver in self._drivers.values():
-            if uuid in driver.guests:
-                driver.guests[uuid] = state
+        uuid, host = self._uuid(name), (self.show(name) or {}).get("host")
+        # Between a resize and its end there are two; the server's own host comes first.
+        for each in sorted(self._drivers, key=lambda each: each != host):
+            if uuid in self._drivers[each].guests:
+                self._drivers[each].guests[uuid] = state
                 return
         raise ValueError(f"{name} has no guest on any host")
 
