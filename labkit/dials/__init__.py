@@ -7,13 +7,16 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 from labkit.dials.creation import CreationDial, creation
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
+from labkit.dials.snapshot import SnapshotDial, snapshot
 
 __all__ = [
     "MULTIPLIERS",
     "CreationDial",
     "PlayerDial",
     "ScoresDial",
+    "SnapshotDial",
     "creation",
     "player",
     "scores",
+    "snapshot",
 ]

@@ -7,6 +7,7 @@ from labkit.plots.lanes import lanes
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
+from labkit.plots.stages import stages
 from labkit.plots.state_graph import state_graph
 from labkit.plots.timeline import timeline
 from labkit.plots.weighing import weighing
@@ -19,6 +20,7 @@ __all__ = [
     "lanes",
     "scores",
     "sequence",
+    "stages",
     "state_graph",
     "timeline",
     "weighing",
