@@ -279,22 +279,20 @@ class SnapshotDial(ipywidgets.VBox):
         controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
         for name, control in controls.items():
             control.description = name
-            control.style.description_width = "12em"
+            control.style.description_width = "13em"
+            if name != "snapshot_compression":
+                control.layout.width = "34em"
         return controls
 
 
 def _stages(cloud: Cloud, zero: float) -> list[Stage]:
     """The stages, in seconds since the request."""
-    rows = cloud.stages[["stage", "start_s", "end_s", "bytes_in", "bytes_out"]]
-    found = [Stage(*row) for row in rows.itertuples(index=False)]
-    return [s._replace(start_s=s.start_s - zero, end_s=s.end_s - zero) for s in found]
+    columns = ["stage", "start_s", "end_s", "bytes_in", "bytes_out"]
+    rows = cloud.stages[columns].itertuples(index=False)
+    return [Stage(name, start - zero, end - zero, *more) for name, start, end, *more in rows]
 
 
 def _tasks(cloud: Cloud, zero: float) -> list[Task]:
     """The task_states since the request."""
-    rows = cloud.states.query("t_s >= @zero")[["t_s", "task_state"]]
-    rows = [
-        (t_s - zero, task if isinstance(task, str) else None)
-        for t_s, task in rows.itertuples(index=False)
-    ]
-    return tasks_of(rows)
+    rows = cloud.states.query("t_s >= @zero")[["t_s", "task_state"]].itertuples(index=False)
+    return tasks_of([(t_s - zero, task if isinstance(task, str) else None) for t_s, task in rows])
