@@ -113,9 +113,9 @@ class SnapshotDial(ipywidgets.VBox):
         self.answer = Sentence()
         self._lay_out()
         self._turned()
-        formats = ipywidgets.HBox([self.snapshot_image_format, self.snapshot_compression])
-        numbers = ipywidgets.HBox([self.allocated_percent, self.net_mib_s])
-        super().__init__([self.images_type, formats, numbers, self.picture])
+        storage = ipywidgets.HBox([self.images_type, self.snapshot_image_format])
+        rest = [self.snapshot_compression, self.allocated_percent, self.net_mib_s]
+        super().__init__([storage, ipywidgets.HBox(rest), self.picture])
 
     def __repr__(self) -> str:
         return self.answer
@@ -272,16 +272,13 @@ class SnapshotDial(ipywidgets.VBox):
             name: Choice(options=options, description=name, style={"button_width": "5em"})
             for name, options in CHOICES.items()
         }
-        controls["snapshot_compression"] = ipywidgets.Checkbox(
-            False, indent=False, layout=ipywidgets.Layout(width="16em", margin="0 0 0 2em")
-        )
+        controls["snapshot_compression"] = ipywidgets.Checkbox(False, indent=False)
         controls["allocated_percent"] = ipywidgets.IntSlider(50, min=0, max=100, step=5)
         controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
         for name, control in controls.items():
             control.description = name
-            control.style.description_width = "13em"
-            if name != "snapshot_compression":
-                control.layout.width = "34em"
+            control.style.description_width = "10em"
+            control.layout.width = "16em" if name == "snapshot_compression" else "27em"
         return controls
 
 
