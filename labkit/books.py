@@ -3,24 +3,25 @@
 What must hold of them stands in labkit/invariants.py.
 """
 
+import copy
 from collections import Counter
-from dataclasses import asdict
 
 import numpy as np
 
 from labkit.invariants import ALWAYS, UNLESS, Left
 from labkit.nova.compute import power_state
+from labkit.nova.objects.instance_action import as_shown
 
 
 def of_server(site, drivers, name) -> dict:
     """Return what is left of one server; see ``Cloud.books``."""
     uuid, db = site.uuid_of(name), site.db
-    mapping, held = db.instance_mappings.get(uuid), site.allocations.held.get(uuid)
+    mapping, held = db.instance_mappings.get(uuid), site.allocations.held.get(uuid, {})
     return {
         "row": _row(site, uuid),
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][held.row]: held.resources} if held else {},
+        "allocations": {site.fleet.texts["host"][row]: held[row].resources for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -28,7 +29,7 @@ def of_server(site, drivers, name) -> dict:
             if uuid in driver.guests
         },
         "images": [key for key, image in site.glance.images.items() if image["instance"] == name],
-        "actions": [asdict(action) for action in db.actions.get(uuid, ())],
+        "actions": copy.deepcopy(as_shown(db.actions.get(uuid, ()))),
     }
 
 
@@ -77,7 +78,7 @@ def _left(site, drivers):
         images.setdefault(image["instance"], {})[key] = image["status"]
     hosts, db = site.fleet.texts["host"], site.db
     for name, (uuid, _) in site.servers.items():
-        held, request = site.allocations.held.get(uuid), db.build_requests.get(uuid)
+        request = db.build_requests.get(uuid)
         yield (
             name,
             Left(
@@ -86,7 +87,13 @@ def _left(site, drivers):
                 deleted=uuid in db.deleted,
                 request=request and request.values,
                 mapping=db.instance_mappings.get(uuid),
-                held=hosts[held.row] if held else None,
+                held=[hosts[row] for row in site.allocations.held.get(uuid, ())],
+                moves=[
+                    (move["migration_type"], move["status"], move["source_compute"], held)
+                    for move in db.migrations.values()
+                    if move["instance_uuid"] == uuid
+                    for held in [move["uuid"] in site.allocations.held]
+                ],
                 ports=site.neutron.ports.get(name, []),
                 wants_port=uuid not in site.without_network,
                 guests=guests.get(uuid, []),
@@ -113,6 +120,10 @@ def mistakes(site, drivers) -> list[str]:
     return found
 
 
+def _allocations(site):
+    return [each for held in site.allocations.held.values() for each in held.values()]
+
+
 def _sums(site):
     """A host's usage is what it was at the start, and what its servers hold."""
     start, fleet = site.allocations.start, site.fleet
@@ -121,7 +132,7 @@ def _sums(site):
         name: start.columns[name].copy()
         for name in ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
     }
-    for allocation in site.allocations.held.values():
+    for allocation in _allocations(site):
         row, spec = allocation.row, allocation.spec_obj
         for name, amount in allocation.resources.items():
             wanted[name][row] += amount
@@ -148,7 +159,7 @@ def _indexes(site):
         if uuid not in db.deleted and row["host"] is not None
     )
     by_host = Counter((host, uuid) for host, of in db.by_host.items() if host for uuid in of)
-    amounts = Counter((allocation.row, uuid) for uuid, allocation in held.items())
+    amounts = Counter((row, uuid) for uuid, rows in held.items() for row in rows)
     by_row = Counter((row, uuid) for row, of in site.allocations.by_host.items() for uuid in of)
     pairs = ((rows, by_host, "rows"), (amounts, by_row, "allocations"))
     return [f"the {what} by host are not those by server" for a, b, what in pairs if a != b]
@@ -157,11 +168,12 @@ def _indexes(site):
 def _strangers(site, drivers):
     """Nothing belongs to a server that nobody asked for."""
     known = set(site.names)
+    moves = {move["uuid"] for move in site.db.migrations.values()}
     places = {
         "a row": site.db.instances,
         "a build request": site.db.build_requests,
         "a mapping": site.db.instance_mappings,
-        "an allocation": site.allocations.held,
+        "an allocation": site.allocations.held.keys() - moves,
         "an action log": site.db.actions,
     } | {f"a guest on {host}": driver.guests for host, driver in drivers.items()}
     found = [f"{what} of no server" for what, of in places.items() if not known.issuperset(of)]
@@ -174,7 +186,7 @@ def _kept(compute):
     """A nova-compute that has nothing to do keeps no lock and no turn."""
     if compute._locks:
         yield f"keeps a lock of {len(compute._locks)} servers"
-    for name in ("build_semaphore", "snapshot_semaphore"):
+    for name in ("build_semaphore", "snapshot_semaphore", "live_migration_semaphore"):
         turns = getattr(compute, name)
         if turns is not None and (turns.count or turns.queue):
             yield f"keeps {turns.count} turns of its {name}"

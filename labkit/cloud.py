@@ -3,7 +3,7 @@
 import math
 import random
 
-from labkit import cloud_input, cloud_requests, cloud_tables
+from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables
 from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
@@ -17,7 +17,7 @@ from labkit.nova.site import CONTROLLER, Site
 PERIODIC_S = 60
 
 
-class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
+class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_tables.CloudTables):
     """A Nova with all its services, on a copy of a fleet; time is simulated.
 
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
@@ -66,6 +66,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         for host in fleet.rows:
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
             site.bus.serve("compute", host, compute)
+            site.bus.serve("compute-alt", host, compute)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in cloud_input.faults(faults):
@@ -73,6 +74,10 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
+        if site.options.resize_confirm_window:
+            self._every("_poll_unconfirmed_resizes", PERIODIC_S)
+        if site.options.shelved_offload_time > 0:
+            self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
 
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
@@ -181,6 +186,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_tables.CloudTables):
             raise
         self._set_service(host, "heartbeat_age_s", 0.0)
         self._site.bus.serve("compute", host, compute)
+        self._site.bus.serve("compute-alt", host, compute)
 
     def _set_guest(self, name, state):
         uuid = self._uuid(name)

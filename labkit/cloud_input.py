@@ -1,5 +1,6 @@
 """What a cloud is told, looked at before anything happens: a mistake gets a sentence."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from labkit import faults as fault_table
@@ -7,11 +8,17 @@ from labkit.faults import Fault, is_number, known
 from labkit.fleet import Fleet
 from labkit.nova import exception
 from labkit.nova.conf import Options
-from labkit.nova.objects import RequestSpec
+from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
 from labkit.nova.quota import RESOURCES
 from labkit.nova.virt.fake import FakeDriver
 
-PERIODIC = ("_sync_power_states", "_reclaim_queued_deletes", "_check_instance_build_time")
+PERIODIC = (
+    "_sync_power_states",
+    "_reclaim_queued_deletes",
+    "_check_instance_build_time",
+    "_poll_unconfirmed_resizes",
+    "_poll_shelved_instances",
+)
 SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")
 
@@ -119,6 +126,12 @@ def creation(name, spec=None, networks="auto"):
     known(networks, NETWORKS, "unknown networks")
 
 
+def complete(action, arguments):
+    """Raise ValueError for an action that lacks what it is about."""
+    if action == "resize" and "flavor" not in arguments:
+        raise ValueError("'resize' needs a flavor: act('web-1', 'resize', flavor=Flavor(...))")
+
+
 def text(what, value):
     """Raise ValueError for a name that says nothing."""
     if not isinstance(value, str) or not value.strip():
@@ -137,5 +150,17 @@ def argument(name, value):
         known(value, ("SOFT", "HARD"), "unknown reboot_type")
     elif name == "state":
         known(value, ("error", "active"), "unknown state to be reset to,")
+    elif name == "flavor":
+        if not isinstance(value, Flavor):
+            raise ValueError(f"flavor = {value!r} is not a Flavor; write Flavor(vcpus=2, ...)")
+    elif name == "image":
+        if not isinstance(value, ImageMeta):
+            raise ValueError(f"image = {value!r} is not an ImageMeta; write ImageMeta('another')")
+    elif name == "force":
+        if not isinstance(value, bool):
+            raise ValueError(f"force = {value!r} is neither True nor False")
+    elif name == "microversion":
+        if not re.fullmatch(r"2\.[0-9]+", str(value)):
+            raise ValueError(f"microversion = {value!r} is none, as in '2.94'")
     else:
         text(name, value)

@@ -35,16 +35,18 @@ class CloudRequests:
         """Ask for an action of a server; return the HTTP status when the API has answered.
 
         In: an action of the API without "os-" ("stop", "reboot" with ``reboot_type="HARD"``,
-        "rename" with ``name=``). Raises Nova's refusal, with its ``code``; KeyError for an unknown
+        "rename" with ``name=``, "resize" with ``flavor=``, "rebuild" with ``image=``,
+        "migrate", "migrateLive" and "evacuate" with ``host=``). Raises Nova's refusal, with its ``code``; KeyError for an unknown
         server, ValueError for an unknown action.
         """
         self._check_action(name, action, {"is_admin": is_admin} | arguments)
+        cloud_input.complete(action, arguments)
         return self._now(self._request(name, action, is_admin, arguments))
 
     def answer(self, name, action, /, is_admin=True, **arguments) -> tuple[int, str]:
         """Return what the API would answer to an action now: the status, and the words of a refusal.
 
-        Nothing happens. Knows also the actions that the lab does not do ("resize", "evacuate").
+        Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
         """
         self._check_action(name, action, {"is_admin": is_admin} | arguments)
         wanted = servers.find(action, arguments)
@@ -64,6 +66,7 @@ class CloudRequests:
         if action != "create":
             cloud_input.text("name of a server", name)
             self._check_action(name, action, arguments, may_come=True)
+            cloud_input.complete(action, arguments)
         else:
             for argument in arguments:
                 known(argument, ("spec", "networks"), "'create' takes no argument")

@@ -22,16 +22,15 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     empty), one for its end.
 ``calls``: seq, t_s, instance, service, system, call, http_status
     What was asked of placement, glance, neutron and the hypervisor (virt).
+``migrations``: seq, t_s, instance, migration, migration_type, status, source_compute,
+    dest_compute, saved_by
+    Every write of a move's row: ``migration`` counts the moves of the cloud from 1;
+    ``migration_type`` resize, migration, live-migration or evacuation; ``dest_compute`` is empty
+    until there is one; ``saved_by`` as in ``states``.
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
-``stages``: seq, instance, stage, start_s, end_s, bytes_in, bytes_out, command
-    The stages of each snapshot by a libvirt driver: what was read and what was written or sent.
-``host_log``: seq, t_s, instance, service, kind, what
-    What a libvirt driver's host did: commands ("execute"; "returned" if they failed), what was done
-    to guests, Ceph and files, lines of the log, and "raised" when a snapshot ended with an error.
-``images``: image, instance, name, status, disk_format, container_format, size, location
-    The images that servers were made into and that glance has now; ``size`` in bytes, ``location``
-    where a direct snapshot put it; empty where nobody said it.
+``stages``, ``images``, ``host_log``
+    Of servers with disks: see labkit/cloud_snapshots.py.
 ``requests``: seq, t_s, instance, action, status, answer
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what
@@ -54,9 +53,9 @@ NOTIFICATIONS = (
 )
 ACTIONS = "seq t_s instance action event host result".split()
 CALLS = "seq t_s instance service system call http_status".split()
-STAGES = "seq instance stage start_s end_s bytes_in bytes_out command".split()
-IMAGES = "image instance name status disk_format container_format size location".split()
-HOST_LOG = "seq t_s instance service kind what".split()
+MIGRATIONS = (
+    "seq t_s instance migration migration_type status source_compute dest_compute saved_by".split()
+)
 FAULTS = "seq t_s instance code message".split()
 REQUESTS = "seq t_s instance action status answer".split()
 EVENTS = "seq t_s service instance kind what".split()
@@ -68,67 +67,56 @@ class CloudTables:
     @property
     def states(self):
         """What each server showed, a DataFrame."""
-        return _frame(STATES, _states(self._site.trace))
+        return frame(STATES, _states(self._site.trace))
 
     @property
     def saves(self):
         """Every write of a server's row, a DataFrame."""
-        return _frame(SAVES, _saves(self._site.trace))
+        return frame(SAVES, _saves(self._site.trace))
 
     @property
     def messages(self):
         """Every message between services, a DataFrame."""
-        return _frame(MESSAGES, _messages(self._site.trace))
+        return frame(MESSAGES, _messages(self._site.trace))
 
     @property
     def notifications(self):
         """What Nova told others, a DataFrame."""
-        return _frame(NOTIFICATIONS, _notifications(self._site.trace))
+        return frame(NOTIFICATIONS, _notifications(self._site.trace))
 
     @property
     def actions(self):
         """The action logs of all servers, a DataFrame."""
-        return _frame(ACTIONS, _actions(self._site.trace))
+        return frame(ACTIONS, _actions(self._site.trace))
 
     @property
     def calls(self):
         """What was asked of the neighbours and the hypervisors, a DataFrame."""
-        return _frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
+        return frame(CALLS, _plain(self._site.trace, trace.Call, CALLS))
+
+    @property
+    def migrations(self):
+        """Every write of a move's row, a DataFrame."""
+        return frame(MIGRATIONS, _migrations(self._site.trace))
 
     @property
     def faults(self):
         """The errors that the API shows, a DataFrame."""
-        return _frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
-
-    @property
-    def stages(self):
-        """The stages of the snapshots, a DataFrame."""
-        return _frame(STAGES, _plain(self._site.trace, trace.Stage, STAGES))
-
-    @property
-    def images(self):
-        """The images that servers were made into, a DataFrame."""
-        found = self._site.glance.images.items()
-        rows = ((i, *(image.get(name) for name in IMAGES[1:])) for i, image in found)
-        return _frame(IMAGES, rows)
-
-    @property
-    def host_log(self):
-        """What the hosts of libvirt drivers did, a DataFrame."""
-        return _frame(HOST_LOG, _host_log(self._site.trace))
+        return frame(FAULTS, _plain(self._site.trace, trace.InstanceFault, FAULTS))
 
     @property
     def requests(self):
         """What was asked of the API, a DataFrame."""
-        return _frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
+        return frame(REQUESTS, _plain(self._site.trace, trace.Request, REQUESTS))
 
     @property
     def events(self):
         """Everything in order, a DataFrame."""
-        return _frame(EVENTS, _events(self._site.trace))
+        return frame(EVENTS, _events(self._site.trace))
 
 
-def _frame(columns, rows):
+def frame(columns, rows):
+    """Return a DataFrame of rows; text columns hold objects."""
     import pandas as pd
 
     rows = list(rows)
@@ -248,9 +236,19 @@ def _actions(records):
         yield seq, record.t_s, record.instance, record.action, record.event, record.host, result
 
 
-def _host_log(records):
-    for seq, record in _of(records, trace.HostEvent):
-        yield seq, record.t_s, record.instance, record.service, record.kind, _words(record)
+def _migrations(records):
+    for seq, record in _of(records, trace.Migration):
+        yield (
+            seq,
+            record.t_s,
+            record.instance,
+            record.migration,
+            record.migration_type,
+            record.status,
+            record.source,
+            record.dest,
+            record.by,
+        )
 
 
 def _events(records):
@@ -279,18 +277,14 @@ def _words(record):
             return f"{record.event} {record.result or 'begins'}"
         case trace.Call():
             return f"{record.system} {record.call}"
+        case trace.Migration():
+            return f"{record.migration_type} {record.migration} {record.status}"
         case trace.InstanceFault():
             return record.message
         case trace.Request():
             return f"{record.action}: {record.status} {record.answer}".strip()
-        case trace.HostEvent(kind="execute", words=(command, as_root)):
-            return f"{command} (as root)" if as_root else command
-        case trace.HostEvent(kind="returned", words=(code, stderr)):
-            return f"exit code {code}: {stderr.strip()}"
-        case trace.HostEvent(kind="raised", words=(name, text)):
-            return f"{name}: {text}"
         case trace.HostEvent():
-            return " ".join(str(word) for word in record.words)
+            return record.text
         case trace.Stage():
             return f"{record.stage} {record.end_s - record.start_s:g} s"
         case trace.InstanceMapping():

@@ -10,7 +10,8 @@ from numbers import Real
 from pathlib import Path
 
 from labkit.nova import exception as exc
-from labkit.nova import rpc
+from labkit.nova import exception_moves as exc_moves
+from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.processutils import ProcessExecutionError
 
@@ -31,7 +32,11 @@ ERRORS = {
         flavor_size=1024**3, image_size=2 * 1024**3
     ),
     "ImageUnacceptable": lambda: exc.ImageUnacceptable(image_id="{image}", reason="by request"),
+    "InstanceFaultRollback": lambda: exc_moves.InstanceFaultRollback(
+        exc_moves.ResizeError(reason="by request")
+    ),
     "InvalidBDM": exc.InvalidBDM,
+    "MigrationPreCheckError": lambda: exc_moves.MigrationPreCheckError(reason="by request"),
     "NoMoreFixedIps": lambda: exc.NoMoreFixedIps(net="{network}"),
     "NovaException": lambda: exc.NovaException("by request"),
     "ValueError": lambda: ValueError("by request"),
@@ -152,7 +157,7 @@ def is_number(value) -> bool:
 def _moments(step):
     """Return what *at* may name."""
     if step == "message":
-        return tuple(rpc.METHODS)
+        return tuple(rpcapi.METHODS)
     states = (*task_states.ALL, *vm_states.ALL)
     return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
 

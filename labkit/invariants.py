@@ -7,6 +7,14 @@ the server's name.
 
 from dataclasses import dataclass
 
+from labkit.invariants_moves import (
+    guest_elsewhere,
+    holds_elsewhere,
+    moved_has_one_guest,
+    moved_holds_on_its_own_host,
+    offloaded_has_nothing,
+    over_holds_nothing,
+)
 from labkit.nova.compute import task_states
 from labkit.nova.compute import vm_states as vm
 
@@ -19,7 +27,8 @@ class Left:
     """What is left of one server, for the rules below, when nothing is under way.
 
     ``row`` and ``request`` (of the build request) are columns by name, ``cell`` is that of the
-    row, ``held`` names a host, ``ports`` and ``guests`` list hosts, ``images`` maps an id to a status.
+    row, ``held``, ``ports`` and ``guests`` list hosts, ``images`` maps an id to a status, ``moves``
+    are (migration_type, status, source, whether it still holds resources).
     """
 
     row: dict | None
@@ -27,7 +36,8 @@ class Left:
     deleted: bool
     request: dict | None
     mapping: object
-    held: str | None
+    held: list
+    moves: list
     ports: list
     wants_port: bool
     guests: list
@@ -50,6 +60,11 @@ class Left:
         if self.gone or self.row is None or self.row["task_state"] == task_states.DELETING:
             return False
         return self.row["vm_state"] not in _UNFINISHED
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether the server is shelved and on no host."""
+        return self.row is not None and self.row["vm_state"] == vm.SHELVED_OFFLOADED
 
 
 # -- whatever went wrong ------------------------------------------------------------------
@@ -79,20 +94,21 @@ def built_has_a_host(left):
     """What was built has a host and was launched; resetState says of anything that it was built."""
     if any(action.action == "resetState" for action in left.actions):
         return
-    if left.lives and (left.host is None or left.row["launched_at"] is None):
+    homeless = left.host is None and not left.offloaded
+    if left.lives and (homeless or left.row["launched_at"] is None):
         yield f"is {left.row['vm_state']} and was never launched on a host"
 
 
 def holds_on_its_own_host(left):
-    """What a server holds in placement it holds on the host that its row names, if it names one."""
-    if left.host is not None and left.held not in (None, left.host):
-        yield f"is on {left.host} and holds resources on {left.held}"
+    """What a server holds that never moved it holds on the host that its row names, if any."""
+    if not left.moves:
+        yield from holds_elsewhere(left)
 
 
 def one_guest(left):
-    """A server has one guest at most, and none elsewhere while its row names a host."""
-    if len(left.guests) > 1 or (left.host is not None and left.guests not in ([], [left.host])):
-        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
+    """A server that never moved has one guest at most, and none elsewhere than its row says."""
+    if not left.moves:
+        yield from guest_elsewhere(left)
 
 
 def failed_part_marks_the_action(left):
@@ -123,7 +139,7 @@ def nothing_hangs(left):
 def gone_holds_nothing(left):
     """What is gone holds nothing in placement, unless it was deleted on its way to an alternate."""
     if left.gone and left.held:
-        yield f"is gone and still holds resources on {left.held}"
+        yield f"is gone and still holds resources on {', '.join(left.held)}"
 
 
 def gone_has_no_port(left):
@@ -160,7 +176,7 @@ def homeless_holds_nothing(left):
     """
     if not left.gone and left.row is not None and left.row["vm_state"] == vm.ERROR:
         if left.host is None and left.held:
-            yield f"is in error, has no host, and holds resources on {left.held}"
+            yield f"is in error, has no host, and holds resources on {', '.join(left.held)}"
         if left.host is None and left.ports:
             yield "is in error, has no host, and has a port"
         if left.host is None and left.guests:
@@ -171,7 +187,7 @@ def holds_what_it_uses(left):
     """A server with a host holds resources there, unless a delete overtook its build and then
     did not come to its end.
     """
-    if not left.gone and left.host is not None and left.held is None:
+    if not left.gone and left.host is not None and left.host not in left.held:
         yield f"is on {left.host} and holds nothing there in placement"
 
 
@@ -180,9 +196,9 @@ def has_a_guest(left):
 
     Unless its host died while the guest was being destroyed, or resetState says that it was built.
     """
-    if not left.lives:
+    if not left.lives or left.offloaded:
         return
-    if not left.guests:
+    if left.host not in left.guests:
         yield f"is on {left.host} and has no guest"
     if not left.ports and left.wants_port:
         yield f"is on {left.host} and has no port"
@@ -238,6 +254,10 @@ UNLESS = (
     holds_what_it_uses,
     has_a_guest,
     ports_are_on_its_host,
+    moved_holds_on_its_own_host,
+    moved_has_one_guest,
+    offloaded_has_nothing,
+    over_holds_nothing,
     every_part_ended,
     no_image_waits,
 )

@@ -16,6 +16,15 @@ class Neutron:
         """Note a question that changes nothing."""
         service.note(Call, name, "neutron", call, by=by)
 
+    def bind(self, service, name, call, by, host):
+        """Note a call that binds the ports of a server to another host."""
+        self.ask(service, name, call, by)
+        self.ports[name] = [host for _ in self.ports.get(name, ())]
+
+    def unbind(self, name):
+        """Let the ports of a server be bound to no host."""
+        self.ports[name] = [None for _ in self.ports.get(name, ())]
+
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
         by = "compute/manager.py:_allocate_network_async"
@@ -27,8 +36,7 @@ class Neutron:
     def setup_instance_network_on_host(self, service, instance):
         """Bind the ports that a server has to the host that builds it now."""
         by = "compute/manager.py:_build_networks_for_instance"
-        service.note(Call, instance.name, "neutron", "setup_instance_network_on_host", by=by)
-        self.ports[instance.name] = [service.host for _ in self.ports.get(instance.name, ())]
+        self.bind(service, instance.name, "setup_instance_network_on_host", by, service.host)
 
     def deallocate_for_instance(self, service, instance, by):
         """Remove all ports of a server; takes time."""

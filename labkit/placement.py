@@ -126,8 +126,8 @@ def claim(fleet, row, resources) -> bool:
 class Allocations:
     """Who holds what on which host, and the fleet that is booked accordingly.
 
-    In: a fleet of the cloud's own, which is changed. ``held`` maps a consumer (a server's uuid)
-    to its Allocation.
+    In: a fleet of the cloud's own, which is changed. ``held`` maps a consumer (a server's uuid,
+    or that of a migration) to its Allocations by the row of their hosts.
 
     Source: the allocations of Placement 16.0.0. Unlike Nova, where the resource tracker reports
     a host's usage with a delay, the fleet's columns change with the allocation.
@@ -140,36 +140,67 @@ class Allocations:
         self.by_host = {}
 
     def put(self, consumer, row, resources, spec_obj):
-        """Note what a consumer got; the amounts are booked already."""
-        self.held[consumer] = Allocation(row, resources, spec_obj)
-        self.by_host.setdefault(row, {})[consumer] = None
+        """Note what a consumer got; the amounts are booked already.
+
+        Where it holds something already that is all it gets, as a move in Nova asks for no more.
+
+        Source: ``_move_operation_alloc_request`` in nova/scheduler/client/report.py, 34.0.0.
+        """
+        allocation = Allocation(row, resources, spec_obj)
+        if row in self.held.get(consumer, ()):
+            self._free(allocation)
+        else:
+            self._note(consumer, allocation)
+
+    def _note(self, consumer, allocation):
+        self.held.setdefault(consumer, {})[allocation.row] = allocation
+        self.by_host.setdefault(allocation.row, {})[consumer] = None
 
     def on_host(self, row) -> list:
         """Return the consumers on a host, oldest first."""
         return list(self.by_host.get(row, ()))
 
     def built(self, consumer):
-        """Note that a server is no io operation of its host any more."""
-        allocation = self.held.get(consumer)
-        if allocation is not None and allocation.building:
-            allocation.building = False
-            self.fleet.columns["num_io_ops"][allocation.row] -= 1
+        """Note that a server is no io operation of its hosts any more."""
+        for allocation in self.held.get(consumer, {}).values():
+            if allocation.building:
+                allocation.building = False
+                self.fleet.columns["num_io_ops"][allocation.row] -= 1
 
-    def remove(self, consumer) -> bool:
-        """Give back what a consumer holds; return whether it held anything."""
-        self.built(consumer)
-        allocation = self.held.pop(consumer, None)
-        if allocation is None:
-            return False
-        row, spec_obj, columns = allocation.row, allocation.spec_obj, self.fleet.columns
+    def move(self, source, target):
+        """Let a consumer have all that another holds; what it held itself is given back.
+
+        Source: ``POST /allocations`` of Placement 16.0.0.
+        """
+        self.remove(target)
+        for row, allocation in self.held.pop(source).items():
+            self.by_host[row].pop(source)
+            self._note(target, allocation)
+
+    def remove(self, consumer, row=None) -> bool:
+        """Give back what a consumer holds, all of it or on one host; return whether it held any."""
+        rows = [r for r in self.held.get(consumer, ()) if row in (None, r)]
+        for each in rows:
+            self._give_back(consumer, each)
+        return bool(rows)
+
+    def _give_back(self, consumer, row):
+        allocation = self.held[consumer].pop(row)
+        if not self.held[consumer]:
+            del self.held[consumer]
         self.by_host[row].pop(consumer)
+        self._free(allocation)
+
+    def _free(self, allocation):
+        row, spec_obj, columns = allocation.row, allocation.spec_obj, self.fleet.columns
         for name, amount in allocation.resources.items():
             self.fleet.inventories[name].used[row] -= amount
         columns["free_ram_mb"][row] += spec_obj.memory_mb
         columns["free_disk_mb"][row] += (spec_obj.root_gb + spec_obj.ephemeral_gb) * 1024
         columns["vcpus_used"][row] -= spec_obj.vcpus
         columns["num_instances"][row] -= 1
-        return True
+        if allocation.building:
+            columns["num_io_ops"][row] -= 1
 
 
 @dataclass

@@ -135,13 +135,29 @@ class Call(NamedTuple):
 
 
 class HostEvent(NamedTuple):
-    """What the hypervisor's host did: "guest", "execute", "returned", "raised", "rbd", "file" or "log"."""
+    """What a libvirt driver's host did.
+
+    ``kind`` is "guest", "execute" (a command, and whether as root), "returned" (an exit code that
+    is not 0, and stderr), "rbd", "file", "log", or "raised": what a snapshot ended with.
+    """
 
     t_s: float
     service: str
     instance: str
     kind: str
     words: tuple
+
+    @property
+    def text(self) -> str:
+        """It in a line."""
+        match self.kind, self.words:
+            case "execute", (command, as_root):
+                return f"{command} (as root)" if as_root else command
+            case "returned", (code, stderr):
+                return f"exit code {code}: {stderr.strip()}"
+            case "raised", (name, text):
+                return f"{name}: {text}"
+        return " ".join(str(word) for word in self.words)
 
 
 class Stage(NamedTuple):
@@ -156,6 +172,25 @@ class Stage(NamedTuple):
     bytes_in: int = 0
     bytes_out: int = 0
     command: str = ""
+
+
+class Migration(NamedTuple):
+    """A write to the table migrations: create or update; ``old`` is the status before.
+
+    ``migration`` is its number.
+    """
+
+    t_s: float
+    service: str
+    instance: str
+    op: str
+    migration: int
+    migration_type: str
+    status: str
+    old: str | None = None
+    source: str | None = None
+    dest: str | None = None
+    by: str | None = None
 
 
 class InstanceFault(NamedTuple):

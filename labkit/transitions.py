@@ -21,6 +21,8 @@ HOWS = {
     "resetState": {"error": {"state": "error"}, "active": {"state": "active"}},
     "rename": {"": {"name": "renamed"}},
     "delete": {"": {}, "soft": {}},
+    "resize": {"": {"flavor": Flavor(vcpus=2, memory_mb=1024, root_gb=1)}},
+    "shelve": {"": {}, "kept": {}},
 }
 GUARD_COLUMNS = (
     "action how method vm_state task_state must_have_launched refused_when_locked needs_host"
@@ -31,7 +33,6 @@ _LOOK_S = 0.05
 _KEEP_S = 3600
 _UNGUARDED = Guard(ANY, ANY, must_have_launched=False, refused_when_locked=False)
 _HOST = {
-    "host": "cn-1",
     "total_usable_ram_mb": 4096,
     "free_ram_mb": 4096,
     "total_usable_disk_gb": 64,
@@ -45,7 +46,8 @@ def guards():
     """Return what each action asks of a server before it begins, a DataFrame.
 
     Out: one row per action: ``action`` as ``Cloud.act`` takes it, ``how`` (the reboot_type; the
-    state of a reset; "soft" for a delete while ``reclaim_instance_interval`` is set), ``method``
+    state of a reset; "soft" for a delete while ``reclaim_instance_interval`` is set; "kept" for a
+    shelve while ``shelved_offload_time`` is -1), ``method``
     of the compute API that does it, ``vm_state`` and ``task_state`` it may begin in (names with
     commas, "any", or "none" for no task), ``must_have_launched``, ``refused_when_locked`` (for
     all but administrators), ``needs_host``, ``needs_host_up``, ``policy`` (the rule that keeps it
@@ -87,7 +89,7 @@ def transitions():
     before, ``to_vm_state`` when nothing moves any more, ``task_states`` in between (names with
     commas, each in the order of its save), ``power_state`` at the end, ``status`` of the
     answer. Nothing of it is written down anywhere: each row is one action played by itself in a
-    Cloud of one host, on a server without a task that was brought into its vm_state by other
+    Cloud of two hosts, on a server without a task that was brought into its vm_state by other
     actions. ``played`` is False, and the end empty, where the lab knows the answer only, or where
     none of the actions that it plays lead to that vm_state. Refused actions have no row. The
     two rows of "create" begin with what the API shows first, "building".
@@ -150,7 +152,7 @@ class _Played:
 
     def create(self, faults=()):
         """Return what becomes of a create."""
-        cloud = Cloud(Fleet([_HOST]), faults=faults)
+        cloud = Cloud(Fleet({"host": host} | _HOST for host in ("cn-1", "cn-2")), faults=faults)
         status = cloud.create(NAME, SPEC)
         cloud.settle()
         return *_end(cloud), status
@@ -169,7 +171,7 @@ class _Played:
 
     def _cloud(self, vm_state):
         """Return a cloud with one server in a vm_state."""
-        cloud = Cloud(Fleet([_HOST]))
+        cloud = Cloud(Fleet({"host": host} | _HOST for host in ("cn-1", "cn-2")))
         cloud.create(NAME, SPEC)
         if vm_state == vm.BUILDING:
             while cloud.show(NAME)["task_state"] != task.SPAWNING:
@@ -185,7 +187,14 @@ def _act(cloud, asked):
     """Ask for an action and wait for its end; return the status of the answer."""
     action, how, arguments = asked
     site = cloud._site  # what an operator may switch between two actions, a lesson need not
-    site.options = site.options.replace(reclaim_instance_interval=_KEEP_S if how == "soft" else 0)
+    site.options = site.options.replace(
+        reclaim_instance_interval=_KEEP_S if how == "soft" else 0,
+        shelved_offload_time=-1 if how == "kept" else 0,
+    )
+    if action == "evacuate":
+        host = cloud.show(NAME)["host"]
+        if host is not None:
+            cloud.host_down(host, forced=True)
     status = cloud.act(NAME, action, **arguments)
     cloud.settle()
     return status

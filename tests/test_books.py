@@ -20,7 +20,8 @@ WELL = {
     "deleted": False,
     "request": None,
     "mapping": MAPPED,
-    "held": "cn-1",
+    "held": ["cn-1"],
+    "moves": [],
     "ports": ["cn-1"],
     "wants_port": True,
     "guests": ["cn-1"],
@@ -28,8 +29,8 @@ WELL = {
     "actions": [],
 }
 REQUEST = {"vm_state": "building", "task_state": "scheduling"}
-GONE = {"deleted": True, "held": None, "ports": [], "guests": []}
-NEVER = {"row": None, "cell": None, "held": None, "ports": [], "guests": []}
+GONE = {"deleted": True, "held": [], "ports": [], "guests": []}
+NEVER = {"row": None, "cell": None, "held": [], "ports": [], "guests": []}
 
 
 def row(**changes):
@@ -39,6 +40,13 @@ def row(**changes):
 def action(result, message=None):
     event = {"event": "compute_stop_instance", "host": "cn-1", "result": result}
     return {"actions": [SimpleNamespace(action="stop", message=message, events=[event])]}
+
+
+def moved(status, held=False):
+    return {"moves": [("resize", status, "cn-2", held)]}
+
+
+MOVED = moved("confirmed")
 
 
 def broken(left, rules=(*ALWAYS, *UNLESS)):
@@ -53,6 +61,13 @@ def test_all_is_well_with_a_server_that_is_up_and_one_that_is_gone():
     assert not broken(Left(**WELL | NEVER | {"mapping": None}))
 
 
+def test_all_is_well_with_a_server_that_is_resized_and_one_that_is_offloaded():
+    both = {"guests": ["cn-1", "cn-2"]}
+    assert not broken(Left(**WELL | row(vm_state="resized") | moved("finished", True) | both))
+    nowhere = {"held": [], "guests": [], "ports": [None]}
+    assert not broken(Left(**WELL | row(vm_state="shelved_offloaded", host=None) | nowhere))
+
+
 @pytest.mark.parametrize(
     ("changes", "rule", "words"),
     [
@@ -61,22 +76,26 @@ def test_all_is_well_with_a_server_that_is_up_and_one_that_is_gone():
         (row(vm_state="alive"), "states_are_novas", "'alive'"),
         (row(task_state="flying"), "states_are_novas", "'flying'"),
         (row(launched_at=None), "built_has_a_host", "is active and was never launched"),
-        ({"held": "cn-2"}, "holds_on_its_own_host", "is on cn-1 and holds resources on cn-2"),
+        ({"held": ["cn-2"]}, "holds_on_its_own_host", "is on cn-1 and holds resources on cn-2"),
         ({"guests": ["cn-1", "cn-2"]}, "one_guest", "is on cn-1, its guest on cn-1, cn-2"),
         (action("Error"), "failed_part_marks_the_action", "a part of its stop that failed"),
         (NEVER | {"request": REQUEST, "ports": ["cn-1"]}, "early_request_has_nothing", "more than"),
         (row(task_state="pausing"), "nothing_hangs", "its task pausing, and nobody is at it"),
         (NEVER | {"request": REQUEST}, "nothing_hangs", "its task scheduling"),
-        (GONE | {"held": "cn-1"}, "gone_holds_nothing", "is gone and still holds"),
+        (GONE | {"held": ["cn-1"]}, "gone_holds_nothing", "is gone and still holds"),
         (GONE | {"ports": ["cn-1"]}, "gone_has_no_port", "is gone and still has a port"),
         (GONE | {"guests": ["cn-1"]}, "gone_has_no_guest", "its guest is still on cn-1"),
         (NEVER, "gone_has_no_mapping", "never had a row"),
         (GONE, "deleted_is_queued_for_delete", "its mapping does not say so"),
         (row(vm_state="error", host=None), "homeless_holds_nothing", "holds resources on cn-1"),
-        ({"held": None}, "holds_what_it_uses", "is on cn-1 and holds nothing there"),
+        ({"held": []}, "holds_what_it_uses", "is on cn-1 and holds nothing there"),
         ({"guests": []}, "has_a_guest", "is on cn-1 and has no guest"),
         ({"ports": []}, "has_a_guest", "is on cn-1 and has no port"),
         ({"ports": ["cn-1", "cn-2"]}, "ports_are_on_its_host", "and has a port on cn-2"),
+        (MOVED | {"held": ["cn-2"]}, "moved_holds_on_its_own_host", "holds resources on cn-2"),
+        (MOVED | {"guests": ["cn-1", "cn-2"]}, "moved_has_one_guest", "its guest on cn-1, cn-2"),
+        (row(vm_state="shelved_offloaded", host=None), "offloaded_has_nothing", "is offloaded"),
+        (moved("confirmed", True), "over_holds_nothing", "that is confirmed and still holds"),
         (action(None), "every_part_ended", "without an end, compute_stop_instance"),
         ({"images": {"image-1": "queued"}}, "no_image_waits", "whose data never came, image-1"),
     ],
@@ -194,7 +213,8 @@ def left_by_nova(theirs, scenario):
         deleted=bool(row and row["deleted"]),
         request=REQUEST if theirs["build_request"] else None,
         mapping=theirs["instance_mapping"] and SimpleNamespace(**theirs["instance_mapping"]),
-        held=next(iter(theirs["allocations"]), None),
+        held=list(theirs["allocations"]),
+        moves=[],
         ports=[port["host"] for port in theirs["ports"]],
         wants_port=scenario != "create_without_network",
         guests=list(theirs["guests"]),

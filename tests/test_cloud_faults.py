@@ -17,7 +17,7 @@ from labkit.invariants import UNLESS
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.objects import instance_fault
-from labkit.nova.rpc import METHODS
+from labkit.nova.rpcapi import METHODS
 from labkit.nova.service import expected
 
 HOSTS = ("cn-1", "cn-2", "cn-3")
@@ -332,6 +332,7 @@ def test_two_or_three_faults_in_one_life(faults, seed, options):
 
 
 MODELLED = [name for name, action in ACTIONS.items() if action.modelled and name != "rename"]
+ARGUMENTS = {"resize": {"flavor": Flavor(vcpus=2, memory_mb=1024, root_gb=2)}}
 MOMENTS = st.floats(0, 40, allow_nan=False)
 REQUESTS = st.lists(
     st.tuples(MOMENTS, st.sampled_from(["web-1", "web-2", "web-3"]), st.sampled_from(MODELLED)),
@@ -351,7 +352,7 @@ def test_three_servers_that_anything_happens_to_at_any_time(
     for t_s, name in enumerate(("web-1", "web-2", "web-3")):
         cloud.at(t_s, name, "create", spec=SPEC)
     for t_s, name, action in requests:
-        cloud.at(t_s, name, action)
+        cloud.at(t_s, name, action, **ARGUMENTS.get(action, {}))
     for host, forced, down_s in deaths:
         cloud.run(cloud.now + 5)
         cloud.host_down(host, forced)

@@ -119,7 +119,7 @@ def test_the_table_of_guards_has_a_row_for_each_action():
     assert reboot.refused_when_locked
     assert by_name.loc[("lock", ""), ["vm_state", "refused_when_locked"]].tolist() == ["any", False]
     assert by_name.loc[("evacuate", ""), "policy"] == "os_compute_api:os-evacuate"
-    assert by_name.loc[("resize", ""), ["needs_host_up", "played"]].tolist() == [True, False]
+    assert by_name.loc[("resize", ""), ["needs_host_up", "played"]].tolist() == [True, True]
     assert by_name.loc[("delete", "soft"), ["method", "must_have_launched"]].tolist() == [
         "soft_delete",
         True,

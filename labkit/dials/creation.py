@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
-import html
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -21,13 +17,14 @@ from labkit.dials.creation_words import (
     with_alternates,
     words_beside,
 )
+from labkit.dials.panel import Panel
 from labkit.faults import Fault
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
 from labkit.plots.events import LOOKS, events_of, look_of
-from labkit.plots.figure import VERMILLION, Figure, canvas, settle, svg
+from labkit.plots.figure import VERMILLION, canvas, settle
 from labkit.plots.services import broken, width_of
 from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
 
@@ -76,19 +73,14 @@ class Step(ipywidgets.ToggleButtons):
     """Buttons that say which faults there are when one is asked for that there is not."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value":
-            _check_step(value)
+        if name == "value" and value not in FAULTS:
+            near = difflib.get_close_matches(str(value), FAULTS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAULTS)}"
+            raise ValueError(f"No fault {value!r} in this dial; {hint}")
         super().__setattr__(name, value)
 
 
-def _check_step(wanted: object) -> None:
-    if wanted not in FAULTS:
-        near = difflib.get_close_matches(str(wanted), FAULTS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAULTS)}"
-        raise ValueError(f"No fault {wanted!r} in this dial; {hint}")
-
-
-class CreationDial(ipywidgets.VBox):
+class CreationDial(Panel):
     """The panel that ``creation`` makes."""
 
     def __init__(self, fleet: Fleet, spec_obj: RequestSpec, options: Options, seed: int) -> None:
@@ -101,71 +93,20 @@ class CreationDial(ipywidgets.VBox):
         if spec_obj.num_instances != 1:
             raise ValueError(f"This dial creates one server, not {spec_obj.num_instances}.")
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._controls = self._make_controls()
-        for name, control in self._controls.items():
-            setattr(self, name, control)
-            control.observe(self._turned, "value")
+        self._begin(self._make_controls())
         self._drawing: Drawing | None = None
-        self._quiet = False
-        self.picture = ipywidgets.HTML()
-        self.answer = Sentence()
         self._turned()
         others = ipywidgets.HBox([self.every_host, self.max_attempts])
         super().__init__([self.fault, others, self.picture])
-
-    def __repr__(self) -> str:
-        return self.answer
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The panel itself, and for where there are no panels its figure and its answer."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self.answer, "image/png": picture}
-
-    @property
-    def figure(self) -> Figure:
-        """The figure as it is now."""
-        return Figure(self._ax.get_figure(root=True), str(self.answer))
 
     @property
     def table(self) -> pd.DataFrame:
         """The table ``states``: what the server showed from the first to the last."""
         return self.cloud.states
 
-    @property
-    def value(self) -> dict[str, str | int | bool]:
-        """What the controls say, by name; set it to turn several of them at once."""
-        return {name: control.value for name, control in self._controls.items()}
-
-    @value.setter
-    def value(self, wanted: dict[str, str | int | bool]) -> None:
-        for name, value in wanted.items():
-            if name not in self._controls:
-                raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            control = self._controls[name]
-            if name == "fault":
-                _check_step(value)
-            if hasattr(control, "max") and not control.min <= value <= control.max:
-                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
-        with self._at_once():
-            for name, value in wanted.items():
-                self._controls[name].value = value
-
     # -- turning ------------------------------------------------------------------------
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-            self._turned()
-
-    def _turned(self, change: object = None) -> None:
+    def _turned(self) -> None:
         """Create the server anew with what the controls say, and draw that."""
-        if self._quiet:
-            return
         self.every_host.disabled = self.fault.value == "none"
         self.cloud = self._new_cloud()
         try:
@@ -212,12 +153,7 @@ class CreationDial(ipywidgets.VBox):
         self._drawing.show(self._ax)
         self._name_rows(self._struck())
         self.answer = Sentence(answer)
-        picture = svg(self._ax.get_figure(root=True))
-        picture = picture.replace(
-            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
-        )
-        words = html.escape(answer)
-        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div><p>{words}</p>'
+        self._show(self._ax.get_figure(root=True), answer)
 
     def _lay_out(self, tried: list[str]) -> None:
         """Make the figure, with a row for each host that may be tried, once for all turns."""

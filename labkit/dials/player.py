@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
 import html
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from labkit.cloud import Cloud
 from labkit.decision import Sentence
+from labkit.dials.panel import Panel
 from labkit.history import History
 from labkit.nova.api.openstack.servers import ACTIONS
-from labkit.plots.figure import DPI, Figure, svg
+from labkit.plots.figure import DPI
 from labkit.plots.lane_rows import marks_of, seconds, states_of
 from labkit.plots.lanes import WIDTH, paper, remarks
 from labkit.plots.lanes_cursor import Cursor
@@ -88,7 +86,7 @@ class Actions(ipywidgets.ToggleButtons):
         super().__setattr__(name, value)
 
 
-class PlayerDial(ipywidgets.VBox):
+class PlayerDial(Panel):
     """The panel that ``player`` makes."""
 
     def __init__(self, cloud: Cloud, name: str, is_admin: bool = True) -> None:
@@ -101,32 +99,15 @@ class PlayerDial(ipywidgets.VBox):
         self._states = cloud.states.query("instance == @name")
         self._events = self._listed(cloud.events)
         self._lay_out(cloud.notifications)
-        self.step = Step(1, min=1, max=len(self._records), description="step")
-        self.step.layout.width = "34em"
-        self.action = Actions(options=list(TRIES), value="stop", description="try here")
-        self.action.style.button_width = "auto"
-        for control in (self.step, self.action):
-            control.observe(self._turned, "value")
-        self._quiet = False
+        step = Step(1, min=1, max=len(self._records), description="step")
+        step.layout.width = "34em"
+        action = Actions(options=list(TRIES), value="stop", description="try here")
+        action.style.button_width = "auto"
+        self._begin({"step": step, "action": action})
         buttons = [self._button(word, icon) for word, icon in BUTTONS.items()]
-        self.picture = ipywidgets.HTML()
         self._turned()
         row = ipywidgets.HBox([*buttons, self.step], layout=ipywidgets.Layout(flex_flow="row wrap"))
         super().__init__([row, self.action, self.picture])
-
-    def __repr__(self) -> str:
-        return self._told
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The panel itself, and for where there are no panels its figure and its words."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self._told, "image/png": picture}
-
-    @property
-    def figure(self) -> Figure:
-        """The figure as it is now."""
-        return Figure(self._axes.figure, self._told)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -148,36 +129,7 @@ class PlayerDial(ipywidgets.VBox):
         status, answer = zip(*((status, str(answer)) for status, answer in tried), strict=True)
         return self._events[["t_s"]].assign(status=status, answer=answer)
 
-    @property
-    def value(self) -> dict[str, int | str]:
-        """What the controls say, by name; set it to turn both at once."""
-        return {"step": self.step.value, "action": self.action.value}
-
-    @value.setter
-    def value(self, wanted: dict[str, int | str]) -> None:
-        for name in wanted:
-            if name not in ("step", "action"):
-                raise ValueError(f"This dial has no {name!r}, only step, action.")
-        before = self.value
-        with self._at_once():
-            try:
-                for name, value in wanted.items():
-                    getattr(self, name).value = value
-            except Exception:
-                self.step.value, self.action.value = before["step"], before["action"]
-                raise
-
     # -- turning --------------------------------------------------------------------------
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-            self._turned()
-
     def _button(self, word, icon):
         button = ipywidgets.Button(description=word, icon=icon)
         button.layout.width = "7em"
@@ -194,27 +146,16 @@ class PlayerDial(ipywidgets.VBox):
     def _seq(self) -> int:
         return self._records[self.step.value - 1][0]
 
-    def _turned(self, change: object = None) -> None:
-        """Draw what the controls say now."""
-        if self._quiet:
-            return
+    def _turned(self) -> None:
+        """Draw the moment, and what the API would answer then."""
         seq, action = self._seq, self.action.value
         status, self.answer = self._try(seq)
         self.happens = Sentence(self._happening(seq))
-        self._told = f"{self.happens} Try {action} here: {self.answer}"
         record = self._history.records[self.step.value - 1][1]
         self._cursor.move(seq, f"{seconds(record.t_s)} s, {action}: {status}")
-        picture = svg(self._axes.figure)
-        picture = picture.replace(
-            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
-        )
-        label, happens, answer = map(
-            html.escape, (self._told, self.happens, f"{action}: {self.answer}")
-        )
-        self.picture.value = (
-            f'<div role="img" aria-label="{label}">{picture}</div>'
-            f"<p>{happens}</p><p><b>{answer}</b></p>"
-        )
+        told = f"{self.happens} Try {action} here: {self.answer}"
+        answer = html.escape(f"{action}: {self.answer}")
+        self._show(self._axes.figure, told, html.escape(self.happens), f"<b>{answer}</b>")
 
     def _try(self, seq):
         """The status of the answer to the chosen action after record *seq*, and all of it."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import html
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
 
 from labkit.decision import Decision, Sentence, select_destinations
+from labkit.dials.panel import Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import OPTIONS, Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
 from labkit.nova.scheduler.weights import load
 from labkit.plots.bars import STAR, ScoreBars, Scores, size_of
-from labkit.plots.figure import SMALL, Figure, canvas, labels, number, settle, svg
+from labkit.plots.figure import SMALL, canvas, labels, number, settle
 from labkit.plots.filters import said, stages_of
 from labkit.plots.scores import MOST_HOSTS
 
@@ -66,7 +64,7 @@ def scores(
     return ScoresDial(fleet, spec_obj, options or Options(), tuple(multipliers), seed)
 
 
-class ScoresDial(ipywidgets.VBox):
+class ScoresDial(Panel):
     """The panel that ``scores`` makes."""
 
     def __init__(
@@ -83,31 +81,11 @@ class ScoresDial(ipywidgets.VBox):
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
         self._weighers = [type(weigher) for weigher in load(options)]
         self._loose = [type(cls.__name__, (cls,), {"minval": None}) for cls in self._weighers]
-        self._controls = self._make_controls(multipliers)
-        for name, control in self._controls.items():
-            setattr(self, name, control)
-            control.observe(self._turned, "value")
+        self._begin(self._make_controls(multipliers))
         self._bars: ScoreBars | None = None
         self._room = 0
-        self._quiet = False
-        self.picture = ipywidgets.HTML()
-        self.answer = Sentence()
         self._redraw(self._decide())
         super().__init__([self._arranged(len(multipliers)), self.picture])
-
-    def __repr__(self) -> str:
-        return self.answer
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The panel itself, and for where there are no panels its figure and its answer."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self.answer, "image/png": picture}
-
-    @property
-    def figure(self) -> Figure:
-        """The figure as it is now."""
-        return Figure(self._bars.ax.get_figure(root=True), str(self.answer))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -117,38 +95,9 @@ class ScoresDial(ipywidgets.VBox):
         except NoValidHost as error:
             return error.decision.weights
 
-    @property
-    def value(self) -> dict[str, float | int | bool]:
-        """What the controls say, by name; set it to turn several of them at once."""
-        return {name: control.value for name, control in self._controls.items()}
-
-    @value.setter
-    def value(self, wanted: dict[str, float | int | bool]) -> None:
-        for name, value in wanted.items():
-            if name not in self._controls:
-                raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            control = self._controls[name]
-            if hasattr(control, "max") and not control.min <= value <= control.max:
-                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
-        with self._at_once():
-            for name, value in wanted.items():
-                self._controls[name].value = value
-
     # -- turning ------------------------------------------------------------------------
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-            self._turned()
-
-    def _turned(self, change: object = None) -> None:
-        """Draw what the controls say now, never what an event said: so no picture can be old."""
-        if self._quiet:
-            return
+    def _turned(self) -> None:
+        """Draw what the scheduler decides now."""
         try:
             decided = self._decide()
         except Exception as error:
@@ -203,12 +152,7 @@ class ScoresDial(ipywidgets.VBox):
         self._bars.show(table, order, winner=winner)
         self._nobody.set_visible(not order)
         self.answer = Sentence(answer)
-        picture = svg(self._bars.ax.get_figure(root=True))
-        picture = picture.replace(
-            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
-        )
-        words = html.escape(answer)
-        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div><p>{words}</p>'
+        self._show(self._bars.ax.get_figure(root=True), answer)
 
     def _lay_out(self, needed: set[str], room: int) -> None:
         """Make the figure with room for every host's name and for sums of *room* characters.

@@ -62,6 +62,12 @@ OPTIONS = (
     Opt("DEFAULT", "reclaim_instance_interval", int, 0),
     Opt("DEFAULT", "sync_power_state_interval", int, 600),
     Opt("DEFAULT", "instance_build_timeout", int, 0, min=0),
+    Opt("DEFAULT", "allow_resize_to_same_host", bool, False),
+    Opt("DEFAULT", "resize_confirm_window", int, 0, min=0),
+    Opt("DEFAULT", "shelved_offload_time", int, 0, min=-1),
+    Opt("DEFAULT", "shelved_poll_interval", int, 3600),
+    Opt("DEFAULT", "max_concurrent_live_migrations", int, 1, min=0),
+    Opt("DEFAULT", "migrate_max_retries", int, -1, min=-1),
     Opt("DEFAULT", "use_cow_images", bool, True),
     Opt(
         _L, "images_type", str, "default", choices=("raw", "flat", "qcow2", "lvm", "rbd", "default")

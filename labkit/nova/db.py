@@ -36,6 +36,7 @@ class Database:
         self.build_requests = {}
         self.instance_mappings = {}
         self.actions = {}
+        self.migrations = {}
         self.faults = {}
 
     # -- cell databases -------------------------------------------------------------------
@@ -72,6 +73,10 @@ class Database:
             self.by_host.get(old["host"], {}).pop(uuid, None)
             self.by_host.setdefault(new["host"], {})[uuid] = None
         return old, new
+
+    def instance_extra_update_by_uuid(self, uuid, values):
+        """Change what belongs to a row and is kept in another table: flavors, the move it is in."""
+        self.instances[uuid] = self.instances[uuid] | values
 
     def instance_destroy(self, uuid, only_without_host=False):
         """Mark a row as deleted and return it.

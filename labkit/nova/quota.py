@@ -37,6 +37,29 @@ def check_num_instances_quota(site, spec, recheck=False):
         )
 
 
+def check_deltas(site, instance, current, flavor):
+    """Raise TooManyInstances when another flavor takes more than the project has left.
+
+    Source: ``_check_quota_for_upsize`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    if not site.quota:
+        return
+    used = _used(site, instance.project_id)
+    more = {"cores": flavor.vcpus - current.vcpus, "ram": flavor.memory_mb - current.memory_mb}
+    overs = [
+        name
+        for name in sorted(more)
+        if more[name] > 0 and name in site.quota and used[name] + more[name] > site.quota[name]
+    ]
+    if overs:
+        raise TooManyInstances(
+            overs=", ".join(overs),
+            req=_list(more[name] for name in overs),
+            used=_list(used[name] for name in overs),
+            allowed=_list(site.quota[name] for name in overs),
+        )
+
+
 def _list(numbers) -> str:
     return ", ".join(str(number) for number in numbers)
 
@@ -49,7 +72,6 @@ def _used(site, project_id) -> dict:
             continue
         if row["vm_state"] == vm.SOFT_DELETED:
             continue
-        flavor = site.servers[site.names[uuid]][1].flavor
-        for name, amount in zip(RESOURCES, (1, flavor.vcpus, flavor.memory_mb), strict=True):
+        for name, amount in zip(RESOURCES, (1, row["vcpus"], row["memory_mb"]), strict=True):
             used[name] += amount
     return used

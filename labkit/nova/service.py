@@ -68,10 +68,11 @@ class Service:
             raise ServiceStoppedError
         return value
 
-    def step(self, step, instance=None, names=(None,), seconds=None):
+    def step(self, step, instance=None, names=(None,), until=None, seconds=None):
         """Let a step take its time, or *seconds*, and fail if a fault says so.
 
-        *names* are the servers where there is no instance yet, or more than one.
+        *names* are the servers where there is no instance yet, or more than one;
+        *until* an event ends it well.
         """
         site, more, error = self.site, 0.0, None
         for name in names if instance is None else (instance.name,):
@@ -80,8 +81,9 @@ class Service:
                 more, error = site.faults.at_step(step, self.host, name)
         seconds = (site.durations.draw(step) if seconds is None else seconds) + more
         if seconds or self.stopped:
-            yield from self.wait(site.env.timeout(seconds))
-        if error is not None:
+            over = site.env.timeout(seconds)
+            yield from self.wait(over if until is None else over | until)
+        if error is not None and not (until is not None and until.triggered):
             raise error
 
     def locked(self, name, work):

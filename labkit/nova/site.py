@@ -56,12 +56,26 @@ class Site:
 
     def from_row(self, service, name, uuid) -> Instance:
         """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
-        row = self.db.instance_get_by_uuid(uuid)
+        return self.copy_of(service, name, self.db.instance_get_by_uuid(uuid))
+
+    def copy_of(self, service, name, row) -> Instance:
+        """Return a service's copy of a row that it has found."""
         return Instance(service, name, self.servers[name][1], row)
+
+    def spec_of(self, name):
+        """Return the request spec of one server as Nova keeps it: without where it was to go."""
+        spec = self.servers[name][1]
+        return spec.replace(num_instances=1, requested_destination=None, ignore_hosts=None)
+
+    def save_spec(self, name, spec):
+        """Keep another request spec for a server: what moves from now on are asked with."""
+        self.servers[name] = self.servers[name][0], spec
 
     def _named(self, service, uuids):
         found = []
         for uuid in uuids:
+            if uuid not in self.names:
+                continue  # a migration holds something too
             try:
                 found.append(self.from_row(service, self.names[uuid], uuid))
             except exception.InstanceNotFound:
@@ -128,7 +142,14 @@ class Site:
             self._groups[key] = (spec.instance_group.copy(), spec.instance_group)
         group = self._groups[key][0]
         group.members += [name for name in names if name not in group.members]
+        if names[0] in self.servers and self.uuid_of(names[0]) in self.db.instances:
+            group = group.copy()  # a move: where it is now does not count
+            rows = [self._row_of(name) for name in group.members if name not in names]
+            group.hosts = [row["host"] for row in rows if row and row["host"]]
         return group
+
+    def _row_of(self, name):
+        return self.db.instances.get(self.uuid_of(name)) if name in self.servers else None
 
     # -- faults ---------------------------------------------------------------------------
     def may_conflict(self, instance, updates, guards):

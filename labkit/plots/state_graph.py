@@ -36,13 +36,24 @@ PLACES = {
     ANY: (0.75, 3.5),
     vm.STOPPED: (8.9, 3.9),
     vm.BUILDING: (2.5, 2.5),
-    vm.RESCUED: (6.9, 2.1),
-    vm.ERROR: (4.2, 0.9),
-    vm.SHELVED: (9.0, 0.9),
-    vm.SHELVED_OFFLOADED: (8.7, 0.2),
+    vm.RESCUED: (5.2, 1.9),
+    vm.ERROR: (3.2, 0.5),
+    vm.SHELVED: (9.1, 1.5),
+    vm.SHELVED_OFFLOADED: (6.9, 0.2),
 }
 #: How much an edge bends, where it is not as the others do.
-BENDS = {(vm.ERROR, vm.STOPPED): 0.35, (vm.ERROR, vm.RESCUED): 0.0, (ANY, vm.ERROR): 0.25}
+BENDS = {
+    (vm.ERROR, vm.STOPPED): 0.35,
+    (vm.ERROR, vm.RESCUED): 0.0,
+    (ANY, vm.ERROR): 0.25,
+    (vm.PAUSED, vm.SHELVED): -0.2,
+    (vm.PAUSED, vm.SHELVED_OFFLOADED): -0.17,
+    (vm.SUSPENDED, vm.SHELVED): -0.17,
+    (vm.SUSPENDED, vm.SHELVED_OFFLOADED): -0.02,
+    (vm.ACTIVE, vm.SHELVED_OFFLOADED): -0.02,
+    (vm.STOPPED, vm.SHELVED_OFFLOADED): -0.12,
+    (vm.SHELVED, vm.SHELVED_OFFLOADED): -0.1,
+}
 BEND = 0.17
 ALONG = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 PAD = 0.03  # inches around a text

@@ -9,8 +9,10 @@ from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 
 #: What happens to a server carries its number; the first, 0, is left out.
-_NUMBERED = ("db", "notify", "rpc", "virt", "action", "action_event", "fault", "build_request")
-_NUMBERED = (*_NUMBERED, "instance_mapping")
+_NUMBERED = """db notify rpc virt action action_event fault build_request instance_mapping
+migration""".split()
+#: The recorder takes the migration, the first of their arguments, for one more server.
+_ABOUT_A_MIGRATION = ("finish_migration", "confirm_migration")
 #: Noted by the recorder alone: the lab notes a request with its answer.
 _LEFT_OUT = ("request", "response")
 
@@ -28,6 +30,8 @@ def events(records, names):
         number = names.index(record.instance) if record.instance in names else 0
         if number and event["kind"] in _NUMBERED and event.get("method") != "build_instances":
             event["instance"] = number
+        if event.get("call") in _ABOUT_A_MIGRATION:
+            event["instance"] = 1
         found.append((thread, event))
     return found
 
@@ -248,6 +252,12 @@ def _action_event(record):
     return event
 
 
+def _migration(record):
+    names = ("op", "status", "migration_type", "source", "dest")
+    event = {"kind": "migration", "where": record.by} | {n: getattr(record, n) for n in names}
+    return event | ({"old": record.old} if record.op == "update" else {})
+
+
 def _call(record):
     if record.system == "virt":
         return {"kind": "virt", "call": record.call, "where": record.by}
@@ -268,6 +278,7 @@ _EVENT = {
     trace.BuildRequest: _build_request,
     trace.InstanceMapping: _mapping,
     trace.Message: _message,
+    trace.Migration: _migration,
     trace.Notification: _notification,
     trace.Action: lambda r: (
         {"kind": "action", "op": r.op, "action": r.action, "where": r.by}

@@ -220,12 +220,9 @@ def hosts(cloud):
     """What each compute believes that it has given away; Nova counts 512 MiB as reserved."""
     site, found = cloud._site, {}
     for host, compute in site.computes.items():
-        flavors = [site.servers[site.names[u]][1].flavor for u in compute.rt.tracked_instances]
-        found[host] = {
-            "vcpus_used": sum(flavor.vcpus for flavor in flavors),
-            "memory_mb_used": 512 + sum(flavor.memory_mb for flavor in flavors),
-            "local_gb_used": sum(flavor.root_gb for flavor in flavors),
-            "running_vms": len(flavors),
+        found[host] = compute.rt.used | {
+            "memory_mb_used": 512 + compute.rt.used["memory_mb_used"],
+            "running_vms": compute.rt.running_vms,
             "failed_builds": int(site.fleet.columns["failed_builds"][site.fleet.rows[host]]),
         }
     return found

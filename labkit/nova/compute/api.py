@@ -5,7 +5,7 @@ The guards are in guards.py, creating is in create.py, deleting in delete.py.
 
 from dataclasses import dataclass
 
-from labkit.nova.compute import create, delete
+from labkit.nova.compute import api_moves, create, delete
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.guards import GUARDS, check
@@ -50,7 +50,7 @@ ASKS = {
 }
 
 
-class API(create.Create, delete.Delete):
+class API(create.Create, delete.Delete, api_moves.Moves):
     """The compute API, as the service that uses it does it: nova-api, or a nova-compute.
 
     Every action is a generator; what it refuses it raises before the first save.

@@ -15,7 +15,7 @@ from labkit.nova.exception import (
     HTTPBadRequest,
     ImageNotActive,
 )
-from labkit.nova.objects.instance import FIELDS, Instance
+from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.quota import check_num_instances_quota
 from labkit.trace import BuildRequest as Written
 from labkit.trace import Call, InstanceMapping
@@ -84,19 +84,19 @@ class Create:
 
     def _validate(self, spec):
         if spec.image is not None and not spec.is_bfv:
-            _check_image(spec.flavor, spec.image)
+            check_image(spec.flavor, spec.image)
         destination = spec.requested_destination
         host = destination.host if destination is not None else None
         if host is not None and host not in self.site.fleet.rows:
             raise ComputeHostNotFound(host=host)
 
 
-def _check_image(flavor, image):
+def check_image(flavor, image, status=None):
     """Compare what an image asks for with the flavor.
 
     Source: ``_validate_flavor_image_nostatus`` in nova/compute/api.py, Nova 34.0.0.
     """
-    if image.status != "active":
+    if (status or image.status) != "active":
         raise ImageNotActive(image_id=image.id)
     if flavor.memory_mb < image.min_ram:
         raise FlavorMemoryTooSmall
@@ -113,14 +113,21 @@ def server_uuid(name: str) -> str:
 
 
 def _new(name, spec, now):
-    values = dict.fromkeys(FIELDS)
+    values, flavor = dict.fromkeys((*FIELDS, *EXTRA)), spec.flavor
     return values | {
+        "flavor": flavor,
+        "instance_type_id": flavor.name,
+        "memory_mb": flavor.memory_mb,
+        "vcpus": flavor.vcpus,
+        "root_gb": flavor.root_gb,
+        "ephemeral_gb": flavor.ephemeral_gb,
+        "image_ref": spec.image and spec.image.id,
         "uuid": server_uuid(name),
         "display_name": name,
         "vm_state": vm.BUILDING,
         "task_state": task.SCHEDULING,
         "power_state": None,
-        "system_metadata": {},
+        "system_metadata": {"image_base_image_ref": spec.image and spec.image.id},
         "locked": False,
         "progress": 0,
         "project_id": spec.project_id,

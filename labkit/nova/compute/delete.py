@@ -58,12 +58,21 @@ class Delete:
                 if instance is None:
                     self._local_delete_cleanup(name, uuid)
                     return
+        if instance.vm_state in (vm.SHELVED, vm.SHELVED_OFFLOADED):
+            image_id = instance.system_metadata.get("shelved_image_id")
+            with contextlib.suppress(exception.ImageNotFound):
+                self.site.glance.delete(self.service, name, by, image_id)
         before = instance.task_state
         try:
             for column, value in attributes.items():
                 setattr(instance, column, value)
             instance.progress = 0
             instance.save(by)
+            if instance.vm_state == vm.RESIZED:
+                yield from self._confirm_resize_on_deleting(instance)
+                if delete_type == "soft_delete":
+                    instance.task_state = attributes["task_state"]
+                    instance.save(by)
             local = not (instance.host and self.site.service_is_up(instance.host))
             if local:
                 yield from self._local_delete(instance, delete_type, callback)

@@ -1,7 +1,7 @@
 """What a nova-compute does with the servers of its host (nova/compute/manager.py).
 
-The builds are in build.py, deletes in terminate.py, snapshots in snapshot.py, what happens by
-itself in periodic.py.
+The builds are in build.py, deletes in terminate.py, snapshots in snapshot.py, moves in moves.py,
+what happens by itself in periodic.py.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import simpy
 
 from labkit.nova import exception
-from labkit.nova.compute import api, build, periodic, power_state, snapshot, terminate
+from labkit.nova.compute import (
+    api,
+    build,
+    moves,
+    periodic,
+    power_state,
+    rescue,
+    snapshot,
+    terminate,
+)
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -50,7 +59,13 @@ SIMPLE = {
 
 
 class ComputeManager(
-    Service, build.Build, terminate.Terminate, snapshot.Snapshot, periodic.Periodic
+    Service,
+    build.Build,
+    terminate.Terminate,
+    snapshot.Snapshot,
+    moves.Moves,
+    rescue.Rescue,
+    periodic.Periodic,
 ):
     """The nova-compute of one host.
 
@@ -68,6 +83,7 @@ class ComputeManager(
         builds = site.options.max_concurrent_builds
         self.build_semaphore = simpy.Resource(site.env, builds) if builds else None
         snapshots = site.options.max_concurrent_snapshots
+        self._prepare_for_moves()
         self.snapshot_semaphore = simpy.Resource(site.env, snapshots) if snapshots else None
 
     def __getattr__(self, name):
@@ -81,17 +97,18 @@ class ComputeManager(
         return method
 
     # -- what wraps each method -----------------------------------------------------------
-    def wrapped(self, name, instance, work, by=None, event=True, reverts=True):
+    def wrapped(self, name, instance, work, by=None, event=True, reverts=True, migration=None):
         """Do the work between the start and the end of an action event; clean up if it fails.
 
         A failure is noted as the server's fault; its task_state becomes None, unless another
-        task took over; the exception is told to whoever listens, and raised again.
+        task took over; the exception is told to whoever listens, and raised again. A *migration*
+        fails with the work.
 
         Source: ``wrap_exception``, ``reverts_task_state``, ``wrap_instance_event`` and
         ``wrap_instance_fault`` in nova/compute/manager.py, Nova 34.0.0.
         """
         if event:
-            work = self._noted(name, instance, work)
+            work = self._noted(name, instance, work, migration)
         try:
             return (yield from work)
         except Exception as error:
@@ -104,7 +121,7 @@ class ComputeManager(
             notify.about_exception(self, name, error, by)
             raise
 
-    def _noted(self, name, instance, work):
+    def _noted(self, name, instance, work, migration):
         """Do the work as an event of its action; a failure is the server's fault first."""
         event, by = f"compute_{name}", f"{_HERE}{name}"
         instance_action.event_start(instance, event, by)
@@ -115,6 +132,8 @@ class ComputeManager(
                 raise
             if not isinstance(error, exception.InstanceNotFound):
                 instance_fault.create(instance, error)
+            if migration is not None:
+                self._migration_failed(migration)
             instance_action.event_finish(instance, event, "Error", by)
             raise
         instance_action.event_finish(instance, event, "Success", by)
@@ -174,6 +193,8 @@ class ComputeManager(
         if name == "resume_instance":
             instance.vm_state = instance.system_metadata.pop("old_vm_state", vm.ACTIVE)
         instance.task_state = None
+        if name == "start_instance":
+            self._was_shelved(instance)
         instance.save(_HERE + name, expected_task_state=action.task_state)
         notify.about(self, instance, action.notification, "end")
 
@@ -236,31 +257,6 @@ class ComputeManager(
         except exception.InstanceNotFound:
             pass
         notify.about(self, instance, "reboot", "end")
-
-    def rescue_instance(self, instance):
-        """Start a guest from a rescue image."""
-        return self.wrapped("rescue_instance", instance, self._rescue(instance))
-
-    def _rescue(self, instance):
-        self.site.glance.get(self, instance.name, _HERE + "_get_rescue_image")
-        notify.about(self, instance, "rescue", "start")
-        try:
-            yield from self._call("power_off", instance, "_power_off_instance")
-            yield from self._call("rescue", instance, "rescue_instance")
-        except Exception as error:
-            self._set_instance_obj_error_state(instance)
-            reason = f"Driver Error: {error}"
-            raise exception.InstanceNotRescuable(
-                instance_id=instance.uuid, reason=reason
-            ) from error
-        notify.about_usage(self, instance, "exists")
-        notify.about_action(self, instance, "exists")
-        instance.vm_state = vm.RESCUED
-        instance.task_state = None
-        instance.power_state = self._get_power_state(instance)
-        instance.launched_at = self.site.env.now
-        instance.save(_HERE + "rescue_instance", expected_task_state=task.RESCUING)
-        notify.about(self, instance, "rescue", "end")
 
     def set_admin_password(self, instance, new_pass=None):
         """Set the password inside a guest."""

@@ -97,9 +97,11 @@ class Periodic:
         """
         instances = self.site.instances_on(self)
         try:
+            evacuated = yield from self._destroy_evacuated_instances()
             for instance in instances:
-                yield from self._init_instance(instance)
-            seen = {instance.uuid for instance in instances}
+                if instance.uuid not in evacuated:
+                    yield from self._init_instance(instance)
+            seen = {instance.uuid for instance in instances} | evacuated
             self.reportclient.get_allocations_for_resource_provider()
             for instance in self.site.instances_allocated(self):
                 if instance.uuid not in seen and instance.vm_state == vm.BUILDING:
@@ -156,6 +158,7 @@ class Periodic:
                 return
             return
         self.driver.plug(self, "plug_vifs", instance, by)
+        yield from self._init_moving(instance)
 
     def _retry_reboot(self, instance, found):
         """Return "SOFT" or "HARD" for a reboot to be done again, or None.

@@ -108,6 +108,9 @@ ALL = (
     UNSHELVING,
 )
 
+resizing_states = (RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH)
+rebuild_states = (REBUILDING, REBUILD_BLOCK_DEVICE_MAPPING, REBUILD_SPAWNING)
+
 #: With these a hard reboot may begin. Source: ``ALLOW_REBOOT`` in nova/compute/task_states.py.
 ALLOW_REBOOT = (
     None,

@@ -2,6 +2,8 @@
 
 from labkit.nova import exception
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.conductor import moves
+from labkit.nova.conductor.retry import exhausted, populate_retry
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import instance_action, instance_fault
@@ -15,7 +17,7 @@ _HERE = "conductor/manager.py:"
 CELL0 = "cell0"
 
 
-class ComputeTaskManager(Service):
+class ComputeTaskManager(Service, moves.Moves):
     """The conductor's part in the life of servers.
 
     Source: ``ComputeTaskManager`` in nova/conductor/manager.py, Nova 34.0.0.
@@ -198,13 +200,13 @@ class ComputeTaskManager(Service):
                 filter_properties, instance.uuid, self.options.max_attempts, request_spec
             )
             if not host_list:
-                raise _exhausted(instance)
+                raise exhausted(instance)
         except Exception as error:
             yield from self._cleanup_when_reschedule_fails(instance, error)
             return
-        host = self._next_host(instance, request_spec, host_list)
+        host = self.next_host(instance, request_spec, host_list)
         if host is None:
-            yield from self._cleanup_when_reschedule_fails(instance, _exhausted(instance))
+            yield from self._cleanup_when_reschedule_fails(instance, exhausted(instance))
             return
         instance.availability_zone = self.site.zone_of(host)
         try:
@@ -213,7 +215,7 @@ class ComputeTaskManager(Service):
             return
         self._build_on(instance, host, host_list, request_spec, filter_properties, by)
 
-    def _next_host(self, instance, spec, host_list) -> str | None:
+    def next_host(self, instance, spec, host_list) -> str | None:
         """Take alternates off the list until one has room; None when none has."""
         fleet = self.site.fleet
         while host_list:
@@ -239,31 +241,3 @@ class ComputeTaskManager(Service):
             instance.save(by)
         except exception.InstanceNotFound:
             return
-
-
-def _exhausted(instance):
-    reason = (
-        f"Exhausted all hosts available for retrying build failures for instance {instance.uuid}."
-    )
-    return exception.MaxRetriesExceeded(reason=reason)
-
-
-def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
-    """Count one more attempt, where there may be more than one.
-
-    Raises MaxRetriesExceeded beyond ``[scheduler] max_attempts``. Without a ``retry`` in the
-    properties a host that fails does not hand the build on.
-
-    Source: ``populate_retry`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
-    if max_attempts == 1 or len(spec.force_hosts or ()) == 1 or len(spec.force_nodes or ()) == 1:
-        return
-    retry = filter_properties.setdefault("retry", {"num_attempts": 0})
-    retry["num_attempts"] += 1
-    exc_reason = retry.pop("exc_reason", None)
-    if retry["num_attempts"] > max_attempts:
-        reason = (
-            f"Exceeded max scheduling attempts {max_attempts} for instance {instance_uuid}."
-            f" Last exception: {exc_reason}"
-        )
-        raise exception.MaxRetriesExceeded(reason=reason)

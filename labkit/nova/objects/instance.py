@@ -6,7 +6,11 @@ from labkit.trace import Save
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
 availability_zone root_device_name progress system_metadata locked locked_by project_id
-created_at launched_at terminated_at deleted_at""".split()
+created_at launched_at terminated_at deleted_at instance_type_id memory_mb vcpus root_gb
+ephemeral_gb image_ref kernel_id ramdisk_id architecture os_type vm_mode auto_disk_config
+key_data""".split()
+#: What Nova keeps in the table instance_extra: a save writes it without a word.
+EXTRA = ("flavor", "old_flavor", "new_flavor", "migration_context")
 
 
 def states(values) -> tuple:
@@ -81,7 +85,7 @@ class Instance:
 
     def obj_what_changed(self) -> set:
         """Return the columns that the next save writes."""
-        changed = set(self._changed)
+        changed = self._changed.difference(EXTRA)
         if self._values["system_metadata"] != self._metadata:
             changed.add("system_metadata")
         return changed
@@ -104,10 +108,13 @@ class Instance:
         Source: ``save`` in nova/objects/instance.py and ``_instance_update`` in
         nova/db/main/api.py, Nova 34.0.0.
         """
-        changed = self.obj_what_changed()
+        service, changed = self._service, self.obj_what_changed()
+        extra = {name: self._values[name] for name in EXTRA if name in self._changed}
+        if extra:
+            service.site.db.instance_extra_update_by_uuid(self.uuid, extra)
+            self._changed.difference_update(EXTRA)
         if not changed:
             return
-        service = self._service
         columns = tuple(sorted(changed))
         guards = _guard(expected_task_state), _guard(expected_vm_state)
         updates = {name: self._values[name] for name in changed}
@@ -158,6 +165,26 @@ class Instance:
             raise
         service.note(Save, self.name, "destroy", None, states(row), by=by)
         self._read(row)
+
+    def drop_migration_context(self):
+        """Forget the move that it is in, in the database as well.
+
+        Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.
+        """
+        if self.migration_context is not None:
+            nothing = {"migration_context": None}
+            self._service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
+            self._values.update(nothing)
+
+    def set_flavor(self, flavor):
+        """Give it the size of a flavor.
+
+        Source: ``_set_instance_info`` in nova/compute/manager.py, Nova 34.0.0.
+        """
+        self.instance_type_id = flavor.name
+        for name in ("memory_mb", "vcpus", "root_gb", "ephemeral_gb"):
+            setattr(self, name, getattr(flavor, name))
+        self.flavor = flavor
 
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""

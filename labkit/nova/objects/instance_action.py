@@ -1,5 +1,6 @@
 """The action log of a server (nova/objects/instance_action.py)."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import InstanceActionEventNotFound
@@ -10,7 +11,8 @@ from labkit.trace import Action, ActionEvent
 class InstanceAction:
     """One action that somebody asked for; ``message`` is "Error" when a part of it failed.
 
-    ``events`` are its parts: dicts of event, host and result (None until it ends).
+    ``events`` are its parts: dicts of event, host and result (None until it ends); ``request``
+    counts what was asked of the API, which may begin two entries.
 
     Source: ``InstanceAction`` in nova/objects/instance_action.py, Nova 34.0.0.
     """
@@ -18,13 +20,15 @@ class InstanceAction:
     action: str
     message: str | None = None
     events: list = field(default_factory=list)
+    request: int = 0
 
 
 def action_start(instance, action, by):
     """Begin an entry; what this copy of the server takes part in from now on belongs to it."""
     service = instance._service
     log = service.site.db.actions.setdefault(instance.uuid, [])
-    log.append(InstanceAction(action))
+    request = len(log) if instance.request is None else log[instance.request].request
+    log.append(InstanceAction(action, request=request))
     instance.request = len(log) - 1
     service.note(Action, instance.name, action, by)
 
@@ -60,6 +64,33 @@ def event_finish(instance, event, result, by):
         action.message = "Error"
     note = instance._service.note
     note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
+
+
+@contextmanager
+def event_reporter(instance, event, by):
+    """Begin a part of the action, and end it with what became of it.
+
+    Source: ``EventReporter`` and ``wrap_instance_event`` in nova/compute/utils.py, 34.0.0.
+    """
+    event_start(instance, event, by)
+    try:
+        yield
+    except Exception:
+        event_finish(instance, event, "Error", by)
+        raise
+    event_finish(instance, event, "Success", by)
+
+
+def as_shown(log) -> list[dict]:
+    """Return the entries as the API shows them: of two of one request, both with the last's parts.
+
+    Source: ``show`` in nova/api/openstack/compute/instance_actions.py, Nova 34.0.0.
+    """
+    last = {entry.request: entry for entry in log}
+    return [
+        {"action": entry.action, "message": entry.message, "events": last[entry.request].events}
+        for entry in log
+    ]
 
 
 def _action(instance) -> InstanceAction:

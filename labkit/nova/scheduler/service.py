@@ -7,7 +7,7 @@ from labkit.nova import exception
 from labkit.nova.notifications import instance as notify
 from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.client.report import SchedulerReportClient
-from labkit.nova.scheduler.manager import SchedulerManager
+from labkit.nova.scheduler.manager import SchedulerManager, request_is_rebuild
 from labkit.nova.service import Service
 from labkit.nova.site import CONTROLLER
 
@@ -24,23 +24,30 @@ class SchedulerService(Service):
         self.client = SchedulerReportClient(self)
         self.rng = rng
 
-    def select_destinations(self, spec_obj, instance_uuids):
+    def select_destinations(self, spec_obj, instance_uuids, return_alternates=True):
         """Choose a host and alternates for each server, and claim the resources there.
 
-        Raises NoValidHost; nothing is booked then.
+        For a rebuild of another image nothing is claimed: the server stays where it is. Raises
+        NoValidHost; nothing is booked then.
         """
         yield from self.step("select_destinations", names=instance_uuids)
         fleet, names = self.site.fleet, instance_uuids
-        try:
-            request = request_filter.process_reqspec(fleet, spec_obj, self.options)
-        except exception.RequestFilterFailed as error:
-            raise exception.NoValidHost(reason=str(error)) from None
-        self.client.get_allocation_candidates(query_of(request))
-        own = copy.copy(spec_obj)
+        own, resources, saved = copy.copy(spec_obj), None, None
         own.instance_group = self.site.group_of(spec_obj, names)
-        saved = fleet.copy() if len(names) > 1 else None
+        if request_is_rebuild(spec_obj):
+            fleet = fleet.copy()
+        else:
+            try:
+                request = request_filter.process_reqspec(fleet, spec_obj, self.options)
+            except exception.RequestFilterFailed as error:
+                raise exception.NoValidHost(reason=str(error)) from None
+            self.client.get_allocation_candidates(query_of(request))
+            resources = request.resources
+            saved = fleet.copy() if len(names) > 1 else None
         try:
-            selections = self.manager.select_destinations(fleet, own, names, self.rng)
+            selections = self.manager.select_destinations(
+                fleet, own, names, self.rng, return_alternates
+            )
         except exception.NoValidHost as error:
             if saved is not None:
                 fleet.__dict__.update(saved.__dict__)
@@ -48,9 +55,9 @@ class SchedulerService(Service):
                 notify.about_scheduling(self, "start", names[0])
             raise
         notify.about_scheduling(self, "start", names[0])
-        for selection in selections:
+        for selection in selections if resources is not None else ():
             uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
-            self.client.claimed(selection.instance, uuid, row, request.resources, spec_obj)
+            self.client.claimed(selection.instance, uuid, row, resources, spec_obj)
         notify.about_scheduling(self, "end", names[-1])
         return selections
 

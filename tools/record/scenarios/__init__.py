@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 FILES = {
     "lifecycle": ("create", "create_fails", "delete", "actions", "restart"),
-    "moves": ("moves",),
+    "moves": ("moves", "moves_fail", "moves_live", "moves_shelve"),
 }
 
 

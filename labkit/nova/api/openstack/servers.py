@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from labkit.nova import exception
 from labkit.nova.compute.guards import GUARDS, Guard, check
+from labkit.nova.exception_moves import MigrationNotFoundByStatus
+from labkit.nova.objects import migration as migrations
 
 
 class Action(NamedTuple):
@@ -54,18 +56,50 @@ ACTIONS = {
         "reset_state", 202, None, None, ("state",), f"{_RULE}admin-actions:reset_state"
     ),
     "rename": Action("update_instance", 200, None, None, ("name",)),
-    "rebuild": _known("rebuild"),
-    "resize": _known("resize"),
-    "migrate": _known("resize", 202, "migrate", f"{_RULE}migrate-server:migrate"),
-    "confirmResize": _known("confirm_resize", 204, needs_host_up=True),
-    "revertResize": _known("revert_resize"),
-    "shelve": _known("shelve"),
-    "shelveOffload": _known("shelve_offload", 202, None, f"{_RULE}shelve:shelve_offload"),
-    "unshelve": _known("unshelve"),
-    "migrateLive": _known(
-        "live_migrate", 202, "os-migrateLive", f"{_RULE}migrate-server:migrate_live"
+    "rebuild": Action("rebuild", 202, "rebuild", None, ("image",)),
+    "resize": Action("resize", 202, "resize", None, ("flavor",)),
+    "migrate": Action(
+        "resize", 202, "resize", "migrate", ("host",), f"{_RULE}migrate-server:migrate"
     ),
-    "evacuate": _known("evacuate", 200, None, f"{_RULE}evacuate"),
+    "confirmResize": Action("confirm_resize", 204, "confirm_resize", needs_host_up=True),
+    "revertResize": Action("revert_resize", 202, "revert_resize"),
+    "shelve": Action("shelve", 202, "shelve"),
+    "shelveOffload": Action(
+        "shelve_offload", 202, "shelve_offload", None, (), f"{_RULE}shelve:shelve_offload"
+    ),
+    "unshelve": Action("unshelve", 202, "unshelve"),
+    "migrateLive": Action(
+        "live_migrate",
+        202,
+        "live_migrate",
+        "os-migrateLive",
+        ("host", "force"),
+        f"{_RULE}migrate-server:migrate_live",
+    ),
+    "live_migration_abort": Action(
+        "live_migrate_abort",
+        202,
+        "live_migrate_abort",
+        "abort live migration",
+        (),
+        "os_compute_api:servers:migrations:delete",
+    ),
+    "live_migration_force_complete": Action(
+        "live_migrate_force_complete",
+        202,
+        "live_migrate_force_complete",
+        "force_complete",
+        (),
+        "os_compute_api:servers:migrations:force_complete",
+    ),
+    "evacuate": Action(
+        "evacuate",
+        200,
+        "evacuate",
+        None,
+        ("host", "force", "microversion"),
+        f"{_RULE}evacuate",
+    ),
     "update_metadata": _known("update_instance_metadata", 200, "update metadata"),
     "getConsoleOutput": _known("get_console_output", 200),
 }
@@ -105,10 +139,17 @@ def refuse(api, action, wanted, instance, is_admin):
         if action in _LOCK_READS_AS_STATE:
             raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
         raise
-    if wanted.needs_host_up and not up:
+    if wanted.needs_host_up and not _source_is_up(api, instance):
         raise exception.ServiceUnavailable
     if action == "evacuate" and up:
         raise exception.HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
+
+
+def _source_is_up(api, instance):
+    """Whether the host is up that a server came from, by the resize that is to be confirmed."""
+    found = migrations.find(api.service, instance.uuid, status="finished")
+    host = found[0].source_compute if found else instance.host
+    return host is not None and api.site.service_is_up(host)
 
 
 def _refuse_specials(api, action, instance, is_admin, up):
@@ -133,7 +174,10 @@ def handle(api, action, instance, is_admin, arguments):
     if action == "delete" and api.service.options.reclaim_instance_interval:
         # what never was up is not worth keeping
         method = "delete" if instance.launched_at is None else "soft_delete"
-    yield from api.do(method, instance, **arguments)
+    try:
+        yield from api.do(method, instance, **arguments)
+    except MigrationNotFoundByStatus:
+        raise exception.HTTPBadRequest("Instance has not been resized.") from None
     return wanted.status
 
 

@@ -73,6 +73,32 @@ class SchedulerReportClient:
             self._allocations.put(instance.uuid, row, resources, spec_obj)
         return fits
 
+    def move_allocations(self, name, source, target):
+        """Let a consumer have all that another holds, as a move and its end do.
+
+        Source: ``move_allocations`` in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        self.get_allocs_for_consumer(name)
+        self.get_allocs_for_consumer(name)
+        if source in self._allocations.held:
+            self._allocations.move(source, target)
+        elif target in self._allocations.held:
+            return
+        self.note(name, "POST /allocations", 204, "move_allocations")
+
+    def remove_provider_tree_from_instance_allocation(self, name, consumer, row) -> bool:
+        """Give back what a server holds on one host; False when it held nothing anywhere.
+
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        self.get_allocs_for_consumer(name)
+        if consumer not in self._allocations.held:
+            return False
+        self.note(name, "GET /resource_providers?in_tree={uuid}", 200, "get_providers_in_tree")
+        if self._allocations.remove(consumer, row):
+            self.note(name, f"PUT {_ALLOCATION}", 204, "_put_allocations")
+        return True
+
     def _put(self, name, fits):
         self.note(name, f"GET {_ALLOCATION}", 200, "claim_resources")
         self.note(name, f"PUT {_ALLOCATION}", 204 if fits else 409, "_put_allocations")

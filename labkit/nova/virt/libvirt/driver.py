@@ -1,14 +1,15 @@
 """The libvirt driver's snapshot (nova/virt/libvirt/driver.py)."""
 
 import uuid as uuids
+from functools import partial
 
 from labkit.nova import exception
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
 from labkit.nova.virt.fake import SNAPSHOT_BY, FakeDriver
-from labkit.nova.virt.libvirt import imagebackend, live_snapshot
+from labkit.nova.virt.libvirt import blockinfo, disks, imagebackend, live_snapshot
 from labkit.nova.virt.libvirt import utils as libvirt_utils
-from labkit.nova.virt.libvirt.guest import VIR_ERR_NO_DOMAIN, RootDisk, libvirtError
+from labkit.nova.virt.libvirt.guest import VIR_ERR_NO_DOMAIN, libvirtError
 from labkit.nova.virt.libvirt.host import Host
 from labkit.trace import Call
 
@@ -24,15 +25,16 @@ _STRIKES = {
 _PENDING, _UPLOADING = task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING
 
 
-class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
+class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     """The hypervisor of one host, with disks: a snapshot as the real driver makes it.
 
     In: Options; *root_disk*, a function of an instance that returns its RootDisk (by default what
     ``images_type`` says); SnapshotCosts; whether the instances' directory takes O_DIRECT.
     A learner may replace ``get_disk_type_from_path``, add to ``image_backend.BACKEND``, to
     ``image_formats`` (what a backend's key is called in the image's metadata and by qemu-img) and
-    to ``never_live`` (backends whose guests are suspended for a snapshot). Raises TypeError when
-    *root_disk* is no function.
+    to ``never_live`` (backends whose guests are suspended for a snapshot), and with
+    ``freeze_first`` let a live snapshot freeze the guest as Nova did until 24.0.0. Raises TypeError when
+    *root_disk* is no function, ValueError for lvm without a volume group.
 
     >>> from labkit import Cloud, Flavor, Fleet, LibvirtDriver, RequestSpec
     >>> cloud = Cloud(Fleet.read("data/two_hosts"), driver=LibvirtDriver)
@@ -58,47 +60,16 @@ class LibvirtDriver(live_snapshot.LiveSnapshot, FakeDriver):
                 " write lambda instance: RootDisk(...)"
             )
         self.options = options
-        self.root_disk = root_disk or self._usual_disk
+        if root_disk is None and options.images_type == "lvm" and not options.images_volume_group:
+            raise ValueError("images_type = 'lvm' needs images_volume_group, the name of one")
         self.host = Host(options, costs, supports_direct_io)
         self.guests = self.host.guests
         self.get_disk_type_from_path = libvirt_utils.get_disk_type_from_path
         self.image_backend = imagebackend.Backend(options.images_type, options.use_cow_images)
+        usual = partial(blockinfo.usual_disk, options, self.image_backend.backend())
+        self.root_disk = root_disk or usual
         self.image_formats = {"lvm": "raw", "rbd": "raw"}
         self.never_live = {"lvm"}
-
-    def spawn(self, service, instance, network_info):
-        """Start a guest, with a disk."""
-        yield from super().spawn(service, instance, network_info)
-        self.host.define(instance.uuid, self.root_disk(instance))
-
-    def call(self, service, name, instance, by):
-        """Do something to a guest; one that is started anew does not find its saved memory."""
-        yield from super().call(service, name, instance, by)
-        if name in ("power_on", "reboot", "resume"):
-            self.host.saved.pop(instance.uuid, None)
-
-    def destroy(self, service, instance, by):
-        """Remove the guest and its disk."""
-        yield from super().destroy(service, instance, by)
-        self.host.undefine(instance.uuid)
-
-    def _usual_disk(self, instance):
-        """Return the disk that a new guest gets by ``images_type``."""
-        options, size = self.options, float(instance.spec.flavor.root_gb) * 1024
-        image = self.image_backend.backend()
-        half = {"size_mb": size, "allocated_mb": size / 2}
-        if image is imagebackend.Lvm:
-            path = f"/dev/{options.images_volume_group}/{instance.uuid}_disk"
-            return RootDisk("block", path, **half)
-        if image is imagebackend.Rbd:
-            name = f"{options.images_rbd_pool}/{instance.uuid}_disk"
-            return RootDisk("network", source_protocol="rbd", source_name=name, **half)
-        path = f"{imagebackend.INSTANCES_PATH}/{instance.uuid}/disk"
-        if image is imagebackend.Qcow2:
-            base = f"{imagebackend.INSTANCES_PATH}/_base/{instance.spec.image.id}"
-            quarter = {"size_mb": size, "allocated_mb": size / 4, "backing_mb": size / 4}
-            return RootDisk("file", path, "qcow2", backing_file=base, **quarter)
-        return RootDisk("file", path, **half)
 
     # -- the snapshot ----------------------------------------------------------------------
     def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):

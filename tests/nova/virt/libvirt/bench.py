@@ -43,7 +43,8 @@ class Case:
     """One snapshot: disk, power state, Nova's options, the image's properties, what goes wrong.
 
     *failing* is one of the oracle's FAILURES, *polls* how often the mirror is not complete yet,
-    *fixes* the steps that somebody took to mend the isolate backend, by their letters.
+    *fixes* the steps that somebody took to mend the isolate backend, by their letters;
+    *freeze_first* as until 24.0.0.
     """
 
     backend: str = "qcow2"
@@ -54,6 +55,7 @@ class Case:
     failing: str | None = None
     polls: int = 2
     fixes: str = ""
+    freeze_first: bool = False
 
 
 class GlanceConnectionFailed(exception.NovaException):
@@ -148,6 +150,7 @@ class Bench:
         driver = LibvirtDriver(Options(**options), None, A_SECOND, case.direct_io)
         driver.guests[UUID] = STATES[case.power_state]
         driver.host.define(UUID, DISKS[case.backend])
+        driver.freeze_first = case.freeze_first
         if "A" in case.fixes:
             driver.get_disk_type_from_path = _classify
         if "B" in case.fixes:

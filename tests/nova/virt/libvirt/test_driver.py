@@ -125,6 +125,22 @@ def test_the_dip_of_the_task_state_is_the_attempt_of_a_direct_snapshot(root):
     ]
 
 
+@pytest.mark.parametrize(("images_type", "model"), [("qcow2", "flat"), ("rbd", "direct")])
+@pytest.mark.parametrize("before", [[], ["stop"], ["pause"]])
+def test_nova_notes_the_same_with_disks_and_without(root, images_type, model, before):
+    with_disks = snapshot(cloud_of(root, images_type), *before)
+    without = Cloud(Fleet.read(root / "data" / "two_hosts"), snapshot_model=model)
+    without.create("web-1", RequestSpec(FLAVOR))
+    without.settle()
+    snapshot(without, *before)
+    for table in ("states", "saves", "messages", "notifications", "actions", "faults"):
+        left_out = ["seq", "t_s"]
+        ours, theirs = (
+            getattr(cloud, table).drop(columns=left_out) for cloud in (with_disks, without)
+        )
+        assert ours.equals(theirs), table
+
+
 def test_a_raw_file_is_uploaded_with_its_holes(root):
     raw = snapshot(cloud_of(root, "raw", disk=DISK), "stop").stages.set_index("stage")
     assert raw.bytes_in["convert"] == 512 * MIB
@@ -150,6 +166,18 @@ def test_the_guest_is_frozen_for_the_cut_alone(root):
     log = snapshot(cloud_of(root, image=image)).host_log.set_index("what").t_s
     mirror = log[[what.startswith("rebase") for what in log.index]].iloc[0]
     assert mirror < log["freeze_filesystems"] == log["thaw_filesystems"]
+
+
+def test_until_nova_24_it_was_frozen_for_the_whole_mirror(root):
+    image = ImageMeta(properties={"hw_qemu_guest_agent": True})
+    cloud = cloud_of(root, image=image)
+    cloud.driver(cloud.show("web-1")["host"]).freeze_first = True
+    snapshot(cloud)
+    log, mirror = (
+        cloud.host_log.set_index("what").t_s,
+        cloud.stages.set_index("stage").loc["mirror"],
+    )
+    assert log["freeze_filesystems"] == mirror.start_s < mirror.end_s == log["thaw_filesystems"]
 
 
 def test_without_an_agent_a_required_freeze_refuses_the_snapshot(root):
@@ -270,6 +298,7 @@ def test_of_the_section_libvirt_few_options_are_read(tmp_path):
         (lambda f: Cloud(f, driver="libvirt"), TypeError, "driver = 'libvirt'"),
         (lambda f: Cloud(f).image_deleted("image-9"), KeyError, "no image 'image-9'"),
         (lambda f: LibvirtDriver(root_disk=DISK), TypeError, "a function of an instance"),
+        (lambda f: LibvirtDriver(Options(images_type="lvm")), ValueError, "images_volume_group"),
         (lambda f: RootDisk("tape"), ValueError, "source_type 'tape'"),
         (lambda f: RootDisk(ratio=0), ValueError, "ratio = 0"),
         (lambda f: RootDisk(allocated_mb=-1), ValueError, "allocated_mb = -1"),

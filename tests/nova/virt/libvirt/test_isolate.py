@@ -31,8 +31,8 @@ def snapshot(cloud):
     return cloud.driver(cloud.show("web-1")["host"]).guests[cloud.show("web-1")["id"]]
 
 
-def mended(options, extract=True, formats=True, live=False):
-    driver = LibvirtDriver(options, whole_disk)
+def mended(options, extract=True, formats=True, live=False, disk=whole_disk):
+    driver = LibvirtDriver(options, disk)
     driver.get_disk_type_from_path = _classify
     if extract:
         driver.image_backend.BACKEND["isolate"] = IsolateExtracts
@@ -104,18 +104,13 @@ def test_a_logical_volume_is_still_one(root):
     cloud = Cloud(
         Fleet.read(root / "data" / "two_hosts"),
         options,
-        driver=lambda options: _with_usual_disks(mended(options)),
+        driver=partial(mended, disk=None),
     )
     cloud.create("web-1", SPEC)
     cloud.settle()
     snapshot(cloud)
     assert any(what.startswith("lvs") for what in cloud.host_log.what)
     assert [image["disk_format"] for image in cloud.images.to_dict("records")] == ["raw"]
-
-
-def _with_usual_disks(driver):
-    driver.root_disk = driver._usual_disk
-    return driver
 
 
 @pytest.mark.nova

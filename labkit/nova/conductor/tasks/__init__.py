@@ -1,0 +1,1 @@
+"""Moves, as the conductor prepares them (nova/conductor/tasks)."""

@@ -1,0 +1,127 @@
+"""How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
+
+from labkit.nova import exception
+from labkit.nova.conductor import retry
+from labkit.nova.objects.migration import Migration, find
+
+_HERE = "conductor/tasks/migrate.py:"
+
+
+def replace_allocation_with_migration(conductor, instance, migration) -> bool:
+    """Let the migration hold what the server holds on its host; return whether it held anything.
+
+    Source: the function of that name in nova/conductor/tasks/migrate.py, Nova 34.0.0.
+    """
+    client, site = conductor.report_client, conductor.site
+    client.get_allocs_for_consumer(instance.name)
+    row = site.fleet.rows.get(instance.host)
+    if row not in site.allocations.held.get(instance.uuid, {}):
+        return False
+    client.move_allocations(instance.name, instance.uuid, migration.uuid)
+    return True
+
+
+def revert_allocation_for_migration(conductor, instance, migration):
+    """Let the server hold again what the migration holds; what it held elsewhere is given back."""
+    conductor.report_client.move_allocations(instance.name, migration.uuid, instance.uuid)
+
+
+class MigrationTask:
+    """One attempt to move a server that is switched off meanwhile.
+
+    In: the conductor, the server, its new flavor, the request, and the hosts that are left from
+    the attempt before (None: the scheduler is to be asked).
+
+    Source: ``MigrationTask`` in nova/conductor/tasks/migrate.py, Nova 34.0.0.
+    """
+
+    def __init__(self, conductor, instance, flavor, spec, host_list):
+        self.conductor = conductor
+        self.instance = instance
+        self.flavor = flavor
+        self.spec = spec
+        self.host_list = host_list
+        self.migration = None
+        self._held = False
+
+    def execute(self):
+        """Do it; undo it when it fails."""
+        try:
+            yield from self._execute()
+        except Exception:
+            self._rollback()
+            raise
+
+    def _preallocate_migration(self):
+        instance = self.instance
+        kind = "resize" if instance.flavor != self.flavor else "migration"
+        found = find(self.conductor, instance.uuid, migration_type=kind, status="pre-migrating")
+        if found:
+            self.migration = found[0]
+        else:
+            self.migration = Migration.new(
+                self.conductor, instance, kind, "pre-migrating", self.flavor
+            )
+            self.migration.create(_HERE + "_preallocate_migration")
+        self._held = replace_allocation_with_migration(self.conductor, instance, self.migration)
+
+    def _execute(self):
+        conductor, instance, properties = self.conductor, self.instance, {}
+        site = conductor.site
+        spec = self.spec.replace(force_hosts=None, force_nodes=None, flavor=self.flavor)
+        if spec.requested_destination is None or spec.requested_destination.host is None:
+            attempts = conductor.options.max_attempts
+            retry.populate_retry(properties, instance.uuid, attempts, spec)
+        self._preallocate_migration()
+        if self.host_list is None:
+            selections = yield from site.bus.call(
+                conductor,
+                "select_destinations",
+                spec_obj=spec,
+                instance_uuids=[instance.name],
+            )
+            host, self.host_list = selections[0].host, list(selections[0].alternates)
+        else:
+            host = conductor.next_host(instance, spec, self.host_list)
+            if host is None:
+                raise retry.exhausted(instance)
+        instance.availability_zone = site.zone_of(host)
+        site.bus.cast(
+            conductor,
+            "prep_resize",
+            instance,
+            server=host,
+            caller=_HERE + "_execute",
+            flavor=self.flavor,
+            migration=self.migration,
+            request_spec=spec,
+            filter_properties=properties,
+            host_list=self.host_list,
+        )
+
+    def _rollback(self):
+        if self.migration is not None:
+            self.migration.set_status("error", _HERE + "rollback")
+        if self._held:
+            revert_allocation_for_migration(self.conductor, self.instance, self.migration)
+
+
+def no_valid_host(resized) -> exception.NoValidHost:
+    """Return what a move that found no host is refused with."""
+    what = "resize" if resized else "cold migrate"
+    return exception.NoValidHost(reason=f"No valid host found for {what}")
+
+
+def claim_on_destination(conductor, instance, host):
+    """Claim on a host that was named, what the server holds where it is.
+
+    Source: ``claim_resources_on_destination`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    site = conductor.site
+    spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
+    row, resources = site.fleet.rows[host], site.resources_of(spec)
+    if not conductor.report_client.claim_resources(instance, row, resources, spec):
+        raise exception.NoValidHost(
+            reason=f"Unable to move instance {instance.uuid} to host {host}. There is not enough"
+            " capacity on the host for the instance."
+        )
