@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
-import html
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from labkit.cloud import Cloud
 from labkit.decision import Sentence
+from labkit.dials.panel import Panel
 from labkit.faults import is_number, steps
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import RootDisk
-from labkit.plots.figure import DPI, Figure, canvas, settle, svg
+from labkit.plots.figure import DPI, canvas, settle
 from labkit.plots.server_lanes import wide
 from labkit.plots.stage_rows import (
     LOOKS,
@@ -82,19 +79,15 @@ class Choice(ipywidgets.ToggleButtons):
     """Buttons that say which choices there are when one is asked for that there is not."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value":
-            _check_choice(self.description, value)
+        if name == "value" and value not in CHOICES.get(self.description, (value,)):
+            known = CHOICES[self.description]
+            near = difflib.get_close_matches(str(value), known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"{self.description} is not {value!r} in this dial; {hint}")
         super().__setattr__(name, value)
 
 
-def _check_choice(name: str, wanted: object) -> None:
-    if wanted not in CHOICES[name]:
-        near = difflib.get_close_matches(str(wanted), CHOICES[name], 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(CHOICES[name])}"
-        raise ValueError(f"{name} is not {wanted!r} in this dial; {hint}")
-
-
-class SnapshotDial(ipywidgets.VBox):
+class SnapshotDial(Panel):
     """The panel that ``snapshot`` makes."""
 
     def __init__(self, size_mb: float, ratio: float) -> None:
@@ -103,80 +96,28 @@ class SnapshotDial(ipywidgets.VBox):
         RootDisk(ratio=ratio)  # which says what is wrong with it
         self._size_mb, self._ratio = size_mb, ratio
         self._fleet = Fleet([_FLEET])
-        self._controls = self._make_controls()
-        for name, control in self._controls.items():
-            setattr(self, name, control)
-            control.observe(self._turned, "value")
-        self._rows: StageRows | None = None
-        self._quiet = False
-        self.picture = ipywidgets.HTML()
-        self.answer = Sentence()
-        self._lay_out()
+        self._begin(self._make_controls())
+        self._rows = self._lay_out()
         self._turned()
         storage = ipywidgets.HBox([self.images_type, self.snapshot_image_format])
         rest = [self.snapshot_compression, self.allocated_percent, self.net_mib_s]
         super().__init__([storage, ipywidgets.HBox(rest), self.picture])
-
-    def __repr__(self) -> str:
-        return self.answer
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The panel itself, and for where there are no panels its figure and its answer."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self.answer, "image/png": picture}
-
-    @property
-    def figure(self) -> Figure:
-        """The figure as it is now."""
-        return Figure(self._rows.ax.get_figure(root=True), str(self.answer))
 
     @property
     def table(self) -> pd.DataFrame:
         """The table ``stages`` of the snapshot."""
         return self.cloud.stages
 
-    @property
-    def value(self) -> dict[str, str | int | bool]:
-        """What the controls say, by name; set it to turn several of them at once."""
-        return {name: control.value for name, control in self._controls.items()}
-
-    @value.setter
-    def value(self, wanted: dict[str, str | int | bool]) -> None:
-        for name, value in wanted.items():
-            if name not in self._controls:
-                raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            control = self._controls[name]
-            if name in CHOICES:
-                _check_choice(name, value)
-            if hasattr(control, "max") and not control.min <= value <= control.max:
-                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
-        with self._at_once():
-            for name, value in wanted.items():
-                self._controls[name].value = value
-
-    # -- turning ------------------------------------------------------------------------
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-            self._turned()
-
-    def _turned(self, change: object = None) -> None:
+    def _turned(self) -> None:
         """Take the snapshot anew with what the controls say, and draw that."""
-        if self._quiet:
-            return
         on = self.snapshot_compression.value
         self.cloud, start_s = self._taken(on)
         other, _ = self._taken(not on)
         end_s = self.cloud.now - start_s
         stages = _stages(self.cloud, start_s)
         self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
-        self._say(self._said(stages, end_s, other.now - start_s, other))
+        self.answer = Sentence(self._said(stages, end_s, other.now - start_s, other))
+        self._show(self._rows.ax.get_figure(root=True), self.answer)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
         """A cloud in which the snapshot was taken, and when it was asked for."""
@@ -245,18 +186,7 @@ class SnapshotDial(ipywidgets.VBox):
         turned = "Without" if on else "With"
         return f"{turned} -c it would take {other_s:.1f} s: compression {verdict}."
 
-    # -- drawing ------------------------------------------------------------------------
-    def _say(self, answer: str) -> None:
-        """Write figure and answer into the page."""
-        self.answer = Sentence(answer)
-        picture = svg(self._rows.ax.get_figure(root=True))
-        picture = picture.replace(
-            "<svg ", '<svg style="display:block;max-width:100%;height:auto" ', 1
-        )
-        words = html.escape(answer)
-        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div><p>{words}</p>'
-
-    def _lay_out(self) -> None:
+    def _lay_out(self) -> StageRows:
         """Make the figure, with a row for each stage that there can be, once for all turns."""
         head, foot = 10, 44
         height, width = head + ROW * height_of(LOOKS, TASKS) + foot, WIDTH * DPI
@@ -264,7 +194,7 @@ class SnapshotDial(ipywidgets.VBox):
         settle(figure)
         left = max(map(wide, TASKS)) + 16
         box = (left / width, foot / height, 1 - (left + 20) / width, 1 - (head + foot) / height)
-        self._rows = StageRows(figure.add_axes(box), list(LOOKS), TASKS)
+        return StageRows(figure.add_axes(box), list(LOOKS), TASKS)
 
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned."""
