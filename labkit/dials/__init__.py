@@ -8,6 +8,7 @@ from labkit.dials.creation import CreationDial, creation
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
+from labkit.dials.snapshot import SnapshotDial, snapshot
 
 __all__ = [
     "MULTIPLIERS",
@@ -15,8 +16,10 @@ __all__ = [
     "OverlayDial",
     "PlayerDial",
     "ScoresDial",
+    "SnapshotDial",
     "creation",
     "overlay",
     "player",
     "scores",
+    "snapshot",
 ]

@@ -8,6 +8,7 @@ from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
+from labkit.plots.stages import stages
 from labkit.plots.state_graph import state_graph
 from labkit.plots.timeline import timeline
 from labkit.plots.weighing import weighing
@@ -21,6 +22,7 @@ __all__ = [
     "move",
     "scores",
     "sequence",
+    "stages",
     "state_graph",
     "timeline",
     "weighing",
