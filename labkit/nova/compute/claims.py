@@ -1,5 +1,42 @@
 """What a host puts aside for a server that is to come (nova/compute/claims.py)."""
 
+from labkit.nova.exception import ComputeResourcesUnavailable
+
+
+def claim_test(instance):
+    """Raise ComputeResourcesUnavailable when a host without PCI devices cannot hold a server.
+
+    Source: ``_claim_test`` in nova/compute/claims.py, Nova 34.0.0. Unlike Nova, hosts have no
+    NUMA topologies and PCI devices. CPUs, memory and disk are not tested, as in Nova: placement
+    has done that, and nobody since Nova 20.0.0 tests it once more.
+    """
+    if instance.pci_requests:
+        raise ComputeResourcesUnavailable(reason="Claim pci failed")
+
+
+class Claim:
+    """Room for a server that is being built here; given back when the work under it fails.
+
+    Source: ``Claim`` in nova/compute/claims.py, Nova 34.0.0.
+    """
+
+    def __init__(self, tracker, instance, nodename):
+        claim_test(instance)
+        self._tracker = tracker
+        self.instance = instance
+        self.nodename = nodename
+
+    def abort(self):
+        """Give it back."""
+        self._tracker.abort_instance_claim(self.instance, self.nodename)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is not None:
+            self.abort()
+
 
 class MoveClaim:
     """Room on the destination of a move; given back when the work under it fails.

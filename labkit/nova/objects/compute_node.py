@@ -41,6 +41,11 @@ class ComputeNode:
     stats: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, int] = field(default_factory=dict)
     uuid: str = ""
+    current_workload: int | None = None
+    running_vms: int | None = None
+    service_id: int | None = None
+    id: int | None = None
+    deleted: bool = False
 
     def __post_init__(self):
         self.hypervisor_hostname = self.hypervisor_hostname or self.host
