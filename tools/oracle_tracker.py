@@ -13,7 +13,7 @@ import warnings
 from types import SimpleNamespace
 from unittest import mock
 
-from tools.oracle_nova import CONF, context, exception, objects, quiet
+from tools.oracle_nova import CONF, context, exception, host_manager, objects, quiet
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -36,6 +36,12 @@ FIELDS = """host uuid service_id vcpus memory_mb local_gb vcpus_used memory_mb_u
 hypervisor_type hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload
 running_vms cpu_info disk_available_least stats host_ip numa_topology
 cpu_allocation_ratio ram_allocation_ratio disk_allocation_ratio""".split()
+
+
+#: What is compared of a HostState.
+STATE = """free_ram_mb total_usable_ram_mb total_usable_disk_gb free_disk_mb disk_mb_used vcpus_total
+vcpus_used host_ip hypervisor_type hypervisor_version supported_instances stats num_instances
+num_io_ops failed_builds cpu_allocation_ratio ram_allocation_ratio disk_allocation_ratio""".split()
 
 
 class Domain:
@@ -134,6 +140,7 @@ class Placement:
         return report.ProviderAllocInfo(allocations={key: {} for key in self.allocations})
 
     def delete_allocation_for_instance(self, _context, uuid, force=False):
+        self.allocations = [each for each in self.allocations if each != uuid]
         self.deleted.append(uuid)
 
     def update_from_provider_tree(self, _context, tree, allocations=None):
@@ -200,6 +207,7 @@ class Oracle:
             "raised": raised,
             "node": None if node is None else _fields(node),
             "rows": [_row(row) for row in self.nodes.values()],
+            "state": self._state(),
             "written": list(self.written),
             "inventory": self.placement.inventory,
             "deleted": list(self.placement.deleted),
@@ -215,6 +223,22 @@ class Oracle:
                 for row in self.migrations.values()
             ],
         }  # fmt: skip
+
+    def _state(self):
+        """What the scheduler believes of the host, from the row in the database."""
+        found = [row for row in self.nodes.values() if not row["deleted"]]
+        found = [row for row in found if row["host"] == self.case["name"]]
+        if not found or found[0]["free_disk_gb"] is None:
+            return None
+        # Looking must not write a ratio that is missing.
+        with mock.patch.object(db, "compute_node_update", lambda *args: None):
+            node = objects.ComputeNode._from_db_object(
+                self.context, objects.ComputeNode(), found[0]
+            )
+        state = host_manager.HostState(self.case["name"], self.host["hostname"], None)
+        state._update_from_compute_node(node)
+        told = {name: getattr(state, name) for name in STATE}
+        return told | {"host_ip": str(state.host_ip), "stats": dict(state.stats)}
 
     def do_driver(self):
         told = self.driver.get_available_resource(self.host["hostname"])

@@ -93,7 +93,7 @@ class Tables:
     """The tables of one cell, and what placement knows of one host.
 
     ``instances`` by uuid, ``migrations`` by id, ``compute_nodes`` by uuid; ``inventory`` by
-    resource class, ``allocations`` the consumers with something on the host. ``written`` has
+    resource class, ``allocations`` by consumer: ``{resource class: amount}``. ``written`` has
     an entry for each time a row of compute_nodes was written.
     """
 
@@ -101,7 +101,7 @@ class Tables:
     migrations: dict = field(default_factory=dict)
     compute_nodes: dict = field(default_factory=dict)
     inventory: dict | None = None
-    allocations: list = field(default_factory=list)
+    allocations: dict = field(default_factory=dict)
     deleted: list = field(default_factory=list)
     written: list = field(default_factory=list)
 

@@ -14,7 +14,7 @@ from labkit.nova.exception_hosts import (
     InvalidInput,
     InvalidNodeConfiguration,
 )
-from labkit.nova.objects.compute_node import ComputeNode
+from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
 from labkit.nova.objects.migration import MigrationContext
 
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
@@ -22,7 +22,6 @@ numa_topology""".split()
 _WHOLE = """vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used hypervisor_version
 disk_available_least""".split()
 _TEXTS = ("cpu_info", "hypervisor_type", "hypervisor_hostname", "host_ip")
-_RATIOS = tuple(f"{name}_allocation_ratio" for name in ("cpu", "disk", "ram"))
 
 
 class ResourceTracker:
@@ -50,7 +49,7 @@ class ResourceTracker:
         self.options, self.service_id = options, service_id
         self.compute_nodes = {}
         self.usage = Usage(host)
-        self._ratios = {name: getattr(options, name) for name in _RATIOS}
+        self._ratios = {name: getattr(options, name) for name in RATIOS}
         self._old_resources = None
 
     @property
@@ -120,7 +119,7 @@ class ResourceTracker:
         cn = ComputeNode(self.host, service_id=self.service_id, hypervisor_hostname=nodename)
         cn.uuid = resources["uuid"]
         cn.free_ram_mb = cn.free_disk_gb = None
-        for name in _RATIOS:
+        for name in RATIOS:
             setattr(cn, name, None)
         self._copy_resources(cn, resources, initial=True)
         self._create(cn)
@@ -133,7 +132,7 @@ class ResourceTracker:
         self.stats["failed_builds"] = failed_builds
         self.stats.digest_stats(resources.get("stats"))
         self.usage._show_stats(cn)
-        for name in _RATIOS:
+        for name in RATIOS:
             ratio = getattr(self.options, f"initial_{name}") if initial else self._ratios[name]
             if ratio:
                 setattr(cn, name, ratio)
@@ -156,7 +155,7 @@ class ResourceTracker:
 
     def _remove_deleted_instances_allocations(self, migrations, here):
         moving = {migration.uuid for migration in migrations}
-        for consumer in self.tables.allocations:
+        for consumer in list(self.tables.allocations):
             if consumer in self.usage.tracked_instances or consumer in moving:
                 continue
             try:
@@ -165,6 +164,7 @@ class ResourceTracker:
                 continue  # perhaps the scheduler has only just claimed
             if instance.deleted and not instance.hidden:
                 self.tables.deleted.append(consumer)
+                del self.tables.allocations[consumer]
 
     # -- what is written ------------------------------------------------------------------
     def _update(self, cn):
@@ -194,18 +194,12 @@ class ResourceTracker:
         vars(cn).update(vars(self._read(rows[cn.uuid])))
 
     def _read(self, row):
-        """A ratio that nobody has set is the option's, and written at once.
-
-        Source: ``_from_db_object`` in nova/objects/compute_node.py, Nova 34.0.0.
-        """
-        options = self.options
-        unset = [name for name in _RATIOS if not getattr(row, name)]
-        for name in unset:
-            value = getattr(options, name) or getattr(options, f"initial_{name}")
-            setattr(row, name, value)
-        if unset:
+        """A ratio that nobody has set is written at once."""
+        node = from_db(row, self.options)
+        if not all(getattr(row, name) for name in RATIOS):
+            vars(row).update({name: getattr(node, name) for name in RATIOS})
             self.tables.written.append("update")
-        return copy.deepcopy(row)
+        return node
 
     # -- servers that come and go ---------------------------------------------------------
     def instance_claim(self, instance, nodename) -> Claim:

@@ -10,6 +10,7 @@ from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Guest, Hypervisor, LibvirtDriver
+from labkit.reports import fleet_of
 
 FIELDS = """host uuid service_id vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used
 hypervisor_type hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload
@@ -44,7 +45,7 @@ class Lab:
         self.tables = Tables(
             {row["uuid"]: _instance(row) for row in case["instances"]},
             {row["id"]: MigrationRow(**row) for row in case["migrations"]},
-            allocations=case["allocations"],
+            allocations={key: {} for key in case["allocations"]},
         )
         if case["node"] is not None:
             row = dict(case["node"], supported_hv_specs=[], deleted=bool(case["node"]["deleted"]))
@@ -74,6 +75,7 @@ class Lab:
             "raised": raised,
             "node": None if node is None else _fields(node),
             "rows": [_row(row) for row in tables.compute_nodes.values()],
+            "state": _state(tracker),
             "written": list(tables.written),
             "inventory": tables.inventory,
             "deleted": list(tables.deleted),
@@ -151,6 +153,20 @@ class Lab:
 
     def do_build_succeeded(self):
         self.tracker.stats.build_succeeded()
+
+
+#: What is compared of a HostState.
+STATE = """free_ram_mb total_usable_ram_mb total_usable_disk_gb free_disk_mb disk_mb_used vcpus_total
+vcpus_used host_ip hypervisor_type hypervisor_version supported_instances stats num_instances
+num_io_ops failed_builds cpu_allocation_ratio ram_allocation_ratio disk_allocation_ratio""".split()
+
+
+def _state(tracker):
+    """What the scheduler believes of the host, from the row in the database."""
+    fleet = fleet_of([tracker])
+    if tracker.host not in fleet.rows:
+        return None
+    return {name: getattr(fleet[tracker.host], name) for name in STATE}
 
 
 def _fields(node):
