@@ -3,13 +3,14 @@
 import pytest
 import simpy
 
-from labkit import Options, RequestSpec, select_destinations
+from labkit import Cloud, Fleet, Options, RequestSpec, placement, select_destinations
 from labkit.nova.compute.claims import claim_test_before_20
 from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.compute.tracker import ResourceTracker
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.exception_hosts import InvalidInput
 from labkit.nova.objects import ComputeNode, Flavor
+from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
 from labkit.reports import fleet_of, periodically, report_table
 
@@ -51,11 +52,18 @@ def test_a_server_counts_only_after_the_claim_and_the_report():
     assert chosen([small, big]) == "small"
 
 
-def test_two_schedulers_with_the_same_reports_choose_the_same_host():
-    trackers = [tracker("small"), tracker("big", 5120)]
+def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
+    trackers = [tracker("small", 2048), tracker("big", 2304)]
     for each in trackers:
         each.update_available_resource(each.host)
-    assert chosen(trackers) == chosen(trackers) == "big"
+    fleet = fleet_of(trackers)
+    first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
+    assert first.host == second.host == "big"
+    resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    assert placement.claim(fleet, fleet.rows[first.host], resources)
+    assert not placement.claim(fleet, fleet.rows[second.host], resources)
+    (alternate,) = second.alternates
+    assert placement.claim(fleet, fleet.rows[alternate], resources)
 
 
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
@@ -139,3 +147,22 @@ def test_claims_before_20_name_each_shortage():
         "Free vcpu 0.00 VCPU < requested 1 VCPU."
     )
     claim_test_before_20(cn, FLAVOR, {})
+
+
+def test_in_a_cloud_an_outdated_migration_becomes_an_error():
+    cloud = Cloud(Fleet([{"host": "one", "total_usable_ram_mb": 8192, "free_ram_mb": 8192,
+        "total_usable_disk_gb": 9, "free_disk_mb": 9216, "vcpus_total": 4}]))  # fmt: skip
+    cloud.create("web", spec())
+    cloud.settle()
+    site = cloud._site
+    compute = site.computes["one"]
+    (instance,) = site.instances_on(compute)
+    migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)
+    migration.create("test")
+    site.db.instances[instance.uuid] |= {
+        "vm_state": "resized",
+        "migration_context": MigrationContext(migration.id + 1),
+    }
+    compute.rt.update_available_resource(site.instances_on(compute))
+    assert site.db.migrations[migration.id]["status"] == "error"
+    assert compute.rt.used["memory_mb_used"] == 1024

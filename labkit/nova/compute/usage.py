@@ -45,7 +45,7 @@ class Usage:
         self._show_stats(cn)
         if new or removed:
             sign = -1 if removed else 1
-            self._update_usage(cn, instance.flavor, instance.volume_backed, sign)
+            self._update_usage(cn, instance.flavor, _volume_backed(instance), sign)
         cn.current_workload = self.stats.calculate_workload()
 
     def _update_usage_from_instances(self, cn, instances, options):
@@ -70,15 +70,22 @@ class Usage:
         tracked = instance.uuid in self.tracked_instances
         flavor = None
         if incoming and outbound:
-            old = instance.instance_type_id == migration.old_instance_type_id
+            old = self._has_old_flavor(instance, migration)
             flavor = flavor_of(instance, migration, "new_" if old else "old_")
         elif incoming and not tracked:
             flavor = flavor_of(instance, migration, "new_")
         elif outbound and not tracked:
             flavor = flavor_of(instance, migration, "old_")
         if flavor is not None:
-            self._update_usage(cn, flavor, instance.volume_backed)
+            self._update_usage(cn, flavor, _volume_backed(instance))
             self.tracked_migrations[instance.uuid] = migration
+
+    def _mark_as_error(self, migration):
+        migration.status = "error"
+        migration.save()
+
+    def _has_old_flavor(self, instance, migration):
+        return instance.instance_type_id == migration.old_instance_type_id
 
     def _update_usage_from_migrations(self, cn, migrations, instances):
         """Count the newest migration of each server that moves; an outdated one is an error.
@@ -99,8 +106,7 @@ class Usage:
         for uuid, migration in newest.items():
             context = found[uuid].migration_context
             if context is not None and context.migration_id != migration.id:
-                migration.status = "error"
-                migration.save()
+                self._mark_as_error(migration)
             else:
                 self._update_usage_from_migration(cn, found[uuid], migration)
 
@@ -126,3 +132,7 @@ def flavor_of(instance, migration, prefix):
 
 def _time(migration):
     return migration.updated_at or migration.created_at
+
+
+def _volume_backed(instance):
+    return getattr(instance, "volume_backed", False)  # a Cloud's servers never are

@@ -200,7 +200,15 @@ def steps(rng, rows, moves):
         elif kind == "options":
             found += [["options", options(rng)], ["report"]]
         elif kind == "lacking":
-            keys = ["vcpus", "memory_mb", "cpu_info", "uuid", "stats", "supported_instances"]
+            keys = [
+                "vcpus",
+                "memory_mb",
+                "cpu_info",
+                "uuid",
+                "stats",
+                "uptime",
+                "supported_instances",
+            ]
             found.append(["lacking", rng.sample(keys, 2)])
         elif kind in ("report", "restart", "build_failed", "build_succeeded"):
             found.append([kind])

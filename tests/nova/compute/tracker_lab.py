@@ -117,6 +117,8 @@ class Lab:
         name = self.case["host"]["hostname"]
         told = self.driver.get_available_resource(name)
         told = {key: value for key, value in told.items() if key not in keys}
+        if "uptime" in keys and "stats" in told:
+            told["stats"] = {}
         self.tracker.update_available_resource(name, told)
 
     def do_claim(self, uuid, node):
