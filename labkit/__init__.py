@@ -31,6 +31,7 @@ _PUBLIC = {
     "hint": "labkit.checks",
     "solution": "labkit.checks",
     "plots": None,
+    "qcow2": None,
     "dials": None,
     "logs": None,
     "nova13": None,

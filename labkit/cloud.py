@@ -3,7 +3,7 @@
 import math
 import random
 
-from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables
+from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables, holdings
 from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
@@ -60,6 +60,7 @@ class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_
         self._site = site
         make = cloud_input.driver(driver, cloud_input.snapshot_model(snapshot_model))
         self._drivers = {host: make(site.options) for host in fleet.rows}
+        holdings.watch(site, self._drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
         site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
@@ -189,10 +190,11 @@ class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_
         self._site.bus.serve("compute-alt", host, compute)
 
     def _set_guest(self, name, state):
-        uuid = self._uuid(name)
-        for driver in self._drivers.values():
-            if uuid in driver.guests:
-                driver.guests[uuid] = state
+        uuid, host = self._uuid(name), (self.show(name) or {}).get("host")
+        # Between a resize and its end there are two; the server's own host comes first.
+        for each in sorted(self._drivers, key=lambda each: each != host):
+            if uuid in self._drivers[each].guests:
+                self._drivers[each].guests[uuid] = state
                 return
         raise ValueError(f"{name} has no guest on any host")
 

@@ -27,6 +27,12 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     Every write of a move's row: ``migration`` counts the moves of the cloud from 1;
     ``migration_type`` resize, migration, live-migration or evacuation; ``dest_compute`` is empty
     until there is one; ``saved_by`` as in ``states``.
+``holdings``: seq, t_s, instance, host, what, consumer, value
+    What a host has of a server, a row for each change: ``what`` is row (the server's row names
+    the host), guest or allocation; ``value`` is "named", the guest's power_state, or what is held
+    in placement, and None once the host has it no more. ``consumer`` of an allocation is the
+    server's name or "migration 1", None for the others. ``seq`` is that of the fact at which the
+    row changed, or of the first one after it.
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
 ``stages``, ``images``, ``host_log``
@@ -37,7 +43,7 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     All of them in one table, ``what`` in words.
 """
 
-from labkit import trace
+from labkit import holdings, trace
 from labkit.nova.compute import power_state
 
 #: The columns that hold numbers.
@@ -56,6 +62,7 @@ CALLS = "seq t_s instance service system call http_status".split()
 MIGRATIONS = (
     "seq t_s instance migration migration_type status source_compute dest_compute saved_by".split()
 )
+HOLDINGS = "seq t_s instance host what consumer value".split()
 FAULTS = "seq t_s instance code message".split()
 REQUESTS = "seq t_s instance action status answer".split()
 EVENTS = "seq t_s service instance kind what".split()
@@ -98,6 +105,11 @@ class CloudTables:
     def migrations(self):
         """Every write of a move's row, a DataFrame."""
         return frame(MIGRATIONS, _migrations(self._site.trace))
+
+    @property
+    def holdings(self):
+        """What each host has of each server, and since when, a DataFrame."""
+        return frame(HOLDINGS, holdings.rows(self._site))
 
     @property
     def faults(self):

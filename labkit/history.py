@@ -93,11 +93,27 @@ class History:
         return row
 
     def _api(self, seq, instance):
-        """Return what ``servers.refuse`` asks of an API: build requests, and which hosts are up."""
+        """Return what ``servers.refuse`` asks of an API: build requests, moves, which hosts are up."""
         build_requests = {self.uuid} if instance.unbuilt else ()
-        db = SimpleNamespace(build_requests=build_requests)
-        site = SimpleNamespace(db=db, service_is_up=lambda host: self._is_up(host, seq))
-        return SimpleNamespace(site=site)
+        db = SimpleNamespace(build_requests=build_requests, migrations=self._migrations(seq))
+        site = SimpleNamespace(
+            db=db,
+            names={self.uuid: self.name},
+            service_is_up=lambda host: self._is_up(host, seq),
+        )
+        return SimpleNamespace(site=site, service=SimpleNamespace(site=site))
+
+    def _migrations(self, seq):
+        """Return the moves so far, with what is asked of them."""
+        return {
+            record.migration: {
+                "instance_uuid": self.uuid,
+                "status": record.status,
+                "source_compute": record.source,
+            }
+            for when, record in self.records
+            if when <= seq and isinstance(record, trace.Migration)
+        }
 
     def _is_up(self, host, seq):
         """Whether Nova believed then that the nova-compute of a host was alive."""

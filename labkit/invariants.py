@@ -171,7 +171,7 @@ def homeless_holds_nothing(left):
     """A server in error without a host holds nothing, unless what it got was overlooked.
 
     What the scheduler claimed, when the quota is gone by the second count, when the host starts
-    again before its own claim, when the answer comes too late; the guest, when the last save of
+    again before its own claim, when the answer comes too late, or for a rebuild; the guest, when the last save of
     the build is refused.
     """
     if not left.gone and left.row is not None and left.row["vm_state"] == vm.ERROR:

@@ -127,7 +127,8 @@ class Allocations:
     """Who holds what on which host, and the fleet that is booked accordingly.
 
     In: a fleet of the cloud's own, which is changed. ``held`` maps a consumer (a server's uuid,
-    or that of a migration) to its Allocations by the row of their hosts.
+    or that of a migration) to its Allocations by the row of their hosts. ``tell`` is called with
+    a consumer, a row and the resources (None: given back) whenever one changes.
 
     Source: the allocations of Placement 16.0.0. Unlike Nova, where the resource tracker reports
     a host's usage with a delay, the fleet's columns change with the allocation.
@@ -138,6 +139,7 @@ class Allocations:
         self.start = fleet.copy()
         self.held = {}
         self.by_host = {}
+        self.tell = lambda consumer, row, resources: None
 
     def put(self, consumer, row, resources, spec_obj):
         """Note what a consumer got; the amounts are booked already.
@@ -153,6 +155,7 @@ class Allocations:
             self._note(consumer, allocation)
 
     def _note(self, consumer, allocation):
+        self.tell(consumer, allocation.row, allocation.resources)
         self.held.setdefault(consumer, {})[allocation.row] = allocation
         self.by_host.setdefault(allocation.row, {})[consumer] = None
 
@@ -175,6 +178,7 @@ class Allocations:
         self.remove(target)
         for row, allocation in self.held.pop(source).items():
             self.by_host[row].pop(source)
+            self.tell(source, row, None)
             self._note(target, allocation)
 
     def remove(self, consumer, row=None) -> bool:
@@ -189,6 +193,7 @@ class Allocations:
         if not self.held[consumer]:
             del self.held[consumer]
         self.by_host[row].pop(consumer)
+        self.tell(consumer, row, None)
         self._free(allocation)
 
     def _free(self, allocation):

@@ -303,7 +303,9 @@ cloud.run(900)
 
 @pytest.mark.parametrize("work", [PLAIN, EVENTFUL], ids=["plain", "eventful"])
 def test_the_tables_are_the_same_under_any_hash_seed(root, work):
-    names = "states saves messages notifications actions calls faults requests events".split()
+    names = (
+        "states saves messages notifications actions calls migrations holdings faults requests events"
+    ).split()
     code = (
         f"from labkit import Cloud, Fault, Flavor, Fleet, InstanceGroup, Options, RequestSpec\n{work}"
         f"for name in {names}: print(name, getattr(cloud, name).to_csv())\n"

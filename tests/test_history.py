@@ -20,6 +20,15 @@ LIVES = {
     "deleted while building": ({}, [(0.3, "delete")]),
     "deleted before there is a row": ({}, [(0.06, "delete")]),
     "aborted": ({"faults": [Fault("image")]}, [(20, "delete")]),
+    "migrated": (
+        {},
+        [(9, "migrate"), (30, "confirmResize"), (35, "migrate"), (60, "revertResize")],
+    ),
+    "migrated live": ({}, [(9, "migrateLive"), (12, "live_migration_abort")]),
+    "the source dies": (
+        {"faults": [Fault("host_down", at="resize_finish")]},
+        [(9, "migrate"), (200, "confirmResize")],
+    ),
     "no valid host": ({"spec": HUGE}, [(5, "delete")]),
     "soft-deleted": (
         {"options": Options(reclaim_instance_interval=3600)},
@@ -112,3 +121,22 @@ def test_of_two_servers_each_has_its_own_records():
     cloud.settle()
     records = [record for _, record in History(cloud._site, "web-1").records]
     assert {record.instance for record in records} == {"web-1"}
+
+
+def test_a_confirm_was_refused_while_the_source_was_down():
+    cloud = Cloud(Fleet.read("data/two_hosts"), seed=5)
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    source = cloud.show("web-1")["host"]
+    cloud.act("web-1", "migrate")
+    cloud.settle()
+    cloud.host_down(source, forced=True)
+    cloud.act("web-1", "unlock")
+    then, refused = len(cloud._site.trace) - 1, cloud.answer("web-1", "confirmResize")
+    cloud.run(cloud.now + 1)
+    cloud.host_up(source)
+    cloud.settle()
+    cloud.act("web-1", "confirmResize")
+    cloud.settle()
+    assert refused == (409, "Service is unavailable at this time.")
+    assert History(cloud._site, "web-1").answer(then, "confirmResize") == refused

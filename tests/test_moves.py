@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
+from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import ImageMeta
 
@@ -227,3 +227,40 @@ def test_a_move_that_makes_no_sense_is_refused_in_novas_words(
     with pytest.raises(NovaException, match=words):
         cloud.act("web-1", action, **arguments)
     assert cloud.requests.status.iloc[-1] == code
+
+
+@pytest.mark.parametrize(
+    ("state", "arguments", "status", "held"),
+    [("error", {}, 202, ["cn-1"]), ("active", {"image": ImageMeta("another")}, 500, [])],
+)
+def test_a_server_without_a_host_is_never_rebuilt(cloud, state, arguments, status, held):
+    cloud.act("web-1", "shelve")
+    cloud.settle()
+    cloud.act("web-1", "resetState", state=state)
+    cloud.at(cloud.now, "web-1", "rebuild", **arguments)
+    cloud.settle()
+    assert cloud.requests.status.iloc[-1] == status
+    assert cloud.show("web-1")["host"] is None
+    assert cloud.show("web-1")["task_state"] == "rebuilding"
+    assert list(cloud.books("web-1")["allocations"]) == held
+
+
+def test_a_guest_that_stops_before_a_resize_is_confirmed_is_the_one_that_ran(cloud):
+    cloud.act("web-1", "resize", flavor=BIG)
+    cloud.settle()
+    host = cloud.show("web-1")["host"]
+    cloud.guest_stops("web-1")
+    assert set(cloud.books("web-1")["guests"].values()) == {"shutdown"}
+    cloud.guest_starts("web-1")
+    assert cloud.books("web-1")["guests"][host] == "running"
+
+
+def test_a_host_that_still_has_the_guest_does_not_take_the_server_in(cloud):
+    cloud.add_fault(Fault("finish_migration"))
+    cloud.act("web-1", "resize", flavor=BIG)
+    cloud.settle()
+    cloud.host_down(cloud.show("web-1")["host"], forced=True)
+    cloud.act("web-1", "evacuate")
+    cloud.settle()
+    faults = cloud.books("web-1")["row"]["faults"]
+    assert faults[0]["message"] == "Instance instance-00000001 already exists."

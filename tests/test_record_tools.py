@@ -6,6 +6,7 @@ import json
 import pytest
 
 from labkit.nova.api.openstack import servers
+from tests.nova import scenarios
 
 pytestmark = pytest.mark.nova
 sequences = pytest.importorskip("tools.record.sequences", reason="a copy without the tools")
@@ -15,6 +16,7 @@ from tools.record import __main__ as recorder  # noqa: E402
 from tools.record import compare_random  # noqa: E402
 
 SOME = [sequences.draw("test", number) for number in range(40)]
+STAY, MOVE = SOME[::2], SOME[1::2]
 
 
 def test_a_sequence_is_the_same_for_the_same_seed_and_number():
@@ -24,17 +26,37 @@ def test_a_sequence_is_the_same_for_the_same_seed_and_number():
 
 def test_a_sequence_is_a_create_and_2_to_5_actions():
     assert {one.actions[0] for one in SOME} == {"create"}
-    assert {len(one.actions) for one in SOME} == {3, 4, 5, 6}
-    assert {one.fault is None for one in SOME} == {True, False}
+    assert {len(one.actions) for one in STAY} == {3, 4, 5, 6}
+    assert {one.fault is None for one in STAY} == {True, False}
+    assert not {name.removesuffix(sequences.AS_USER) for one in STAY for name in one.actions} & set(
+        sequences.MOVES
+    )
+
+
+def test_in_every_other_sequence_the_server_moves():
+    assert {len(one.actions) for one in MOVE} <= {4, 5, 6, 7, 8}
+    for one in MOVE:
+        assert one.fault is None or 1 <= one.fault_from < len(one.actions)
+    many = [sequences.draw("test", number) for number in range(1, 2000, 2)]
+    drawn = {name.removesuffix(sequences.AS_USER) for one in many for name in one.actions}
+    assert set(sequences.MOVES) <= drawn
+    faults = {one.fault[0] for one in many if one.fault}
+    assert faults == {step for steps in sequences.FAULTS_OF_MOVES.values() for step in steps}
+
+
+def test_a_host_that_returns_is_not_made_to_fail():
+    for one in (sequences.draw("test", number) for number in range(1, 400, 2)):
+        evacuated = any(name.startswith("evacuate") for name in one.actions)
+        assert not (evacuated and one.fault and one.fault[0] == "destroy")
 
 
 def test_what_comes_next_is_known():
-    known = {*sequences.ACTIONS, *sequences.OTHERS}
-    for name, after in sequences.NEXT.items():
+    known = {*sequences.BODIES, *sequences.OTHERS}
+    for name, after in [*sequences.NEXT.items(), *sequences.NEXT_OF_MOVES.items()]:
         assert {name, *(each.removesuffix(sequences.AS_USER) for each in after)} <= known
 
 
-@pytest.mark.parametrize("name", [*sequences.ACTIONS, "delete", "update"])
+@pytest.mark.parametrize("name", [*sequences.BODIES, "delete", "update"])
 def test_the_cloud_knows_each_action_by_name(name):
     what, arguments = compare_random.in_the_lab(name)
     action = servers.ACTIONS[what.removeprefix("os-")]
@@ -44,7 +66,26 @@ def test_the_cloud_knows_each_action_by_name(name):
 @pytest.mark.parametrize("sequence", SOME, ids=lambda one: str(one.number))
 def test_a_sequence_plays_in_the_cloud(sequence):
     player = compare_random.play(sequence)
-    assert len(player.steps) == len(sequence.actions)
+    returns = sum(name.startswith("evacuate") for name in sequence.actions)
+    assert len(player.steps) == len(sequence.actions) + returns
+
+
+def test_an_evacuate_is_of_a_host_that_is_down_and_returns():
+    sequence = sequences.Sequence(1, ("create", "evacuate"), None, (), "flat")
+    player = compare_random.play(sequence)
+    assert [step[0] for step in player.steps] == ["create", "evacuate", scenarios.AGAIN]
+    assert [step[1] for step in player.steps[1:]] == [[("evacuate", 200, None)], []]
+    assert list(player.steps[1][3][0]["guests"]) == ["host1", "host2"]
+    assert list(player.steps[2][3][0]["guests"]) == ["host2"]
+
+
+@pytest.mark.parametrize(("fault_from", "ends"), [(1, "ERROR"), (2, "ACTIVE")])
+def test_a_fault_is_there_from_its_action_on(fault_from, ends):
+    fault = "migrate_disk_and_power_off", "ValueError", None, 1
+    actions = "create", "resize", "revertResize"
+    sequence = sequences.Sequence(1, actions, fault, (), "flat", fault_from)
+    assert compare_random.play(sequence).cloud.show("web")["status"] == ends
+    assert f"once, from action {fault_from} on" in str(sequence)
 
 
 @pytest.fixture
@@ -53,7 +94,8 @@ def created(root):
     file = root / "data" / "nova-34" / "lifecycle.json.gz"
     recording = json.loads(gzip.decompress(file.read_bytes()))["scenarios"]["create"]
     options = (("notifications", "notify_on_state_change", "vm_and_task_state"),)
-    return sequences.Sequence(0, ("create",), None, options, "flat"), recording["steps"]
+    sequence = sequences.Sequence(0, ("create",), None, options, "flat")
+    return sequence, recording["steps"], recording["hosts"]
 
 
 def test_no_difference_is_no_line(created):
@@ -65,10 +107,10 @@ def test_no_difference_is_no_line(created):
 
 @pytest.mark.parametrize("part", ["events", "books", "requests", "hosts"])
 def test_a_difference_is_told(created, part):
-    sequence, (step,) = created
+    sequence, (step,), hosts = created
     parts = list(step[part])
     changed = dict(list(step[part].items())[1:]) if part == "hosts" else parts[:-1]
-    lines, _ = compare_random.compare(sequence, [step | {part: changed}])
+    lines, _ = compare_random.compare(sequence, [step | {part: changed}], hosts)
     assert lines
     assert lines[0].startswith("create: ")
 
@@ -80,6 +122,20 @@ def test_a_difference_names_the_sequence(created, capsys):
     assert "actions: create\n" in told
     assert "fault:   none\n" in told
     assert told.endswith("and 3 lines more\n")
+
+
+def test_of_what_both_have_only_the_difference_is_told():
+    lines = [
+        "resize: @@ -1 +1 @@",
+        'resize: -{"row": {"host": "host1", "node": "host1"}}',
+        'resize: +{"row": {"host": "host1", "node": "host2"}}',
+        "resize: @@ -3 +3,2 @@",
+        'resize: -{"kind": "db"}',
+    ]
+    assert compare_random.shorter(lines) == [
+        'resize: /row/node: -"host1" +"host2"',
+        'resize: -{"kind": "db"}',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,21 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 """
 
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
+from labkit.dials.snapshot import SnapshotDial, snapshot
 
 __all__ = [
     "MULTIPLIERS",
     "CreationDial",
+    "OverlayDial",
     "PlayerDial",
     "ScoresDial",
+    "SnapshotDial",
     "creation",
+    "overlay",
     "player",
     "scores",
+    "snapshot",
 ]

@@ -104,3 +104,9 @@ class UnshelveException(NovaException):
     """The image of a shelved server is gone."""
 
     msg_fmt = "Error during unshelve instance %(instance_id)s: %(reason)s"
+
+
+class InstanceExists(NovaException):
+    """The host that is to take a server in has a guest of it already."""
+
+    msg_fmt = "Instance %(name)s already exists."

@@ -131,6 +131,12 @@ class Service:
                 self.site.busy -= 1
 
 
+def unforeseen(error) -> Exception:
+    """Mark an error that the real Nova meets without having foreseen it, and return it."""
+    error.by_request = True
+    return error
+
+
 def expected(error) -> bool:
     """Return whether an error is one of Nova's, or asked for by a fault: no mistake of the lab's."""
     return isinstance(error, NovaException | MessagingTimeout | NotImplementedError) or getattr(

@@ -24,7 +24,7 @@ class Site:
 
     ``busy`` counts what is under way; ``servers`` maps a name to (uuid, spec), ``names`` a uuid to
     its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
-    of what Nova believes of a nova-compute.
+    of what Nova believes of a nova-compute; ``held_changes`` are those of labkit/holdings.py.
     """
 
     def __init__(self, fleet, options, durations, seed, quota):
@@ -32,6 +32,7 @@ class Site:
         self.options = options
         self.trace = []
         self.service_changes = []
+        self.held_changes = []
         self.fleet = fleet
         self.quota = quota
         self.durations = Durations(durations, seed)

@@ -4,9 +4,11 @@ from labkit.plots.clusters import clusters
 from labkit.plots.figure import Figure
 from labkit.plots.filters import funnel
 from labkit.plots.lanes import lanes
+from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
+from labkit.plots.stages import stages
 from labkit.plots.state_graph import state_graph
 from labkit.plots.timeline import timeline
 from labkit.plots.weighing import weighing
@@ -17,8 +19,10 @@ __all__ = [
     "fill",
     "funnel",
     "lanes",
+    "move",
     "scores",
     "sequence",
+    "stages",
     "state_graph",
     "timeline",
     "weighing",

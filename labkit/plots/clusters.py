@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from labkit.plots.figure import (
@@ -48,46 +49,65 @@ def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) 
     count = len(clusters)
     if count > MOST:
         raise ValueError(f"{count} clusters are too many to draw; at most {MOST}.")
-    kinds = [_kind(kind, depth) for kind, depth in zip(clusters.kind, clusters.depth, strict=True)]
+    kinds = kinds_of(clusters)
     wide = min(columns, count)
     lines = -(-count // columns)
     own = axes_of(ax, 0.9 + max(wide, 26) * SQUARE, 1.3 + lines * SQUARE)
-    for number, kind in enumerate(kinds):
-        _square(own, number % columns, number // columns, kind)
-    own.set_xlim(0, max(wide, 26))
-    own.set_ylim(lines, 0)
-    own.set_aspect("equal", anchor="W")
-    own.set_yticks([line + 0.5 for line in range(lines)])
-    own.set_yticklabels([str(line * columns) for line in range(lines)], fontsize=SMALL)
-    own.set_xticks([])
-    own.tick_params(length=0)
-    own.spines[:].set_visible(False)
-    own.set_ylabel("cluster", fontsize=SMALL)
-    _legend(own, kinds)
-    there = [f"{kinds.count(kind)} {KINDS[kind][3]}" for kind in KINDS if kind in kinds]
-    answer = f"{count:,} clusters: {listed(there, most=5)}."
+    Squares(own, count, columns).show(kinds)
+    legend(own, kinds)
+    answer = said(kinds)
     titled(own, ax is not None, answer)
     return Figure(own.get_figure(root=True), answer, complete=ax is None)
 
 
-def _kind(kind, depth):
-    """Return what a square says: data that is not in the file itself is another thing."""
-    return "backing" if depth and kind in ("data", "compressed") else kind
+def kinds_of(clusters: pd.DataFrame) -> list[str]:
+    """Return what each square says: data that is not in the file itself is another thing."""
+    pairs = zip(clusters.kind, clusters.depth, strict=True)
+    return ["backing" if deep and kind in ("data", "compressed") else kind for kind, deep in pairs]
 
 
-def _square(ax, x, y, kind):
-    from matplotlib.patches import Rectangle
-
-    letter, colour, hatch, _ = KINDS[kind]
-    style = {"facecolor": colour, "edgecolor": "black", "linewidth": 0.5, "hatch": hatch}
-    ax.add_patch(Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, **style))
-    box = {"facecolor": colour, "edgecolor": "none", "pad": 0.6} if hatch else None
-    ink = "white" if colour == BLUE else "black"
-    where = {"ha": "center", "va": "center", "fontsize": SMALL, "color": ink, "bbox": box}
-    ax.text(x + 0.5, y + 0.5, letter, **where)
+def said(kinds: list[str]) -> str:
+    """Return how many clusters of each kind there are, as a sentence."""
+    there = [f"{kinds.count(kind)} {KINDS[kind][3]}" for kind in KINDS if kind in kinds]
+    return f"{len(kinds):,} clusters: {listed(there, most=5)}."
 
 
-def _legend(ax, kinds):
+class Squares:
+    """A square for each of *count* clusters, which can be given other kinds in their places."""
+
+    def __init__(self, ax: Axes, count: int, columns: int = 32) -> None:
+        from matplotlib.patches import Rectangle
+
+        self.squares, self.letters = [], []
+        for number in range(count):
+            x, y = number % columns, number // columns
+            square = Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, edgecolor="black", linewidth=0.5)
+            self.squares.append(ax.add_patch(square))
+            where = {"ha": "center", "va": "center", "fontsize": SMALL}
+            self.letters.append(ax.text(x + 0.5, y + 0.5, "", **where))
+        lines, wide = -(-count // columns), max(min(columns, count), 26)
+        ax.set_xlim(0, wide)
+        ax.set_ylim(lines, 0)
+        ax.set_aspect("equal", anchor="W")
+        ax.set_yticks([line + 0.5 for line in range(lines)])
+        ax.set_yticklabels([str(line * columns) for line in range(lines)], fontsize=SMALL)
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_ylabel("cluster", fontsize=SMALL)
+
+    def show(self, kinds: list[str]) -> None:
+        """Give each square the colour, hatch and letter of its kind."""
+        for square, text, kind in zip(self.squares, self.letters, kinds, strict=True):
+            letter, colour, hatch, _ = KINDS[kind]
+            square.set(facecolor=colour, hatch=hatch)
+            text.set(text=letter, color="white" if colour == BLUE else "black")
+            box = {"facecolor": colour, "edgecolor": "none", "pad": 0.6}
+            text.set_bbox(box if hatch else None)
+
+
+def legend(ax: Axes, kinds: Iterable[str]) -> None:
+    """Say below the figure what the letters of these kinds mean."""
     from matplotlib.patches import Patch
 
     handles = [

@@ -29,31 +29,20 @@ WIDTH, HEIGHT = 9.8, 6.7  # inches, without title and notes
 PLACES = {
     vm.ACTIVE: (4.9, 3.9),
     vm.DELETED: (0.75, 5.9),
-    vm.PAUSED: (3.5, 6.3),
-    vm.SUSPENDED: (6.1, 6.3),
-    vm.RESIZED: (9.0, 6.3),
+    vm.PAUSED: (2.4, 6.3),
+    vm.SUSPENDED: (4.0, 6.3),
+    vm.RESCUED: (5.6, 6.3),
+    vm.SHELVED_OFFLOADED: (7.3, 6.3),
+    vm.SHELVED: (9.1, 5.6),
     vm.SOFT_DELETED: (2.0, 4.9),
     ANY: (0.75, 3.5),
-    vm.STOPPED: (8.9, 3.9),
+    vm.RESIZED: (9.1, 3.5),
     vm.BUILDING: (2.5, 2.5),
-    vm.RESCUED: (5.2, 1.9),
-    vm.ERROR: (3.2, 0.5),
-    vm.SHELVED: (9.1, 1.5),
-    vm.SHELVED_OFFLOADED: (6.9, 0.2),
+    vm.ERROR: (4.2, 0.6),
+    vm.STOPPED: (8.6, 0.6),
 }
 #: How much an edge bends, where it is not as the others do.
-BENDS = {
-    (vm.ERROR, vm.STOPPED): 0.35,
-    (vm.ERROR, vm.RESCUED): 0.0,
-    (ANY, vm.ERROR): 0.25,
-    (vm.PAUSED, vm.SHELVED): -0.2,
-    (vm.PAUSED, vm.SHELVED_OFFLOADED): -0.17,
-    (vm.SUSPENDED, vm.SHELVED): -0.17,
-    (vm.SUSPENDED, vm.SHELVED_OFFLOADED): -0.02,
-    (vm.ACTIVE, vm.SHELVED_OFFLOADED): -0.02,
-    (vm.STOPPED, vm.SHELVED_OFFLOADED): -0.12,
-    (vm.SHELVED, vm.SHELVED_OFFLOADED): -0.1,
-}
+BENDS = {(ANY, vm.ERROR): 0.25}
 BEND = 0.17
 ALONG = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 PAD = 0.03  # inches around a text
@@ -65,7 +54,9 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
 
     *transitions* is the table of ``labkit.transitions()``. Actions with the same ends share an
     edge and have a line each. What begins in each vm_state is drawn once, from the dashed node
-    "any vm_state"; where it ends otherwise than usual, a note says so. In the notes stand also the
+    "any vm_state"; where it ends otherwise than usual, a note says so. What leads to one vm_state
+    from active and at least two others is drawn from active alone, with a star, and a note names
+    the others. In the notes stand also the
     actions that end where they began, and those that the lab answers and does not play, both with
     the vm_states in which they may begin; a vm_state that nothing played leads to has a dashed
     border. An *ax* needs about 10 x 8 inches. Raises ValueError when there is nothing to draw, or a
@@ -107,7 +98,7 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
 def _sorted(table: pd.DataFrame) -> tuple[dict, list[str]]:
     """The labels by the two ends of their edge, and the notes."""
     edges: dict = {}
-    otherwise, stay, unplayed = [], {}, {}
+    otherwise, also, stay, unplayed = [], {}, {}, {}
     for name, rows in table.groupby("label", sort=False):
         played = rows[rows["played"]]
         everywhere = set(vm.ALL) - {vm.DELETED} <= set(rows["vm_state"])
@@ -123,14 +114,22 @@ def _sorted(table: pd.DataFrame) -> tuple[dict, list[str]]:
         elif stays.any():
             begins = listed(played["vm_state"][stays], len(vm.ALL))
             stay.setdefault(begins, []).append(name)
-        for row in played[~stays].itertuples():
+        moved = played[~stays]
+        begins = list(moved["vm_state"])
+        if usual is None and len(begins) > 2 and vm.ACTIVE in begins:
+            begins.remove(vm.ACTIVE)
+            also.setdefault(listed(begins, len(vm.ALL)), []).append(name)
+            moved = moved[moved["vm_state"] == vm.ACTIVE]
+            name = f"{name} *"
+        for row in moved.itertuples():
             if usual is None:
                 edges.setdefault((row.vm_state, row.to_vm_state), []).append(name)
             elif row.to_vm_state != usual:
                 otherwise.append(f"{label(name)} in {row.vm_state} ends {row.to_vm_state}")
     if (ANY, ANY) in edges:
         stay[ANY] = edges.pop((ANY, ANY))
-    notes = [f"Ends where it began: {_names(stay)}."] if stay else []
+    notes = [f"* Alike from others: {_names(also)}."] if also else []
+    notes += [f"Ends where it began: {_names(stay)}."] if stay else []
     notes += [f"Not as from {ANY}: {'; '.join(otherwise)}."] if otherwise else []
     notes += [f"Answered, not played: {_names(unplayed)}."] if unplayed else []
     return edges, notes

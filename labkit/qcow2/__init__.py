@@ -11,7 +11,8 @@ and refuses encryption, external data files, subclusters and zstd by name.
 from labkit.qcow2.check import check
 from labkit.qcow2.header import Field, Header, Qcow2Error
 from labkit.qcow2.image import Extent, Image
+from labkit.qcow2.scratch import scratch
 from labkit.qcow2.writer import WritableImage, create, flatten
 
 __all__ = ["Extent", "Field", "Header", "Image", "Qcow2Error", "WritableImage", "check", "create"]
-__all__ += ["flatten"]
+__all__ += ["flatten", "scratch"]

@@ -11,8 +11,6 @@ from labkit.nova.compute import power_state
 #: What happens to a server carries its number; the first, 0, is left out.
 _NUMBERED = """db notify rpc virt action action_event fault build_request instance_mapping
 migration""".split()
-#: The recorder takes the migration, the first of their arguments, for one more server.
-_ABOUT_A_MIGRATION = ("finish_migration", "confirm_migration")
 #: Noted by the recorder alone: the lab notes a request with its answer.
 _LEFT_OUT = ("request", "response")
 
@@ -30,8 +28,6 @@ def events(records, names):
         number = names.index(record.instance) if record.instance in names else 0
         if number and event["kind"] in _NUMBERED and event.get("method") != "build_instances":
             event["instance"] = number
-        if event.get("call") in _ABOUT_A_MIGRATION:
-            event["instance"] = 1
         found.append((thread, event))
     return found
 
@@ -132,11 +128,12 @@ NOT_ASKED = (
     "min_count above max_count",
 )
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NAME = re.compile(r"instance-[0-9a-f]{8}")
 
 
 def masked(text):
-    """The text with {uuid} for each uuid."""
-    return UUID.sub("{uuid}", text)
+    """The text with {uuid} for each uuid, {name} for a name that the hypervisor knows."""
+    return NAME.sub("{name}", UUID.sub("{uuid}", text))
 
 
 def _diff(label, theirs, ours):

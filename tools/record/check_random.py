@@ -1,15 +1,19 @@
 """Random sequences of actions through a whole live Nova; played for tools/record/compare_random.py."""
 
+import json
+
 from tools.record import cloud as nova_cloud
 from tools.record import sequences
 
 # isort: split
 from nova.compute import power_state
 
+from tools.record import hooks_moves  # noqa: F401  moves can be made to fail
 from tools.record.driver import RecordDriver
 from tools.record.faults import RAISES
+from tools.record.hooks_messages import Work
 from tools.record.lifecycle import tidy
-from tools.record.trace import Trace
+from tools.record.trace import NAMES, Trace
 
 GUESTS = {"guest_stops": power_state.SHUTDOWN, "guest_starts": power_state.RUNNING}
 
@@ -29,9 +33,17 @@ def run_sequences(wanted, hosts=sequences.HOSTS):
         for sequence in wanted:
             traces.append(run_sequence(cloud, sequence))
             tidy(cloud)
+            release(cloud)
 
     nova_cloud.run(body, (), hosts)
     return traces
+
+
+def release(cloud):
+    """Take from placement what a move left there: the next sequence begins with empty hosts."""
+    for provider in cloud._get_all_providers():
+        for consumer in cloud._get_allocations_by_provider_uuid(provider["uuid"]):
+            cloud.placement.delete(f"/allocations/{consumer}")
 
 
 def run_sequence(cloud, sequence):
@@ -40,25 +52,27 @@ def run_sequence(cloud, sequence):
     for group, name, value in sequence.options:
         cloud.flag(group, name, value)
     RecordDriver.snapshot_model = sequence.snapshot_model
-    if sequence.fault:
-        step, raises, host = sequence.fault
-        fails = {"raises": RAISES[raises]} if raises else {"lost": True}
-        cloud.fault(step, host=host, **fails)
-    for action in sequence.actions:
+    for number, action in enumerate(sequence.actions):
+        if sequence.fault and number == sequence.fault_from:
+            step, raises, host, times = sequence.fault
+            fails = {"raises": RAISES[raises]} if raises else {"lost": True}
+            cloud.fault(step, host=host, times=times, **fails)
         play(cloud, trace, action)
     return trace.steps
 
 
 def play(cloud, trace, action):
-    """One step of a sequence."""
+    """One step of a sequence, or two: after an evacuate the nova-compute starts again."""
     name = action.removesuffix(sequences.AS_USER)
     api = cloud.api_fixture.api if name != action else None
+    host = (cloud.show() or {}).get("OS-EXT-SRV-ATTR:host") or sequences.HOSTS[0]
     if name == "power_sync" or name in GUESTS:
-        host = (cloud.show() or {}).get("OS-EXT-SRV-ATTR:host") or sequences.HOSTS[0]
         if name in GUESTS and cloud.server_id in cloud.computes[host].driver.instances:
             cloud.guest(host).state = GUESTS[name]
         trace.periodic("_sync_power_states", host)
         return
+    if name == "evacuate":
+        cloud.take_down(host)
     with trace.step(action):
         if name == "create":
             trace.create(api)
@@ -67,4 +81,18 @@ def play(cloud, trace, action):
         elif name == "update":
             trace.ask("update", "PUT", "/servers/{id}", {"server": {"name": "renamed"}}, api)
         else:
-            trace.ask(name, "POST", "/servers/{id}/action", sequences.ACTIONS[name], api)
+            trace.ask(name, "POST", "/servers/{id}/action", body(name), api)
+    if name == "evacuate":
+        with trace.step("nova-compute starts again"):
+            Work.stopped_hosts.discard(host)
+            cloud.start_again(host)
+        service = cloud.admin_api.get_services(host=host, binary="nova-compute")[0]
+        cloud.admin_api.put_service(service["id"], {"forced_down": False})
+
+
+def body(name):
+    """What is sent for an action, with the ids of the images."""
+    text = json.dumps(sequences.BODIES[name])
+    for value, placeholder in NAMES.items():
+        text = text.replace(placeholder, value)
+    return json.loads(text)

@@ -3,14 +3,15 @@
     python -m tools.record.compare_random [--count 300] [--seed 1] [--jobs 4]
     python -m tools.record.compare_random --only 17 [--seed 1]      # one of them again
 
-Each sequence is 3 to 6 actions, the first a create, with at most one fault in it or in what is
-asked later; who asks, some options and the snapshot model vary (tools/record/sequences.py). Compared are every event,
-every answer, what the computes count and the books after each step. Prints each sequence that
-differs with its first difference; exit code 1 when there is one. Sequence N of a seed is the same
-whatever the count.
+Each sequence is 3 to 8 actions, the first a create, with at most one fault in it or in what is
+asked later; in every other one the server also moves. Who asks, some options and the snapshot
+model vary (tools/record/sequences.py). Compared are every event, every answer, what the computes
+count and the books after each step. Prints each sequence that differs with its first differences;
+exit code 1 when there is one. Sequence N of a seed is the same whatever the count.
 """
 
 import argparse
+import json
 import os
 import queue
 import sys
@@ -19,56 +20,73 @@ import time
 from collections import Counter
 
 from labkit import Fault
-from tests.nova import life, scenarios
+from labkit.nova.objects import ImageMeta
+from tests.nova import life, scenarios, scenarios_moves
 from tools.record import sequences
 from tools.record.__main__ import Worker
+from tools.record_all import first
 
 BATCH = 20  # sequences in one cloud, one after the other
 SHOWN = 6  # lines of a difference
+#: Actions whose body says more than a name: what they are to the Cloud.
+IN_THE_LAB = {
+    "update": ("rename", {"name": "renamed"}),
+    "rebuild": ("rebuild", {"image": ImageMeta("image")}),
+    "rebuild_another": ("rebuild", scenarios_moves.ANOTHER),
+    "resize": ("resize", {"flavor": scenarios.SIZES["big"]}),
+    "resize_back": ("resize", {"flavor": scenarios.SIZES["small"]}),
+    "migrateLive": ("migrateLive", {}),
+}
 
 
-def play(sequence):
+def play(sequence, hosts=sequences.HOSTS):
     """Play a sequence in a Cloud; the Player knows what happened."""
     options = [("", name, value) for _, name, value in sequence.options]
-    player = scenarios.Player(options, sequences.HOSTS)
+    player = scenarios.Player(options, hosts)
     player.model = sequence.snapshot_model
-    if sequence.fault:
-        step, raises, host = sequence.fault
-        if raises is None:
-            player.add(Fault("message", host=host, at=step.removeprefix("cast "), times=1000))
-        else:
-            player.fault(step, host, raises)
-    for action in sequence.actions:
+    for number, action in enumerate(sequence.actions):
+        if sequence.fault and number == sequence.fault_from:
+            step, raises, host, times = sequence.fault
+            if raises is None:
+                method = step.removeprefix("cast ")
+                player.add(Fault("message", host=host, at=method, times=times))
+            else:
+                player.fault(step, host, raises, times)
         ask(player, action)
     return player
 
 
 def ask(player, action):
-    """One step of a sequence."""
+    """One step of a sequence, or two: after an evacuate the nova-compute starts again."""
     name = action.removesuffix(sequences.AS_USER)
+    shown = player.current in player.cloud._site.servers and player.cloud.show(player.current)
+    host = (shown or {}).get("host") or sequences.HOSTS[0]
     if name in ("power_sync", "guest_stops", "guest_starts"):
-        shown = player.cloud.show(player.current) or {}
-        host = shown.get("host") or sequences.HOSTS[0]
         if name != "power_sync" and host in player.cloud.books(player.current)["guests"]:
             getattr(player.cloud, name)(player.current)
         with player.step("sync_power_states"):
             player.cloud.periodic("_sync_power_states", host)
         return
+    if name == "evacuate":
+        player.cloud.host_down(host, forced=True)
     with player.step(action):
         if name == "create":
             player.create()
         else:
             what, arguments = in_the_lab(name)
             player.act(name, what, is_admin=name == action, **arguments)
+    if name == "evacuate":
+        with player.step(scenarios.AGAIN):
+            player.cloud.host_up(host)
 
 
 def in_the_lab(name):
     """What the Cloud calls an action, and its arguments."""
     if name == "delete":
         return "delete", {}
-    if name == "update":
-        return "rename", {"name": "renamed"}
-    ((what, body),) = sequences.ACTIONS[name].items()
+    if name in IN_THE_LAB:
+        return IN_THE_LAB[name]
+    ((what, body),) = sequences.BODIES[name].items()
     if what == "reboot":
         return what, {"reboot_type": body["type"]}
     if what == "os-resetState":
@@ -78,10 +96,10 @@ def in_the_lab(name):
     return what, {}
 
 
-def compare(sequence, steps):
+def compare(sequence, steps, hosts=sequences.HOSTS):
     """Return lines on how the Cloud and Nova differ, and on what was seen."""
     try:
-        player = play(sequence)
+        player = play(sequence, hosts)
     except Exception as error:
         return [f"the lab failed: {type(error).__name__}: {error}"], Counter()
     seen = Counter(sequences=1, steps=len(steps), events=sum(len(s["events"]) for s in steps))
@@ -130,12 +148,31 @@ def compare_all(seed, numbers, jobs):
 
 def tell(sequence, lines):
     """Print a difference."""
-    lines = [line for line in lines if ": @@ " not in line]
+    lines = shorter(lines)
     print(f"{sequence}\n  differs (- is Nova's, + is the lab's):")
     print("\n".join(f"    {line[:400]}" for line in lines[:SHOWN]))
     if len(lines) > SHOWN:
         print(f"    ... and {len(lines) - SHOWN} lines more")
     sys.stdout.flush()
+
+
+def shorter(lines):
+    """Where as much is Nova's as the lab's, say of each pair only what of it differs first."""
+    found, block = [], []
+    for line in [*lines, ": @@ "]:
+        if ": @@ " not in line:
+            block.append(line.partition(": "))
+            continue
+        theirs = [(label, text[1:]) for label, _, text in block if text.startswith("-")]
+        ours = [text[1:] for _, _, text in block if text.startswith("+")]
+        if len(theirs) == len(ours) == len(block) / 2:
+            for (label, nova), lab in zip(theirs, ours, strict=True):
+                path, nova, lab = first(json.loads(nova), json.loads(lab))
+                found.append(f"{label}: {path}: -{json.dumps(nova)} +{json.dumps(lab)}")
+        else:
+            found += ["".join(parts) for parts in block]
+        block = []
+    return found
 
 
 def main():
@@ -147,7 +184,7 @@ def main():
     parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER")
     args = parser.parse_args()
     numbers, start = args.only or list(range(args.count)), time.monotonic()
-    print(f"{len(numbers)} sequences, about a second each on two cores", flush=True)
+    print(f"{len(numbers)} sequences, about two seconds each on two cores", flush=True)
     seen, differ = compare_all(args.seed, numbers, args.jobs)
     print(
         f"{seen['sequences']} sequences of seed {args.seed}: {seen['steps']} steps, "

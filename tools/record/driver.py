@@ -6,6 +6,7 @@ import sys
 from tools.record import backend  # noqa: F401
 
 # isort: split
+from nova import objects
 from nova.compute import power_state, task_states
 from nova.virt import fake
 
@@ -131,7 +132,8 @@ def _virt(name):
     def call(self, *args, **kwargs):
         # What the driver asks of itself is its own affair (the fake one reboots by power_on).
         if sys._getframe(1).f_code.co_filename not in (fake.__file__, __file__):
-            instance = next((a for a in args if hasattr(a, "uuid")), None)
+            # Of a migration, which some calls are also told, the server is the second.
+            instance = next((a for a in args if isinstance(a, objects.Instance)), None)
             REC.add("virt", getattr(instance, "uuid", None), call=name, where=where())
             FAULTS.at(name, self._host)
         return original(self, *args, **kwargs)

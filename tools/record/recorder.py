@@ -44,6 +44,7 @@ CARRIER_FILES = (
     "utils.py",
 )
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NAME = re.compile(r"instance-[0-9a-f]{8}")
 
 _local = threading.local()
 
@@ -139,5 +140,5 @@ def caller():
 
 
 def mask(text):
-    """The text with ``{uuid}`` for each uuid."""
-    return UUID.sub("{uuid}", text) if text else text
+    """The text with ``{uuid}`` for each uuid, ``{name}`` for a name that the hypervisor knows."""
+    return NAME.sub("{name}", UUID.sub("{uuid}", text)) if text else text

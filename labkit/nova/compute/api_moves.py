@@ -18,6 +18,7 @@ from labkit.nova.notifications import moves as notify
 from labkit.nova.objects import Destination
 from labkit.nova.objects import migration as migrations
 from labkit.nova.quota import check_deltas
+from labkit.nova.service import unforeseen
 
 _HERE = "compute/api.py:"
 _PROVIDER = "/resource_providers/{uuid}"
@@ -37,8 +38,6 @@ class Moves:
     # -- rebuild and evacuate -------------------------------------------------------------
     def rebuild(self, instance, image=None):
         """Make a server anew where it is, of the same image or of another."""
-        if instance.host is None:  # only resetState makes that possible
-            raise exception.NotModelled("Unlike Nova, the lab rebuilds no server without a host")
         site, spec = self.site, self.site.spec_of(instance.name)
         image = image or spec.image
         site.glance.get(self.service, instance.name, _HERE + "_get_image")
@@ -57,6 +56,8 @@ class Moves:
         if orig_image_ref != image.id:
             spec = spec.replace(image=image)
             site.save_spec(instance.name, spec)
+            if instance.host is None:  # as resetState makes possible
+                raise unforeseen(ValueError("None is not the name of a host to be forced"))
             hints = spec.scheduler_hints | {"_nova_check_type": ["rebuild"]}
             spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
             spec, host = spec.replace(force_nodes=[instance.node]), None

@@ -5,7 +5,7 @@ import contextlib
 from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.exception_moves import InstanceFaultRollback
+from labkit.nova.exception_moves import InstanceExists, InstanceFaultRollback
 from labkit.nova.notifications import moves as notify
 
 _HERE = "compute/manager.py:"
@@ -75,7 +75,9 @@ class Rebuild:
             if target_state and orig_vm_state != vm.ERROR:
                 orig_vm_state = target_state
             if instance.uuid in self.driver.guests:
-                raise exception.NovaException(f"Instance {instance.name} already exists.")
+                # what instance_name_template makes of the number of its row
+                number = list(self.site.servers).index(instance.name) + 1
+                raise InstanceExists(name=f"instance-{number:08x}")
         notify.about_exists(self, instance)
         notify.about(self, instance, "rebuild", "rebuild", "start")
         instance.power_state = self._get_power_state(instance)

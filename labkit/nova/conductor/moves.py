@@ -131,6 +131,8 @@ class Moves:
     def _schedule_rebuild(self, instance, image_ref, orig_image_ref, recreate, spec, migration, by):
         if recreate:
             spec = spec.replace(ignore_hosts=[instance.host], force_hosts=None, force_nodes=None)
+        elif instance.host is None:
+            spec = spec.replace(requested_resources=None)
         try:
             if not recreate and orig_image_ref != image_ref:
                 of = _HERE + "_validate_image_traits_for_rebuild"

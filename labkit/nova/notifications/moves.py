@@ -14,7 +14,7 @@ SPECIAL = {
 def about(service, instance, legacy, action, phase=None, fault=None, source="compute"):
     """Send compute.instance.*legacy*.*phase* and instance.*action*.*phase*.
 
-    Source: ``notify_about_instance_usage``, ``notify_about_instance_action`` and its like in
+    Source: ``notify_about_instance_usage``, ``notify_about_instance_action`` and the like in
     nova/compute/utils.py, Nova 34.0.0.
     """
     about_usage(service, instance, ".".join(filter(None, (legacy, phase))), fault)

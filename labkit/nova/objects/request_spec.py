@@ -30,7 +30,8 @@ class RequestSpec:
     ``availability_zone``, ``scheduler_hints`` as a dict, ``ignore_hosts``, ``force_hosts``,
     an InstanceGroup, the ``project_id`` that asks; ``retry`` names hosts already tried, which
     only the Nova of the notes reads). ``pci_requests`` is a number of plain PCI
-    devices. Raises ValueError for a wrong type, NotModelled for a NUMA topology.
+    devices; ``requested_resources`` (what the ports want) is None where Nova forgets to ask.
+    Raises ValueError for a wrong type, NotModelled for a NUMA topology.
 
     >>> RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20)).memory_mb
     4096
@@ -55,6 +56,7 @@ class RequestSpec:
     numa_topology: object = None
     instance_uuid: str | None = None
     retry: list[str] | None = None
+    requested_resources: list | None = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self):
         if not isinstance(self.flavor, Flavor):

@@ -8,7 +8,7 @@ from labkit.nova.notifications import instance as notify
 from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.scheduler.manager import SchedulerManager, request_is_rebuild
-from labkit.nova.service import Service
+from labkit.nova.service import Service, unforeseen
 from labkit.nova.site import CONTROLLER
 
 
@@ -28,7 +28,8 @@ class SchedulerService(Service):
         """Choose a host and alternates for each server, and claim the resources there.
 
         For a rebuild of another image nothing is claimed: the server stays where it is. Raises
-        NoValidHost; nothing is booked then.
+        NoValidHost; nothing is booked then. Raises TypeError when all is booked for a rebuild of
+        a server without a host: the conductor has not asked for the resources of its ports.
         """
         yield from self.step("select_destinations", names=instance_uuids)
         fleet, names = self.site.fleet, instance_uuids
@@ -58,6 +59,8 @@ class SchedulerService(Service):
         for selection in selections if resources is not None else ():
             uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
             self.client.claimed(selection.instance, uuid, row, resources, spec_obj)
+        if resources is not None and spec_obj.requested_resources is None:
+            raise unforeseen(TypeError("'NoneType' object is not iterable"))
         notify.about_scheduling(self, "end", names[-1])
         return selections
 

@@ -2,6 +2,7 @@
 
 from labkit.nova import exception
 from labkit.nova.compute import power_state, task_states
+from labkit.nova.virt.guests import Guests
 from labkit.trace import Call
 
 #: The power state that a call leaves behind; suspend is libvirt's managed save.
@@ -47,7 +48,7 @@ class FakeDriver:
     def __init__(self, snapshot_model="flat"):
         if snapshot_model not in ("flat", "direct"):
             raise ValueError(f"snapshot_model {snapshot_model!r} is neither 'flat' nor 'direct'")
-        self.guests = {}
+        self.guests = Guests()
         self.jobs = {}
         self.snapshot_model = snapshot_model
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from labkit.nova import exception
 from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.guest import Guest
 from labkit.snapshot_cost import FORMATS, SnapshotCosts
 from labkit.trace import HostEvent, Stage
@@ -49,7 +50,7 @@ class Host:
         self.options = options
         self.costs = costs or SnapshotCosts.read()
         self.supports_direct_io = supports_direct_io
-        self.guests, self.disks, self.saved = {}, {}, {}
+        self.guests, self.disks, self.saved = Guests(), {}, {}
         self.images, self.lvs, self.files, self.failing = {}, {}, set(), {}
         self.rbd_parent = ("images", "image", "snap")
         self.service = self.instance = None

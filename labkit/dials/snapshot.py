@@ -1,0 +1,225 @@
+"""The dial of snapshots: choose where the disk lies and how fast the network is; see what it costs."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from labkit.cloud import Cloud
+from labkit.decision import Sentence
+from labkit.dials.panel import Panel
+from labkit.faults import is_number, steps
+from labkit.fleet import Fleet
+from labkit.nova.conf import Options
+from labkit.nova.objects import Flavor, RequestSpec
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.guest import RootDisk
+from labkit.plots.figure import DPI, canvas, settle
+from labkit.plots.server_lanes import wide
+from labkit.plots.stage_rows import (
+    LOOKS,
+    ROW,
+    TASKS,
+    Stage,
+    StageRows,
+    Task,
+    height_of,
+    mib,
+    still_s,
+    tasks_of,
+)
+from labkit.plots.stages import WIDTH
+from labkit.snapshot_cost import SnapshotCosts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "web-1"
+CHOICES = {
+    "images_type": ("raw", "qcow2", "lvm", "rbd"),
+    "snapshot_image_format": ("unset", "raw", "qcow2"),
+}
+MOST_MIB_S = 250
+_HOST = (
+    "host total_usable_ram_mb free_ram_mb total_usable_disk_gb free_disk_mb vcpus_total vcpus_used"
+)
+_FLEET = dict(zip(_HOST.split(), ("cn-1", 4096, 4096, 40, 40960, 4, 0), strict=True))
+_INSTANCES = "/var/lib/nova/instances/web-1/disk"
+
+
+def snapshot(size_mb: float = 1024, ratio: float = 0.5) -> SnapshotDial:
+    """Choose backend, format, compression, allocated share and network; see the snapshot's stages.
+
+    In: the size of the disk in MiB, and the share that compression leaves of its data. Out: a
+    panel. Each control is an attribute: ``images_type`` ("raw" is the flat file, "qcow2", "lvm",
+    "rbd"), ``snapshot_image_format`` ("unset": as the disk), ``snapshot_compression``,
+    ``allocated_percent`` of the disk (with qcow2 half of it lies in the backing file) and ``net_mib_s`` to
+    glance. All together are ``dial.value``, a dict; ``dial.answer`` says how long it takes, how
+    many bytes are sent, how long the guest stands still and whether compression pays;
+    ``dial.table`` is the table ``stages`` behind it and ``dial.cloud`` the cloud that made it.
+    The guest runs at the request. Raises ValueError for a size or a ratio that makes no sense, or
+    a value that a control does not have.
+
+    >>> dial = snapshot()
+    >>> dial.answer
+    raw, live: 9.7 s, 1,024 MiB are sent, the guest never stands still. No -c: the image is not qcow2.
+    >>> dial.value = {"snapshot_image_format": "qcow2", "net_mib_s": 10}
+    >>> dial.answer
+    raw, live: 52.4 s, 512 MiB are sent, the guest never stands still. With -c it would take 36.6 s: compression pays.
+
+    Unlike Nova, whose options are read at start, a dial's options change with every turn; steps
+    take the same time in each.
+    """
+    return SnapshotDial(size_mb, ratio)
+
+
+class Choice(ipywidgets.ToggleButtons):
+    """Buttons that say which choices there are when one is asked for that there is not."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value" and value not in CHOICES.get(self.description, (value,)):
+            known = CHOICES[self.description]
+            near = difflib.get_close_matches(str(value), known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"{self.description} is not {value!r} in this dial; {hint}")
+        super().__setattr__(name, value)
+
+
+class SnapshotDial(Panel):
+    """The panel that ``snapshot`` makes."""
+
+    def __init__(self, size_mb: float, ratio: float) -> None:
+        if not is_number(size_mb) or size_mb <= 0:
+            raise ValueError(f"size_mb = {size_mb!r}; expected a number of MiB above 0")
+        RootDisk(ratio=ratio)  # which says what is wrong with it
+        self._size_mb, self._ratio = size_mb, ratio
+        self._fleet = Fleet([_FLEET])
+        self._begin(self._make_controls())
+        self._rows = self._lay_out()
+        self._turned()
+        storage = ipywidgets.HBox([self.images_type, self.snapshot_image_format])
+        rest = [self.snapshot_compression, self.allocated_percent, self.net_mib_s]
+        super().__init__([storage, ipywidgets.HBox(rest), self.picture])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table ``stages`` of the snapshot."""
+        return self.cloud.stages
+
+    def _turned(self) -> None:
+        """Take the snapshot anew with what the controls say, and draw that."""
+        on = self.snapshot_compression.value
+        self.cloud, start_s = self._taken(on)
+        other, _ = self._taken(not on)
+        end_s = self.cloud.now - start_s
+        stages = _stages(self.cloud, start_s)
+        self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
+        self.answer = Sentence(self._said(stages, end_s, other.now - start_s, other))
+        self._show(self._rows.ax.get_figure(root=True), self.answer)
+
+    def _taken(self, compress: bool) -> tuple[Cloud, float]:
+        """A cloud in which the snapshot was taken, and when it was asked for."""
+        wanted = self.snapshot_image_format.value
+        options = Options(
+            images_type=self.images_type.value,
+            images_volume_group="vg0",
+            snapshot_image_format=None if wanted == "unset" else wanted,
+            snapshot_compression=compress,
+        )
+        costs = SnapshotCosts.read(net_mib_s=self.net_mib_s.value)
+        same = {step: (length, 0.0) for step, (length, _) in steps().items()}
+        cloud = Cloud(
+            self._fleet,
+            options,
+            durations=same,
+            driver=lambda options: LibvirtDriver(options, lambda instance: self._disk(), costs),
+        )
+        cloud.create(NAME, RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
+        cloud.settle()
+        cloud.act(NAME, "createImage")
+        start_s = cloud.states.t_s.iloc[-1]
+        cloud.settle()
+        return cloud, start_s
+
+    def _disk(self) -> RootDisk:
+        """The disk that the controls describe."""
+        written = self._size_mb * self.allocated_percent.value / 100
+        sizes = {"size_mb": self._size_mb, "allocated_mb": written, "ratio": self._ratio}
+        match self.images_type.value:
+            case "lvm":
+                return RootDisk("block", "/dev/vg0/web-1_disk", **sizes)
+            case "rbd":
+                return RootDisk(
+                    "network", source_protocol="rbd", source_name="rbd/web-1_disk", **sizes
+                )
+            case "qcow2":
+                half = {"allocated_mb": written / 2, "backing_mb": written / 2}
+                base = "/var/lib/nova/instances/_base/image"
+                return RootDisk("file", _INSTANCES, "qcow2", backing_file=base, **sizes | half)
+        return RootDisk("file", _INSTANCES, **sizes)
+
+    def _said(self, stages: list[Stage], end_s: float, other_s: float, other: Cloud) -> str:
+        sent = [stage.bytes_out for stage in stages if stage.stage == "upload"]
+        bytes_sent = f"{mib(sent[0])} MiB are sent" if sent else "nothing is sent by the host"
+        pause = still_s(stages, end_s)
+        guest = f"stands still for {pause:.1f} s" if pause else "never stands still"
+        kind = "cold" if pause else "live"
+        return (
+            f"{self.images_type.value}, {kind}: {end_s:.1f} s, {bytes_sent}, the guest {guest}. "
+            + self._pays(end_s, other_s, other)
+        )
+
+    def _pays(self, end_s: float, other_s: float, other: Cloud) -> str:
+        """Whether compression applies, and whether it makes the whole shorter."""
+        on = self.snapshot_compression.value
+        commands = [*(self.cloud if on else other).stages.command]
+        if not any(" -c " in command for command in commands):
+            if not any("qemu-img convert" in command for command in commands):
+                return "No -c: Ceph makes the image, qemu-img does not run."
+            if not any(" -O qcow2 " in command for command in commands):
+                return "No -c: the image is not qcow2."
+            return f"No -c: the {self.images_type.value} backend never compresses."
+        with_s, without_s = (end_s, other_s) if on else (other_s, end_s)
+        verdict = "pays" if with_s < without_s else "does not pay"
+        turned = "Without" if on else "With"
+        return f"{turned} -c it would take {other_s:.1f} s: compression {verdict}."
+
+    def _lay_out(self) -> StageRows:
+        """Make the figure, with a row for each stage that there can be, once for all turns."""
+        head, foot = 10, 44
+        height, width = head + ROW * height_of(LOOKS, TASKS) + foot, WIDTH * DPI
+        figure = canvas(WIDTH, height / DPI)
+        settle(figure)
+        left = max(map(wide, TASKS)) + 16
+        box = (left / width, foot / height, 1 - (left + 20) / width, 1 - (head + foot) / height)
+        return StageRows(figure.add_axes(box), list(LOOKS), TASKS)
+
+    def _make_controls(self) -> dict[str, Any]:
+        """A control for each thing that can be turned."""
+        controls: dict[str, Any] = {
+            name: Choice(options=options, description=name, style={"button_width": "5em"})
+            for name, options in CHOICES.items()
+        }
+        controls["snapshot_compression"] = ipywidgets.Checkbox(False, indent=False)
+        controls["allocated_percent"] = ipywidgets.IntSlider(50, min=0, max=100, step=5)
+        controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
+        for name, control in controls.items():
+            control.description = name
+            control.style.description_width = "10em"
+            control.layout.width = "16em" if name == "snapshot_compression" else "27em"
+        return controls
+
+
+def _stages(cloud: Cloud, zero: float) -> list[Stage]:
+    """The stages, in seconds since the request."""
+    columns = ["stage", "start_s", "end_s", "bytes_in", "bytes_out"]
+    rows = cloud.stages[columns].itertuples(index=False)
+    return [Stage(name, start - zero, end - zero, *more) for name, start, end, *more in rows]
+
+
+def _tasks(cloud: Cloud, zero: float) -> list[Task]:
+    """The task_states since the request."""
+    rows = cloud.states.query("t_s >= @zero")[["t_s", "task_state"]].itertuples(index=False)
+    return tasks_of([(t_s - zero, task if isinstance(task, str) else None) for t_s, task in rows])

@@ -1,0 +1,117 @@
+"""The dial of one write: what a turn shows, says and leaves behind."""
+
+import html
+import re
+
+import pytest
+
+from labkit import dials, qcow2
+
+CLUSTER = 65536
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A disk of 32 clusters with data in the first four and the sixth."""
+    with qcow2.create(tmp_path / "base.qcow2", 32 * CLUSTER) as image:
+        image.write(0, b"b" * 4 * CLUSTER)
+        image.write(5 * CLUSTER, b"b" * 4096)
+    return tmp_path / "base.qcow2"
+
+
+def letters(dial):
+    """The letters in the squares of the picture, as the page has them."""
+    texts = [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]
+    return "".join(text for text in texts if text in "DB0" and text)
+
+
+def test_a_turn_changes_answer_picture_and_table(base):
+    dial = dials.overlay(base)
+    assert letters(dial).count("D") == 1
+    before = dial.picture.value
+    dial.value = {"start_kib": 60, "length_kib": 8}
+    assert dial.grown == 3 * CLUSTER
+    assert str(dial.answer) == (
+        "The guest writes 8 KiB at 60 KiB; the overlay grows by 192 KiB: 1 table of level 2,"
+        " 2 clusters with data, of which 120 KiB come from below."
+    )
+    assert dial.table.kind[:6].tolist() == ["data"] * 4 + ["unallocated", "data"]
+    assert dial.table.depth[:6].tolist() == [0, 0, 1, 1, 1, 1]
+    assert dial.picture.value != before
+    assert html.escape(dial.answer) in dial.picture.value
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "grown", "words"),
+    [
+        (256, 64, 128, "1 cluster with data."),  # a whole cluster, nothing below
+        (0, 64, 128, "1 cluster with data."),  # a whole cluster is not read first
+        (320, 4, 128, "60 KiB come from below"),
+        (380, 8, 192, "60 KiB come from below"),  # only one of the two has something below
+        (2044, 4, 128, "1 cluster with data."),
+    ],
+)
+def test_what_a_write_takes(base, start, length, grown, words):
+    dial = dials.overlay(base)
+    dial.value = {"start_kib": start, "length_kib": length}
+    assert dial.grown == grown * 1024
+    assert words in dial.answer
+
+
+def test_zeros_take_no_cluster_where_a_whole_one_is_zeroed(base):
+    dial = dials.overlay(base)
+    dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 160}
+    assert dial.grown == 2 * CLUSTER
+    assert "1 cluster with data, of which 32 KiB come from below, 2 clusters marked" in dial.answer
+    assert dial.table.kind[:3].tolist() == ["zero", "zero", "data"]
+
+
+def test_what_does_not_lie_on_the_disk_is_an_answer(base):
+    dial = dials.overlay(base)
+    dial.value = {"start_kib": 2044, "length_kib": 8}
+    assert dial.answer.startswith("Refused: 8192 bytes from 2093056 on")
+    assert dial.grown == 0
+    assert sorted(letters(dial)) == ["0", *"BBBBB"]  # the disk as it was; 0 is its first line
+
+
+def test_the_base_is_not_changed_and_nothing_is_left(base, tmp_path):
+    before = base.read_bytes()
+    dial = dials.overlay(str(base))
+    dial.write_zeroes.value = True
+    assert base.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["base.qcow2"]
+
+
+def test_a_picture_does_not_depend_on_the_turns_before(base):
+    dial = dials.overlay(base)
+    first = dial.picture.value
+    dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 2048}
+    assert letters(dial).count("0") == 33
+    dial.value = {"write_zeroes": False, "length_kib": 4}
+    assert dial.picture.value == first
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"start": 1}, "no 'start', only start_kib"),
+        ({"length_kib": 0}, "goes from 4 to 2048, not 0"),
+    ],
+)
+def test_a_wrong_value_gets_a_sentence(base, value, sentence):
+    dial = dials.overlay(base)
+    with pytest.raises(ValueError, match=sentence):
+        dial.value = value
+
+
+@pytest.mark.parametrize("clusters", [0, 1025])
+def test_a_disk_that_cannot_be_drawn_gets_a_sentence(tmp_path, clusters):
+    qcow2.create(tmp_path / "disk", clusters * CLUSTER).close()
+    with pytest.raises(ValueError, match="1 to 1,024 clusters"):
+        dials.overlay(tmp_path / "disk")
+
+
+def test_without_panels_there_are_a_picture_and_the_answer(base):
+    bundle = dials.overlay(base)._repr_mimebundle_()
+    assert {"text/plain", "image/png"} <= bundle.keys()
+    assert bundle["text/plain"].startswith("The guest writes")
