@@ -248,6 +248,7 @@ class Oracle:
         self.tracker.update_available_resource(self.context, self.host["hostname"])
 
     def do_restart(self):
+        self.claims.clear()  # a claim ends with its process
         self.start()
 
     def do_host(self, changes):

@@ -41,7 +41,8 @@ class ResourceTracker:
     7680
 
     Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0. Unlike Nova,
-    there are no NUMA topologies, PCI devices, monitors, traits and provider configs.
+    there are no NUMA topologies, PCI devices, monitors, traits and provider configs, and a save
+    writes the whole row, not only the columns that changed.
     """
 
     def __init__(self, host, driver, tables, options, service_id=1):

@@ -101,6 +101,7 @@ class Lab:
         self.tracker.update_available_resource(self.case["host"]["hostname"])
 
     def do_restart(self):
+        self.claims.clear()  # a claim ends with its process
         self.tracker = ResourceTracker(
             self.case["name"], self.driver, self.tables, self.driver.options, self.case["service"]
         )
