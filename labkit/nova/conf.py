@@ -54,7 +54,7 @@ DEFAULT_FILTERS = (
 _FS, _S, _M = "filter_scheduler", "scheduler", "metrics"
 _L = "libvirt"
 #: Sections of which the lab models a few options only: the others there are ignored.
-_PARTLY = ("DEFAULT", _L, "workarounds")
+_PARTLY = ("DEFAULT", _L, "workarounds", "compute")
 OPTIONS = (
     Opt("DEFAULT", "service_down_time", int, 60),
     Opt("DEFAULT", "max_concurrent_builds", int, 10, min=0),
@@ -69,6 +69,17 @@ OPTIONS = (
     Opt("DEFAULT", "max_concurrent_live_migrations", int, 1, min=0),
     Opt("DEFAULT", "migrate_max_retries", int, -1, min=-1),
     Opt("DEFAULT", "use_cow_images", bool, True),
+    Opt("DEFAULT", "reserved_host_disk_mb", int, 0, min=0),
+    Opt("DEFAULT", "reserved_host_memory_mb", int, 512, min=0),
+    Opt("DEFAULT", "reserved_host_cpus", int, 0, min=0),
+    Opt("DEFAULT", "cpu_allocation_ratio", float, None, min=0.0),
+    Opt("DEFAULT", "ram_allocation_ratio", float, None, min=0.0),
+    Opt("DEFAULT", "disk_allocation_ratio", float, None, min=0.0),
+    Opt("DEFAULT", "initial_cpu_allocation_ratio", float, 4.0, min=0.0),
+    Opt("DEFAULT", "initial_ram_allocation_ratio", float, 1.0, min=0.0),
+    Opt("DEFAULT", "initial_disk_allocation_ratio", float, 1.0, min=0.0),
+    Opt("compute", "cpu_shared_set", str, None),
+    Opt("compute", "cpu_dedicated_set", str, None),
     Opt(
         _L, "images_type", str, "default", choices=("raw", "flat", "qcow2", "lvm", "rbd", "default")
     ),

@@ -1,16 +1,20 @@
 """What a host has given away (nova/compute/resource_tracker.py), as far as rows show it."""
 
-from labkit.nova.compute import vm_states as vm
+from types import SimpleNamespace
+
 from labkit.nova.compute.claims import MoveClaim
-from labkit.nova.compute.stats import Stats
-from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_states
+from labkit.nova.compute.usage import Usage
 from labkit.nova.objects import migration as migrations
+from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.migration import MigrationContext
 
 _HERE = "compute/resource_tracker.py:"
+_NOTHING_RESERVED = SimpleNamespace(
+    reserved_host_cpus=0, reserved_host_memory_mb=0, reserved_host_disk_mb=0
+)
 
 
-class ResourceTracker:
+class ResourceTracker(Usage):
     """The servers that count against one host, those on their way to it and from it too.
 
     ``used`` counts ``vcpus_used``, ``memory_mb_used`` (MiB) and ``local_gb_used`` (GiB), without
@@ -22,17 +26,21 @@ class ResourceTracker:
     """
 
     def __init__(self, service, row):
+        super().__init__(service.host)
         self._service = service
         self._row = row
-        self.tracked_instances = set()
-        self.tracked_migrations = {}
-        self._forget()
+        self.compute_node = ComputeNode(service.host, hypervisor_hostname=service.node)
 
-    def _forget(self):
-        self.tracked_instances.clear()
-        self.stats = Stats()
-        self.used = {"vcpus_used": 0, "memory_mb_used": 0, "local_gb_used": 0}
-        self.running_vms = 0
+    @property
+    def used(self) -> dict:
+        """What is used of the host's CPUs, memory (MiB) and disk (GiB)."""
+        names = ("vcpus_used", "memory_mb_used", "local_gb_used")
+        return {name: getattr(self.compute_node, name) for name in names}
+
+    @property
+    def running_vms(self) -> int:
+        """How many servers counted when the usage was changed last."""
+        return self.compute_node.running_vms or 0
 
     # -- servers that are here ------------------------------------------------------------
     def instance_claim(self, instance):
@@ -44,12 +52,12 @@ class ResourceTracker:
         instance.node = self._service.node
         instance.compute_id = self._row + 1
         instance.save(_HERE + "_set_instance_host_and_node")
-        self._update_usage_from_instance(instance)
+        self._update_usage_from_instance(self.compute_node, instance)
         self._update()
 
     def abort_instance_claim(self, instance):
         """Take it back: the row names no host any more."""
-        self._update_usage_from_instance(instance, is_removed=True)
+        self._update_usage_from_instance(self.compute_node, instance, is_removed=True)
         instance.host = None
         instance.node = None
         instance.compute_id = None
@@ -59,7 +67,7 @@ class ResourceTracker:
     def update_usage(self, instance):
         """Count a server anew after its states changed."""
         if instance.uuid in self.tracked_instances:
-            self._update_usage_from_instance(instance)
+            self._update_usage_from_instance(self.compute_node, instance)
             self._update()
 
     # -- servers that move ----------------------------------------------------------------
@@ -76,7 +84,7 @@ class ResourceTracker:
         migration.save(_HERE + "_claim_existing_migration")
         instance.migration_context = MigrationContext(migration.id)
         instance.save(_HERE + "_move_claim")
-        self._update_usage_from_migration(instance, migration)
+        self._update_usage_from_migration(self.compute_node, instance, migration)
         self._update()
         return MoveClaim(self, instance, flavor, migration)
 
@@ -101,7 +109,7 @@ class ResourceTracker:
         if flavor is None and instance.uuid in self.tracked_migrations:
             flavor = instance.flavor
         if flavor is not None:
-            self._update_usage(flavor, -1)
+            self._update_usage(self.compute_node, flavor, sign=-1)
             self._update()
         self.tracked_migrations.pop(instance.uuid, None)
         self.tracked_instances.discard(instance.uuid)
@@ -143,73 +151,21 @@ class ResourceTracker:
         self._update()
 
     def _count(self, instances):
-        self._forget()
-        for instance in instances:
-            if not vm.allow_resource_removal(instance.vm_state, instance.task_state):
-                self._update_usage_from_instance(instance)
-        self.tracked_migrations.clear()
-        service, newest = self._service, {}
-        for migration in migrations.in_progress_and_error(service, service.host):
-            newest[migration.instance_uuid] = migration
-        for migration in newest.values():
-            self._count_migration(migration)
+        self.stats.clear()
+        self._update_usage_from_instances(self.compute_node, instances, _NOTHING_RESERVED)
+        service = self._service
+        moves = migrations.in_progress_and_error(service, service.host)
+        self._update_usage_from_migrations(self.compute_node, moves, self._instance_of)
 
-    def _count_migration(self, migration):
-        """Source: ``_update_usage_from_migrations`` in nova/compute/resource_tracker.py, 34.0.0."""
-        site = self._service.site
-        row = site.db.instances[migration.instance_uuid]
-        moving = (*resizing_states, *rebuild_states, MIGRATING)
-        if row["vm_state"] != vm.RESIZED and row["task_state"] not in moving:
-            return
-        context = row["migration_context"]
-        if context is not None and context.migration_id != migration.id:
-            migration.set_status("error", _HERE + "_update_usage_from_migrations")
-            return
-        instance = site.copy_of(self._service, migration.name, row)
-        self._update_usage_from_migration(instance, migration)
+    def _instance_of(self, migration):
+        row = self._service.site.db.instances[migration.instance_uuid]
+        return self._service.site.copy_of(self._service, migration.name, row)
 
-    # -- sums -----------------------------------------------------------------------------
-    def _update_usage_from_migration(self, instance, migration):
-        """Count a server that comes or goes, unless it counts as being here.
+    def _mark_as_error(self, migration):
+        migration.set_status("error", _HERE + "_update_usage_from_migrations")
 
-        Source: the method of that name in nova/compute/resource_tracker.py, Nova 34.0.0.
-        """
-        host, tracked = self._service.host, instance.uuid in self.tracked_instances
-        incoming, outbound = migration.dest_compute == host, migration.source_compute == host
-        flavor = None
-        if incoming and outbound:
-            new = instance.flavor == migration.old_flavor
-            flavor = _flavor(instance, migration, "new_flavor" if new else "old_flavor")
-        elif incoming and not tracked:
-            flavor = _flavor(instance, migration, "new_flavor")
-        elif outbound and not tracked:
-            flavor = _flavor(instance, migration, "old_flavor")
-        if flavor is not None:
-            self._update_usage(flavor)
-            self.tracked_migrations[instance.uuid] = migration
-
-    def _update_usage_from_instance(self, instance, is_removed=False):
-        new = instance.uuid not in self.tracked_instances
-        gone = is_removed or vm.allow_resource_removal(instance.vm_state, instance.task_state)
-        removed = not new and gone
-        if new:
-            self.tracked_instances.add(instance.uuid)
-        if removed:
-            self.tracked_instances.remove(instance.uuid)
-        self.stats.update_stats_for_instance(instance, removed)
-        if new or removed:
-            self._update_usage(instance.flavor, -1 if removed else 1)
-
-    def _update_usage(self, flavor, sign=1):
-        self.used["memory_mb_used"] += sign * flavor.memory_mb
-        self.used["vcpus_used"] += sign * flavor.vcpus
-        disk = flavor.root_gb + flavor.ephemeral_gb + flavor.swap / 1024
-        self.used["local_gb_used"] = int(self.used["local_gb_used"] + sign * disk)
-        self.running_vms = self.stats.num_instances
+    def _has_old_flavor(self, instance, migration):
+        return instance.flavor == migration.old_flavor
 
     def _update(self):
         self._service.reportclient.get_allocations_for_provider_tree(self._row)
-
-
-def _flavor(instance, migration, which):
-    return getattr(instance, which) if migration.is_resize else instance.flavor

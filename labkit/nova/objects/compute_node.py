@@ -1,5 +1,6 @@
 """What a compute host reports about itself (nova/objects/compute_node.py)."""
 
+import copy
 import uuid as uuids
 from dataclasses import dataclass, field
 
@@ -41,6 +42,11 @@ class ComputeNode:
     stats: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, int] = field(default_factory=dict)
     uuid: str = ""
+    current_workload: int | None = None
+    running_vms: int | None = None
+    service_id: int | None = None
+    id: int | None = None
+    deleted: bool = False
 
     def __post_init__(self):
         self.hypervisor_hostname = self.hypervisor_hostname or self.host
@@ -49,3 +55,22 @@ class ComputeNode:
             self.free_ram_mb = self.memory_mb - self.memory_mb_used
         if self.free_disk_gb is _UNSAID:
             self.free_disk_gb = self.local_gb - self.local_gb_used
+
+
+#: The three ratios, in the order of their columns.
+RATIOS = ("cpu_allocation_ratio", "ram_allocation_ratio", "disk_allocation_ratio")
+
+
+def from_db(row, options) -> ComputeNode:
+    """Return a row as a service reads it: a ratio that is not set, or 0.0, is the option's.
+
+    In: a ComputeNode, the Options of the service that reads.
+
+    Source: ``_from_db_object`` in nova/objects/compute_node.py, Nova 34.0.0.
+    """
+    node = copy.deepcopy(row)
+    for name in RATIOS:
+        if not getattr(row, name):
+            value = getattr(options, name) or getattr(options, f"initial_{name}")
+            setattr(node, name, value)
+    return node

@@ -1,0 +1,168 @@
+"""From a host's report to the scheduler's decision: the moment between two reports, dials."""
+
+import pytest
+import simpy
+
+from labkit import Cloud, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit.nova.compute.claims import claim_test_before_20
+from labkit.nova.compute.rows import InstanceRow, Tables
+from labkit.nova.compute.tracker import ResourceTracker
+from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.exception_hosts import InvalidInput
+from labkit.nova.objects import ComputeNode, Flavor
+from labkit.nova.objects.migration import Migration, MigrationContext
+from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
+from labkit.reports import fleet_of, periodically, report_table
+
+FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
+
+
+def tracker(name, memory_mb=4096, **options):
+    """Return the tracker of a host that has not reported yet."""
+    options = Options(**options)
+    host = Hypervisor(name, memory_mb=memory_mb, avail_kb=memory_mb * 1024)
+    return ResourceTracker(name, LibvirtDriver(host, options), Tables(), options)
+
+
+def spec():
+    """Return a request for one server."""
+    return RequestSpec(flavor=FLAVOR)
+
+
+def chosen(trackers):
+    """Return the host that the scheduler chooses from the reports as they are."""
+    return select_destinations(fleet_of(trackers), spec(), Options()).hosts[0]
+
+
+def test_a_report_becomes_a_decision():
+    small, big = tracker("small"), tracker("big", 8192)
+    for each in (small, big):
+        each.update_available_resource(each.host)
+    assert fleet_of([small, big])["big"].free_ram_mb == 8192 - 512
+    assert chosen([small, big]) == "big"
+
+
+def test_a_server_counts_only_after_the_claim_and_the_report():
+    small, big = tracker("small"), tracker("big", 5120)
+    for each in (small, big):
+        each.update_available_resource(each.host)
+    big.tables.instances["a"] = InstanceRow("a", Flavor(vcpus=1, memory_mb=2048), "big", "big")
+    assert chosen([small, big]) == "big"  # the row is there; the report is old
+    big.update_available_resource("big")
+    assert chosen([small, big]) == "small"
+
+
+def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
+    trackers = [tracker("small", 2048), tracker("big", 2304)]
+    for each in trackers:
+        each.update_available_resource(each.host)
+    fleet = fleet_of(trackers)
+    first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
+    assert first.host == second.host == "big"
+    resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    assert placement.claim(fleet, fleet.rows[first.host], resources)
+    assert not placement.claim(fleet, fleet.rows[second.host], resources)
+    (alternate,) = second.alternates
+    assert placement.claim(fleet, fleet.rows[alternate], resources)
+
+
+def test_the_allocation_of_a_server_does_not_wait_for_a_report():
+    one = tracker("one", 2048)
+    one.update_available_resource("one")
+    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024}
+    inventory = fleet_of([one]).inventories["MEMORY_MB"]
+    assert inventory.used.tolist() == [1024.0]
+    assert inventory.capacity.tolist() == [1536.0]
+    assert not inventory.fits(1024)[0]
+
+
+def test_the_periodic_task_reports_each_minute():
+    env, one = simpy.Environment(), tracker("one")
+    env.process(periodically(env, [one]))
+    env.run(1)
+    one.driver.host.memory_mb = 8192
+    env.run(59)
+    assert one.tables.compute_nodes[""].memory_mb == 4096
+    env.run(61)
+    assert one.tables.compute_nodes[""].memory_mb == 8192
+
+
+def test_below_0_nothing_is_reported_after_the_start():
+    env, one = simpy.Environment(), tracker("one")
+    env.process(periodically(env, [one], -1))
+    env.run(1)
+    one.driver.host.memory_mb = 8192
+    env.run(1000)
+    assert one.tables.compute_nodes[""].memory_mb == 4096
+
+
+@pytest.mark.parametrize(
+    ("options", "ratio"),
+    [
+        ({}, 4.0),
+        ({"initial_cpu_allocation_ratio": 16.0}, 16.0),
+        ({"cpu_allocation_ratio": 2.0}, 2.0),
+    ],
+)
+def test_the_ratio_of_the_inventory(options, ratio):
+    one = tracker("one", **options)
+    one.update_available_resource("one")
+    assert one.tables.inventory["VCPU"]["allocation_ratio"] == ratio
+
+
+def test_what_is_reserved_is_taken_off_twice_over():
+    one = tracker("one", reserved_host_memory_mb=1024)
+    one.update_available_resource("one")
+    assert one.compute_nodes["one"].free_ram_mb == 3072
+    assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
+
+
+def test_negative_memory_is_passed_on_as_it_is():
+    one = tracker("one", memory_mb=-1)
+    one.update_available_resource("one")
+    assert one.compute_nodes["one"].free_ram_mb == -513
+
+
+def test_a_host_that_reports_nothing():
+    one = tracker("one")
+    with pytest.raises(InvalidInput, match="Missing keys"):
+        one.update_available_resource("one", {})
+    assert len(fleet_of([one])) == 0
+
+
+def test_the_report_as_a_table_has_units():
+    one = tracker("one")
+    table = report_table(one.driver.get_available_resource("one")).set_index("quantity")
+    assert len(table) == 16
+    assert table.unit["memory_mb"] == "MiB"
+    assert table.value["memory_mb"] == 4096
+
+
+def test_claims_before_20_name_each_shortage():
+    cn = ComputeNode("one", memory_mb=1024, memory_mb_used=768, vcpus=1, vcpus_used=1)
+    with pytest.raises(ComputeResourcesUnavailable) as caught:
+        claim_test_before_20(cn, FLAVOR, {"memory_mb": 1024.0, "vcpu": 1.0})
+    assert str(caught.value) == (
+        "Insufficient compute resources: Free memory 256.00 MB < requested 1024 MB; "
+        "Free vcpu 0.00 VCPU < requested 1 VCPU."
+    )
+    claim_test_before_20(cn, FLAVOR, {})
+
+
+def test_in_a_cloud_an_outdated_migration_becomes_an_error():
+    cloud = Cloud(Fleet([{"host": "one", "total_usable_ram_mb": 8192, "free_ram_mb": 8192,
+        "total_usable_disk_gb": 9, "free_disk_mb": 9216, "vcpus_total": 4}]))  # fmt: skip
+    cloud.create("web", spec())
+    cloud.settle()
+    site = cloud._site
+    compute = site.computes["one"]
+    (instance,) = site.instances_on(compute)
+    migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)
+    migration.create("test")
+    site.db.instances[instance.uuid] |= {
+        "vm_state": "resized",
+        "migration_context": MigrationContext(migration.id + 1),
+    }
+    compute.rt.update_available_resource(site.instances_on(compute))
+    assert site.db.migrations[migration.id]["status"] == "error"
+    assert compute.rt.used["memory_mb_used"] == 1024
