@@ -123,6 +123,8 @@ def creation(name, spec=None, networks="auto"):
         raise TypeError(f"{spec!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
     if spec.pci_requests:
         raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
+    if spec.is_bfv:
+        raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
     known(networks, NETWORKS, "unknown networks")
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec, books
-from labkit.nova.exception import NovaException
+from labkit.nova.exception import NotModelled, NovaException
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
@@ -323,3 +323,16 @@ def test_the_tables_are_the_same_under_any_hash_seed(root, work):
     }
     assert len(said) == 1
     assert len(said.pop()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (SPEC.replace(is_bfv=True), "no volumes to boot a server from"),
+        (SPEC.replace(pci_requests=({"count": 1},)), "does not hand out PCI devices"),
+    ],
+)
+def test_what_the_lab_leaves_out_is_refused_by_name(cloud, spec, words):
+    with pytest.raises(NotModelled, match=words):
+        cloud.create("web-1", spec)
+    assert "web-1" not in set(cloud.requests.instance)

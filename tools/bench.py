@@ -3,8 +3,9 @@
     make bench                 # or: python tools/bench.py scheduler
 
 The scheduler is measured against the installed Nova, the dial against ipywidgets.interact in
-the real browser (skipped with a sentence where there is no Chromium). The cloud is measured in
-seconds, MB and events.
+the real browser (skipped with a sentence where there is no Chromium), qcow2 files against qemu-img
+(skipped likewise). The cloud is measured in seconds, MB and events; beside what qemu-img takes on
+this machine stands what data/snapshot_costs.csv foresees.
 """
 
 import subprocess

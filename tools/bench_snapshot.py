@@ -1,6 +1,6 @@
 """How long qemu-img converts on this machine, in the form of data/snapshot_costs.csv.
 
-    python tools/measure_snapshot.py            # prints; a minute or two, 2 GB of disk
+    python tools/bench_snapshot.py            # prints; a minute or two, 2 GB of disk
 
 A disk of 1 GiB is written to a part, the data half compressible; each command as Nova gives it.
 The seconds are fitted as fixed_s + s_per_mib * MiB, by least squares; beside them stands what the
@@ -28,7 +28,8 @@ SIZES_MIB = {False: (16, 64, 256, 1024), True: (8, 32, 128)}
 def main():
     """Measure each row of the table."""
     if not shutil.which("qemu-img"):
-        print("qemu-img is not installed (Debian: apt-get install qemu-utils)")
+        print("qemu-img is not installed: skipped (Debian: apt-get install qemu-utils)")
+        return
         return
     print("source,target,compressed,fixed_s,s_per_mib   # in the file")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
