@@ -30,7 +30,6 @@ def main():
     if not shutil.which("qemu-img"):
         print("qemu-img is not installed: skipped (Debian: apt-get install qemu-utils)")
         return
-        return
     print("source,target,compressed,fixed_s,s_per_mib   # in the file")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         for (source, target, compress), known in SnapshotCosts.read().table.items():
