@@ -34,6 +34,7 @@ _PUBLIC = {
     "qcow2": None,
     "dials": None,
     "logs": None,
+    "messaging": None,
     "nova13": None,
     "transitions": None,
     "documented": None,

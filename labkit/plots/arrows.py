@@ -17,7 +17,7 @@ MOST_COMPUTES = 6  # beside their neighbours there is room for 4
 
 
 class Arrow(NamedTuple):
-    """One arrow of the diagram; *kind* is call, cast, fanout, reply, or ask for a neighbour."""
+    """One arrow of the diagram; *kind* is call, cast, fanout, reply, heartbeat, or ask for a neighbour."""
 
     t_s: float
     kind: str
@@ -34,16 +34,17 @@ def arrows_of(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> tupl
     orphans = 0
     places = messages["seq"] if "seq" in messages.columns else range(len(messages))
     for place, row in zip(places, messages[list(MESSAGES)].itertuples(index=False), strict=True):
-        if row.kind == "reply":
+        if row.kind in ("reply", "heartbeat"):
             asked = next(
                 (a for a in waiting if (a.receiver, a.words) == (row.sender, row.method)), None
             )
             if asked is None:
                 orphans += 1
                 continue
-            waiting.remove(asked)
+            if row.kind == "reply":
+                waiting.remove(asked)
             raised = f": {row.args}" if row.args else ""
-            arrow = Arrow(row.t_s, "reply", row.sender, asked.sender, f"reply{raised}")
+            arrow = Arrow(row.t_s, row.kind, row.sender, asked.sender, f"{row.kind}{raised}")
         else:
             receiver = f"{row.topic}@{row.server}" if _is_name(row.server) else str(row.topic)
             arrow = Arrow(row.t_s, row.kind, row.sender, receiver, row.method, bool(row.lost))
@@ -91,10 +92,11 @@ def said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
     ends = services_of(name for arrow in sent for name in (arrow.sender, arrow.receiver))
     count = Counter(arrow.kind for arrow in sent)
     plural = {"reply": "replies", "fanout": "fanouts", "call": "calls", "cast": "casts"}
+    plural["heartbeat"] = "heartbeats"
     kinds = [f"{n} {plural[kind] if n > 1 else kind}" for kind, n in count.items()]
     many = f"{len(sent)} message{'s' if len(sent) > 1 else ''}"
     span = max(arrow.t_s for arrow in arrows)
-    words = [f"{many} until {span:.2f} s between {listed(ends, 5)}: {listed(kinds, 4)}."]
+    words = [f"{many} until {span:.2f} s between {listed(ends, 5)}: {listed(kinds, 5)}."]
     lost = [arrow.words for arrow in sent if arrow.lost]
     if lost:
         words.append(f"{listed(lost)} {'is' if len(lost) == 1 else 'are'} lost.")

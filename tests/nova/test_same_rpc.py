@@ -63,7 +63,8 @@ class Kit:
         self.broker.env.run(until=self.broker.env.now + 1)
         for envelope in self.broker.log:
             told = envelope._asdict() | {"body": envelope.body}
-            self.sent.append({k: v for k, v in told.items() if k not in ("t_s", "outer")})
+            own = ("t_s", "outer", "sender")
+            self.sent.append({k: v for k, v in told.items() if k not in own})
         self.broker.log.clear()
 
 
