@@ -52,7 +52,8 @@ def messages_of(broker):
                     unique_id in dropped,
                 )
             )
-    return pd.DataFrame(rows, columns=MESSAGES)
+    numbers = {"seq": int, "t_s": float, "taken_s": float, "lost": bool}
+    return pd.DataFrame(rows, columns=MESSAGES, dtype=object).astype(numbers)
 
 
 def _kind(broker, envelope, message):
