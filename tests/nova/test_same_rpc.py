@@ -162,6 +162,31 @@ def test_rabbitmq_throws_away_the_call_that_nobody_waits_for(oracle):
     assert differences(held_by_the_lab(conversation.EXPIRING), told) == []
 
 
+@pytest.mark.nova
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("kombu+memory://", id="memory"),
+        pytest.param(
+            BROKER,
+            id="rabbitmq",
+            marks=pytest.mark.skipif(not BROKER, reason="LAB_TRANSPORT_URL names no broker"),
+        ),
+    ],
+)
+def test_what_is_taken_from_a_queue_is_what_was_put_in(oracle, url):
+    """Keys, nesting and properties of a call, cast, fanout, reply and error stay on the way."""
+    kit = oracle.Kit()
+    oracle.hold(url, conversation.STEPS[:12], kit)
+    left = list(kit.put)
+    (fanout,) = (envelope for envelope in left if envelope["exchange"] == "scheduler_fanout")
+    left.append(fanout)  # two schedulers
+    assert len(kit.taken) == len(left) > 20
+    for envelope in kit.taken:
+        left.remove(envelope)
+    assert left == []
+
+
 def test_a_cast_waits_for_a_host_and_a_call_no_longer_than_its_caller():
     last = held_by_the_lab(conversation.EXPIRING)["steps"][-1]
     assert [args["number"] for _, _, _, args, _ in last["ran"]] == [1, 2]
