@@ -194,7 +194,7 @@ class RpcDial(Panel):
         for name, (first, low, high, step) in SLIDERS.items():
             slider = ipywidgets.FloatSlider if isinstance(first, float) else ipywidgets.IntSlider
             controls[name] = slider(first, min=low, max=high, step=step)
-        controls["host_up"] = ipywidgets.Checkbox(True, indent=False)
+        controls["host_up"] = ipywidgets.Checkbox(True)
         for name, control in controls.items():
             control.description = name
             control.style.description_width = "12em"
