@@ -41,7 +41,7 @@ def rpc() -> RpcDial:
 
     >>> dial = rpc()
     >>> dial.answer
-    The call is answered after 22 s.
+    The call is answered after 22 s, within its 60 s.
     >>> dial.work_s.value = 70
     >>> dial.answer
     MessagingTimeout after 60 s. The host works on until 71 s; its reply finds nobody waiting.
@@ -114,8 +114,11 @@ class RpcDial(Panel):
         signs = int((messages.kind == "heartbeat").sum())
         if answered:
             beats = f", {signs} heartbeat{'s' if signs > 1 else ''} on the way" if signs else ""
-            return f"The call is answered after {came_s:g} s{beats}."
+            patience = f"within its {self.timeout_s.value} s"
+            return f"The call is answered after {came_s:g} s, {patience}{beats}."
         met = f"MessagingTimeout after {came_s:g} s."
+        if came_s < self.timeout_s.value:
+            met = f"MessagingTimeout after {came_s:g} of {self.timeout_s.value} s: no sign of life."
         if self.done_s is None:
             return f"{met} No host has taken the message."
         if self.done_s <= came_s:
@@ -130,6 +133,7 @@ class RpcDial(Panel):
         heard = min(done, max(came_s, began)) if not answered else done
         self._work.set(x=began, width=heard - began)
         self._lost_work.set(x=heard, width=done - heard)
+        self._patience.set_data([self.timeout_s.value], [CALLER])
         self._cross.set_data([] if answered else [came_s], [] if answered else [CALLER])
         lines: dict[str, list] = {"call": [], "reply": [], "heartbeat": []}
         for row in messages.itertuples(index=False):
@@ -163,6 +167,7 @@ class RpcDial(Panel):
         for kind, (colour, line) in looks.items():
             self._lines[kind] = LineCollection([], colors=colour, linestyles=line, linewidths=1.2)
             ax.add_collection(self._lines[kind])
+        (self._patience,) = ax.plot([], [], "|", ms=26, mew=2, color="black", zorder=4)
         (self._cross,) = ax.plot([], [], "X", ms=11, mfc=VERMILLION, mec="black", zorder=5)
         (self._waiting,) = ax.plot([], [], "s", ms=8, mfc="white", mec="black", zorder=5)
         ax.set(xlim=(0, END_S), ylim=(WORKER - 0.35, CALLER + 0.35))
@@ -175,16 +180,19 @@ class RpcDial(Panel):
             for kind, (colour, line) in looks.items()
         ]
         marks = {"ls": "", "mec": "black"}
+        drawn.append(
+            Line2D([], [], marker="|", ms=13, mew=2, color="black", ls="", label="patience")
+        )
         drawn.append(Line2D([], [], marker="X", ms=9, mfc=VERMILLION, label="gives up", **marks))
         drawn.append(Line2D([], [], marker="s", ms=7, mfc="white", label="in its queue", **marks))
         self._figure.legend(
             handles=[*bars.values(), *drawn],
             loc="outside lower left",
-            ncols=8,
+            ncols=9,
             frameon=False,
             fontsize=SMALL,
-            handlelength=1.8,
-            columnspacing=1.2,
+            handlelength=1.6,
+            columnspacing=1.0,
         )
         settle(self._figure)
 

@@ -31,7 +31,7 @@ def dial():
 @pytest.mark.parametrize(
     ("setting", "answer"),
     [
-        ({}, "The call is answered after 22 s."),
+        ({}, "The call is answered after 22 s, within its 60 s."),
         (
             {"work_s": 70},
             "MessagingTimeout after 60 s. The host works on until 71 s; its reply finds",
@@ -41,14 +41,18 @@ def dial():
             "MessagingTimeout after 60 s. The host was done at 60 s; its reply comes too",
         ),
         ({"host_up": False}, "MessagingTimeout after 60 s. No host has taken the message."),
-        ({"work_s": 70, "timeout_s": 120}, "The call is answered after 72 s."),
+        ({"work_s": 70, "timeout_s": 120}, "The call is answered after 72 s, within its 120 s."),
         (
             {"work_s": 70, "timeout_s": 120, "call_monitor_timeout": 60},
-            "The call is answered after 72 s, 2 heartbeats on the way.",
+            "The call is answered after 72 s, within its 120 s, 2 heartbeats on the way.",
         ),
         (
             {"host_up": False, "timeout_s": 120, "call_monitor_timeout": 10},
-            "MessagingTimeout after 10 s. No host has taken the message.",
+            "MessagingTimeout after 10 of 120 s: no sign of life. No host has taken the message.",
+        ),
+        (
+            {"latency_s": 5.0, "call_monitor_timeout": 8},
+            "MessagingTimeout after 8 of 60 s: no sign",
         ),
         ({"timeout_s": 3, "latency_s": 5.0}, "MessagingTimeout after 3 s. "),
     ],
