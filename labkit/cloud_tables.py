@@ -51,7 +51,7 @@ from labkit import holdings, trace
 from labkit.nova.compute import power_state
 
 #: The columns that hold numbers.
-NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out")
+NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out", "messages")
 STATES = "seq t_s instance vm_state task_state power_state service saved_by request_id".split()
 SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
 MESSAGES = (

@@ -1,29 +1,45 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
+from labkit.messaging.broker import Broker
 from labkit.nova.exception import MessagingTimeout, NovaException
 from labkit.nova.rpcapi import Method, find
+from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
 from labkit.trace import Message, Reply
-
-#: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
-RESPONSE_TIMEOUT_S = 60
 
 
 class Bus:
-    """Carries messages; what is sent to a service that is down waits for it.
+    """Carries messages over a broker; what is sent to a service that is down waits in its queue.
+
+    ``sent`` holds every message and answer by the number of its record. Unlike in Nova, an answer
+    takes no time, and of what goes to all schedulers nothing is read.
 
     Source: oslo.messaging as nova/rpc.py uses it, Nova 34.0.0.
     """
 
-    def __init__(self, site):
+    def __init__(self, site, seed=0):
         self.site = site
-        self.servers = {}
-        self.waiting = {}
+        self.broker = Broker(env=site.env, seed=seed)
+        self.sent = {}
+        self._readers = {}
+        self._reply_queues = {}
 
     def serve(self, topic, server, service):
         """Let a service read what is sent to it, first of all what has been waiting."""
-        self.servers[topic, server] = service
-        for deliver in self.waiting.pop((topic, server), ()):
-            deliver(service)
+        reader = self._readers.setdefault(service, lambda sent: sent.deliver(service))
+        self.broker.serve(EXCHANGE, topic, server or service.host, reader, service.name)
+
+    def leave(self, service):
+        """Let a service read no more."""
+        if service in self._readers:
+            self.broker.cancel(self._readers.pop(service))
+
+    def reply_queue(self, service) -> str:
+        """Return the queue that a service reads the answers to its calls from."""
+        name = self._reply_queues.get(service.name)
+        if name is None:
+            name = self._reply_queues[service.name] = f"reply_{self.broker.new_id()}"
+            self.broker.reply_queue(name, None, service.name)
+        return name
 
     def cast(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
@@ -35,30 +51,36 @@ class Bus:
         target = _target(method, namespace, instance, server)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        context = self._note(sender, "cast", target, method, name, server, caller, lost)
+        sent = self._sent(sender, target, method, server, instance, kwargs)
+        self._note(sent, "cast", name, caller, lost)
         if lost or target.fanout:
             return
-        sent = instance and instance.copy_for(sender)  # as of now, whatever comes later
-        kwargs = _copies(kwargs, sender)
 
         def deliver(service):
-            with self.site.within(context):
-                service.start(_handler(service, method, sent, kwargs))
+            with self.site.within(sent.context):
+                service.start(_handler(service, sent))
 
-        self._send((target.topic, server), deliver, delay_s)
+        sent.deliver = deliver
+        self._send(sent, delay_s)
 
-    def _send(self, address, deliver, delay_s):
+    def _sent(self, sender, target, method, server, instance, kwargs):
+        """Keep a message as of now, whatever comes later."""
+        context = self.site.context
+        if target.elevated:
+            context = context.elevated()
+        instance, kwargs = instance and instance.copy_for(sender), _copy(kwargs, sender)
+        sent = Sent(sender, target, method, server, instance, kwargs, context)
+        self.sent[sent.seq] = sent
+        return sent
+
+    def _send(self, sent, delay_s):
         self.site.busy += 1
-        self.site.env.process(self._carry(address, deliver, delay_s))
+        self.site.env.process(self._carry(sent, delay_s))
 
-    def _carry(self, address, deliver, delay_s):
+    def _carry(self, sent, delay_s):
         yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
         self.site.busy -= 1
-        service = self.servers.get(address)
-        if service is None or service.stopped:
-            self.waiting.setdefault(address, []).append(deliver)
-        else:
-            deliver(service)
+        self.broker.route(sent)
 
     def call(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
@@ -70,27 +92,28 @@ class Bus:
         target, env = _target(method, namespace, instance, server), self.site.env
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        context = self._note(sender, "call", target, method, name, server, caller, lost)
-        sent = instance and instance.copy_for(sender)
-        kwargs = _copies(kwargs, sender)
+        sent = self._sent(sender, target, method, server, instance, kwargs)
+        sent.is_call = True
+        self.reply_queue(sender)
+        self._note(sent, "call", name, caller, lost)
         answer = env.event()
 
         def deliver(service):
             def work():
+                value, error = None, None
                 try:
-                    value = yield from _handler(service, method, sent, kwargs)
-                except Exception as error:
-                    service.note(Reply, name, method, type(error).__name__)
-                    answer.succeed((None, error))
-                else:
-                    service.note(Reply, name, method, None, _hosts(method, value))
-                    answer.succeed((value, None))
+                    value = yield from _handler(service, sent)
+                except Exception as raised:
+                    error = raised
+                self._answered(service, sent, name, value, error)
+                answer.succeed((value, error))
 
-            with self.site.within(context):
+            with self.site.within(sent.context):
                 service.start(work())
 
         if not lost:
-            self._send((target.topic, server), deliver, delay_s)
+            sent.deliver = deliver
+            self._send(sent, delay_s)
         late = env.timeout(RESPONSE_TIMEOUT_S)
         yield from sender.wait(answer | late)
         if not answer.triggered:
@@ -100,34 +123,42 @@ class Bus:
             raise error
         return value
 
-    def _note(self, sender, style, target, method, name, server, caller, lost=False):
-        """Note a message, and return the context that goes with it."""
-        context = self.site.context
-        sender.note(
+    def _answered(self, service, sent, name, value, error):
+        """Note the answer to a call."""
+        answer = Answer(service, sent, value, error)
+        self.sent[answer.seq] = answer
+        raised = error and type(error).__name__
+        hosts = None if error else hosts_of(sent.method, value)
+        service.note(Reply, name, sent.method, raised, hosts)
+
+    def _note(self, sent, style, name, caller, lost):
+        """Note a message."""
+        target = sent.target
+        sent.sender.note(
             Message,
             name,
             style,
             target.topic,
-            server,
+            sent.server,
             target.namespace,
-            method,
+            sent.method,
             target.version,
             target.args,
             target.fanout,
             caller or target.caller,
             target.by,
             lost,
-            context.is_admin or target.elevated,
+            sent.context.is_admin,
         )
-        return context.elevated() if target.elevated else context
 
 
-def _copies(kwargs, service):
-    """Return the arguments of a message, with a service's own copies of what has an owner."""
-    return {
-        key: value.copy_for(service) if hasattr(value, "copy_for") else value
-        for key, value in kwargs.items()
-    }
+def _copy(value, service):
+    """Return an argument as another process has it: a service's own copy of what may change."""
+    if isinstance(value, dict):
+        return {key: _copy(each, service) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_copy(each, service) for each in value]
+    return value.copy_for(service) if hasattr(value, "copy_for") else value
 
 
 def _target(method, namespace, instance, server) -> Method:
@@ -138,15 +169,9 @@ def _target(method, namespace, instance, server) -> Method:
     return target
 
 
-def _handler(service, method, sent, kwargs):
+def _handler(service, sent):
     """Return the work that a message asks for; the receiver has a copy of the server of its own."""
-    kwargs = _copies(kwargs, service)
-    if sent is not None:
-        return getattr(service, method)(instance=sent.copy_for(service), **kwargs)
-    return getattr(service, method)(**kwargs)
-
-
-def _hosts(method, value):
-    if method != "select_destinations":
-        return None
-    return tuple((selection.host, *selection.alternates) for selection in value)
+    kwargs = _copy(sent.kwargs, service)
+    if sent.instance is not None:
+        kwargs["instance"] = sent.instance.copy_for(service)
+    return getattr(service, sent.method)(**kwargs)

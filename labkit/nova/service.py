@@ -141,6 +141,7 @@ class Service:
         self.stopped = True
         self.site.busy -= self.busy
         self.busy = 0
+        self.site.bus.leave(self)
 
     def _thread(self, work):
         try:

@@ -41,7 +41,7 @@ class Site:
         self.durations = Durations(durations, seed)
         self.faults = Faults()
         self.db = Database()
-        self.bus = Bus(self)
+        self.bus = Bus(self, seed)
         self.allocations = Allocations(fleet)
         self.keystone = Keystone(self.env, seed)
         self.glance = Glance()
