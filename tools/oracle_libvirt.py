@@ -47,7 +47,7 @@ def _instance(properties):
         ramdisk_id="",
         project_id="project",
         image_ref=stand_ins.BASE_IMAGE,
-        system_metadata=metadata | {"image_container_format": "bare"},
+        system_metadata=metadata | {"image_container_format": "bare", "image_disk_format": "qcow2"},
         pci_devices=objects.PciDeviceList(),
         ephemeral_key_uuid=None,
         numa_topology=None,
@@ -151,6 +151,15 @@ class Oracle:
 
     def __exit__(self, *error):
         self._stack.close()
+
+    def also(self, patch):
+        """Put something else in place, until the end."""
+        self._stack.enter_context(patch)
+
+    def run(self, *cmd, run_as_root=False, prlimit=None):
+        """Run a command as Nova did before there was privsep."""
+        run = self._as_root(self._execute) if run_as_root else self._execute
+        return run(*cmd)
 
     def snapshot(self, case):
         """Let the real driver make a snapshot; return {"events", "raised", "left"}.

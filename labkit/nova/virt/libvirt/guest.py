@@ -8,6 +8,7 @@ from labkit.nova import exception
 from labkit.nova.compute import power_state
 
 VIR_ERR_NO_DOMAIN = 42
+VIR_ERR_CONFIG_UNSUPPORTED = 67
 VIR_ERR_AGENT_UNRESPONSIVE = 86
 
 
@@ -78,6 +79,7 @@ class Guest:
         self._host = host
         self.uuid = uuid
         self.name = host.instance.name
+        self.options = host.options
 
     def _do(self, name, *words):
         self._host.note("guest", name, *words)

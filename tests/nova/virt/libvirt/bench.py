@@ -5,14 +5,18 @@ import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from labkit import Cloud, Fleet, Options
+from labkit import Cloud, Fleet, Options, nova13
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.objects import ImageMeta
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
-from labkit.nova.virt.libvirt.guest import RootDisk, libvirtError
+from labkit.nova.virt.libvirt.guest import (
+    VIR_ERR_CONFIG_UNSUPPORTED,
+    RootDisk,
+    libvirtError,
+)
 from labkit.nova.virt.libvirt.imagebackend import Image
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
 from labkit.snapshot_cost import SnapshotCosts
@@ -44,7 +48,7 @@ class Case:
 
     *failing* is one of the oracle's FAILURES, *polls* how often the mirror is not complete yet,
     *fixes* the steps that somebody took to mend the isolate backend, by their letters;
-    *freeze_first* as until 24.0.0.
+    *freeze_first* as until 24.0.0; *then* is a driver of nova13.
     """
 
     backend: str = "qcow2"
@@ -56,6 +60,7 @@ class Case:
     polls: int = 2
     fixes: str = ""
     freeze_first: bool = False
+    then: bool = False
 
 
 class GlanceConnectionFailed(exception.NovaException):
@@ -147,10 +152,12 @@ class Bench:
 
     def driver(self, case):
         options = {"images_rbd_pool": "vms", "images_volume_group": "vg0"} | case.options
-        driver = LibvirtDriver(Options(**options), None, A_SECOND, case.direct_io)
+        make = nova13.LibvirtDriver if case.then else LibvirtDriver
+        driver = make(Options(**options), None, A_SECOND, case.direct_io)
         driver.guests[UUID] = STATES[case.power_state]
         driver.host.define(UUID, DISKS[case.backend])
-        driver.freeze_first = case.freeze_first
+        driver.freeze_first = case.freeze_first or case.then
+        driver.never_live = {"lvm"}  # 15.1.5 took a live snapshot of rbd
         if "A" in case.fixes:
             driver.get_disk_type_from_path = _classify
         if "B" in case.fixes:
@@ -195,6 +202,9 @@ class Bench:
             "guest gone after convert": {"qemu-img convert": vanish},
             "freeze_filesystems": {
                 "freeze_filesystems": libvirtError("Guest agent is not responding", 86)
+            },
+            "abort_job unsupported": {
+                "abort_job": libvirtError("unsupported configuration", VIR_ERR_CONFIG_UNSUPPORTED)
             },
             "launch": {
                 "launch": libvirtError("internal error: qemu unexpectedly closed the monitor")
