@@ -174,9 +174,7 @@ class Oracle:
         )
         try:
             with _options(case.options):
-                _driver(self._world).snapshot(
-                    None, _instance(case.properties), stand_ins.IMAGE, self._update_task_state
-                )
+                self._run(_driver(self._world))
         except Exception as error:
             raised = [type(error).__name__, self._world.masked(str(error))]
         snapshots = Path(self._folder + stand_ins.INSTANCES) / "snapshots"
@@ -187,6 +185,10 @@ class Oracle:
         power = None if gone else self._world.state
         left = {"power_state": power, "saved": saved and not gone, "files": files}
         return {"events": self._world.events, "raised": raised, "left": left}
+
+    def _run(self, driver):
+        instance = _instance(self._world.case.properties)
+        driver.snapshot(None, instance, stand_ins.IMAGE, self._update_task_state)
 
     def _update_task_state(self, task_state, expected_state="image_snapshot"):
         self._world.note("task_state", task_state, expected_state)

@@ -30,6 +30,6 @@ def options(**values) -> conf.Options:
     6
 
     Source: nova/conf/scheduler.py, Nova 13.0.0; nova/conf/workarounds.py, Nova 15.1.5 (another
-    default since 19.0.0). The limit of snapshots came with 22.0.0.
+    default since 17). The limit of snapshots came with 22.0.0.
     """
     return conf.Options(**(_DEFAULTS | values))
