@@ -33,7 +33,8 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     A learner may replace ``get_disk_type_from_path``, add to ``image_backend.BACKEND``, to
     ``image_formats`` (what a backend's key is called in the image's metadata and by qemu-img) and
     to ``never_live`` (backends whose guests are suspended for a snapshot), and with
-    ``freeze_first`` let a live snapshot freeze the guest as Nova did until 24.0.0. Raises TypeError when
+    ``freeze_first`` let a live snapshot freeze the guest as Nova did until 24.0.0
+    (``nova13.LibvirtDriver`` has all rules of the notes' Nova). Raises TypeError when
     *root_disk* is no function, ValueError for lvm without a volume group.
 
     >>> from labkit import Cloud, Flavor, Fleet, LibvirtDriver, RequestSpec
@@ -48,7 +49,7 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     ['mirror', 'convert', 'upload']
 
     Source: ``LibvirtDriver`` in nova/virt/libvirt/driver.py, Nova 34.0.0. Unlike Nova, there are
-    no containers, no PCI devices, no encryption.
+    no containers and no PCI devices; ploop and encrypted disks are refused by name.
     """
 
     libvirt_utils = libvirt_utils
@@ -73,14 +74,6 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
         self.root_disk = root_disk or usual
         self.image_formats = {"lvm": "raw", "rbd": "raw"}
         self.never_live = {"lvm"}
-
-    def _is_live(self, guest, disk_path, source_type, current_power_state):
-        """Return whether the guest may go on while its disk is read."""
-        return (
-            source_type not in self.never_live
-            and not self.options.disable_libvirt_livesnapshot
-            and current_power_state != power_state.SHUTDOWN
-        )
 
     # -- the snapshot ----------------------------------------------------------------------
     def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
@@ -174,6 +167,14 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
                 raise
             host.remove(tmpdir)  # no finally: a nova-compute that dies leaves it behind
         host.log("INFO", "Snapshot image upload complete")
+
+    def _is_live(self, guest, disk_path, source_type, current_power_state):
+        """Return whether the guest may go on while its disk is read."""
+        return (
+            source_type not in self.never_live
+            and not self.options.disable_libvirt_livesnapshot
+            and current_power_state != power_state.SHUTDOWN
+        )
 
     def _extract(self, host, guest, root_disk, live, original_power_state, instance, extract):
         """Write the disk into a file, and let the guest go on whatever comes of it."""

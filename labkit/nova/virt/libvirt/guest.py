@@ -30,7 +30,7 @@ class RootDisk:
     *source_name* ("pool/volume"); *driver_format*, what QEMU reads it as. Sizes in MiB: what the
     guest sees, what is written in the disk itself and in its *backing_file*. *ratio*: what
     compression leaves of it, 1.0 for random data. Raises ValueError for a value that makes no
-    sense.
+    sense, NotModelled for an encrypted disk and for ploop.
 
     >>> RootDisk("block", "/dev/sdb").path
     '/dev/sdb'
@@ -55,6 +55,10 @@ class RootDisk:
         if self.source_type not in ("file", "block", "network"):
             raise ValueError(
                 f"source_type {self.source_type!r}; there are 'file', 'block' and 'network'"
+            )
+        if self.driver_format in ("luks", "ploop", "parallels"):
+            raise exception.NotModelled(
+                f"Unlike Nova, the lab has no {self.driver_format} disks (driver_format)"
             )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
             value = getattr(self, name)
