@@ -59,14 +59,14 @@ def test_only_lvm_and_rbd_stood_still_when_live_snapshots_were_allowed():
 
 def test_the_line_of_a_shut_off_qcow2_disk_was_of_its_own(table):
     lines = table.loc[("qcow2", "shutdown")]
-    assert lines.command_then == "qemu-img convert -f qcow2 -O qcow2 DISK FILE"
-    assert lines.command_now == "qemu-img convert -t none -O qcow2 -f qcow2 DISK FILE"
+    assert lines.convert_then == "-f qcow2 -O qcow2 DISK FILE"
+    assert lines.convert_now == "-t none -O qcow2 -f qcow2 DISK FILE"
 
 
 def test_what_was_compressed_then_is_compressed_now():
     asked = {"snapshot_compression": True, "snapshot_image_format": "qcow2"} | LIVE
     table = nova13.then_and_now(**asked)
-    then, now = (table[f"command_{name}"].str.contains(" -c ") for name in ("then", "now"))
+    then, now = (table[f"convert_{name}"].str.contains(" -c ") for name in ("then", "now"))
     assert then.tolist() == now.tolist()
     assert set(table[then].backend) == {"raw", "qcow2"}
 

@@ -3,11 +3,12 @@
     pip download --no-deps nova==15.1.5 -d FOLDER
     python tools/record_snapshot15.py FOLDER/nova-15.1.5-py2.py3-none-any.whl
 
-15.1.5 is the oldest release that can still be had as a package. Its own are ``LibvirtDriver.snapshot`` with
-what it calls in nova/virt/libvirt/driver.py, nova/virt/libvirt/utils.py and nova/virt/images.py,
-and the backends' snapshots; all around them is the installed Nova's, between the stand-ins of
-tools/oracle_libvirt.py. What they call under names of their own release is mapped to today's:
-qemu-img answers in JSON, ``chown`` is noted and not done, there are no PCI devices.
+15.1.5 is the oldest release that can still be had as a package. Its own are
+``LibvirtDriver.snapshot`` with what it calls in nova/virt/libvirt/driver.py,
+nova/virt/libvirt/utils.py and nova/virt/images.py, and the backends' snapshots; all around them
+is the installed Nova's, between the stand-ins of tools/oracle_libvirt.py. What they call under
+names of their own release is mapped to today's: qemu-img answers in JSON, ``chown`` is noted as
+today's is, there are no PCI devices.
 """
 
 import ast

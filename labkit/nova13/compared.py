@@ -12,6 +12,7 @@ from labkit.nova13.conf import options
 
 #: What brings a new server into each power state.
 _ACTIONS = {"running": None, "paused": "pause", "shutdown": "stop"}
+_CONVERT = "qemu-img convert "
 _NOVAS = {
     "then": (options, snapshot.LibvirtDriver),
     "now": (Options, driver.LibvirtDriver),
@@ -22,15 +23,15 @@ def then_and_now(**values) -> pd.DataFrame:
     """Make a snapshot of each kind of disk in each power state, as 13.0.0 did and as 34.0.0 does.
 
     In: options that are the same in both; the others are at each release's defaults. Out: a row
-    per backend and power state; ``then`` and ``now`` are "live" or "cold", ``command_then`` and
-    ``command_now`` what wrote the image: from DISK, or the OVERLAY of the mirror, to FILE; empty
-    when Ceph copied by itself. Raises what Options raises.
+    per backend and power state; ``then`` and ``now`` are "live" or "cold", ``convert_then`` and
+    ``convert_now`` what ``qemu-img convert`` is told: from DISK, or the OVERLAY of the mirror, to
+    FILE; empty when Ceph copies by itself. Raises what Options raises.
 
     >>> table = then_and_now().set_index(["backend", "power_state"])
     >>> table.loc[("raw", "running"), ["then", "now"]].tolist()
     ['cold', 'live']
-    >>> table.command_then["raw", "running"]
-    'qemu-img convert -O raw -f raw DISK FILE'
+    >>> table.convert_then["raw", "running"]
+    '-O raw -f raw DISK FILE'
 
     Source: nova/virt/libvirt/driver.py, Nova 15.1.5 and 34.0.0; see ``nova13.LibvirtDriver``.
     """
@@ -40,14 +41,14 @@ def then_and_now(**values) -> pd.DataFrame:
             row = {"backend": backend, "power_state": power_state}
             for name, (made, driver_class) in _NOVAS.items():
                 chosen = made(images_type=backend, images_volume_group="vg0", **values)
-                row[name], row[f"command_{name}"] = _snapshot(chosen, driver_class, action)
+                row[name], row[f"convert_{name}"] = _snapshot(chosen, driver_class, action)
             rows.append(row)
-    order = ["backend", "power_state", "then", "now", "command_then", "command_now"]
+    order = ["backend", "power_state", "then", "now", "convert_then", "convert_now"]
     return pd.DataFrame(rows)[order]
 
 
 def _snapshot(chosen, driver_class, action):
-    """Make one snapshot; return "live" or "cold", and the command."""
+    """Make one snapshot; return "live" or "cold", and what qemu-img convert was told."""
     cloud = Cloud(_fleet(), chosen, driver=driver_class)
     cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
     cloud.settle()
@@ -56,8 +57,8 @@ def _snapshot(chosen, driver_class, action):
         cloud.settle()
     log = cloud.host_log.what.tolist()
     how = "live" if "INFO Beginning live snapshot process" in log else "cold"
-    commands = [words for words in log if words.startswith("qemu-img convert")]
-    return how, _short(commands[0]) if commands else ""
+    told = [words.removeprefix(_CONVERT) for words in log if words.startswith(_CONVERT)]
+    return how, _short(told[0]) if told else ""
 
 
 def _short(command):

@@ -25,7 +25,8 @@ class LibvirtDriver(driver.LibvirtDriver):
     neither lvm nor rbd, ``libvirt_version`` and ``qemu_version`` (None: new enough) are not below
     1.0.0 and 1.3.0, and libvirt knows how to end a job of its disk, which is tried first. Then the
     guest is frozen for the whole mirror, and the overlay stays beside the image while that is
-    sent. The log says "Snapshot extracted" even if that failed.
+    sent. A full disk is a ProcessExecutionError where the line was ``extract_snapshot``'s own
+    (qcow2, live), else ImageUnacceptable; the log says "Snapshot extracted" all the same.
 
     >>> from labkit import Cloud, Flavor, Fleet, RequestSpec, nova13
     >>> cloud = Cloud(Fleet.read("data/two_hosts"), nova13.options(), driver=nova13.LibvirtDriver)
@@ -41,7 +42,7 @@ class LibvirtDriver(driver.LibvirtDriver):
     Source: ``LibvirtDriver`` in nova/virt/libvirt/driver.py, Nova 15.1.5, the oldest release that
     could be run. The versions, and that a guest on rbd never went on, were read in 13.0.0 and not
     run: 15.1.5 has neither rule. Unlike then, the manager is today's: it notes the action's event,
-    which then nobody did.
+    which then nobody did, and leaves a server in its task whose guest is gone.
     """
 
     libvirt_utils = qemu_img
