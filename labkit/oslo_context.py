@@ -76,7 +76,7 @@ class RequestContext:
 
     @property
     def user_identity(self):
-        """Who asks, as each line of a log has it: user, project and three domains."""
+        """Who asks: user, project and three domains, "-" for what nobody said."""
         parts = (
             self.user_id,
             self.project_id,

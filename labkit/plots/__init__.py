@@ -6,6 +6,7 @@ from labkit.plots.filters import funnel
 from labkit.plots.lanes import lanes
 from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
+from labkit.plots.requests import requests
 from labkit.plots.rights import rights
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
@@ -21,6 +22,7 @@ __all__ = [
     "funnel",
     "lanes",
     "move",
+    "requests",
     "rights",
     "scores",
     "sequence",
