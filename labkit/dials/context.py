@@ -57,14 +57,22 @@ stop 2 of 4 servers; it reads and saves 1 of 4 rows; glance is asked with alice'
     return ContextDial()
 
 
-class Choice(ipywidgets.RadioButtons):
-    """Buttons that say which choices there are when one is asked for that there is not."""
+class Known:
+    """A control that says which choices there are when one is asked for that there is not."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "value" and value not in self.options:
             known = ", ".join(self.options)
             raise ValueError(f"{self.description} is not {value!r}; there are {known}")
         super().__setattr__(name, value)
+
+
+class Buttons(Known, ipywidgets.ToggleButtons):
+    """A button for each choice."""
+
+
+class Slider(Known, ipywidgets.SelectionSlider):
+    """A slider from the least to the most."""
 
 
 class ContextDial(Panel):
@@ -77,7 +85,7 @@ class ContextDial(Panel):
         axes = paper(left + column * len(self._asked) + 8, left, len(SERVERS))
         self._grid = RightsGrid(axes, list(SERVERS), self._asked)
         self._turned()
-        super().__init__([ipywidgets.HBox(list(self._controls.values())), self.picture])
+        super().__init__([*self._controls.values(), self.picture])
 
     def _turned(self) -> None:
         """Ask anew with the context that the controls describe, and draw that."""
@@ -113,12 +121,17 @@ class ContextDial(Panel):
 
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned."""
-        given = {"role": tuple(ROLES), "way": tuple(WAYS), "read_deleted": READ_DELETED}
-        controls = {}
-        for name, options in given.items():
-            value = "member" if name == "role" else options[0]
-            controls[name] = Choice(options=options, value=value, description=name)
-            controls[name].layout.width = "22em" if name == "way" else "16em"
+        controls: dict[str, Any] = {
+            "role": Slider(options=tuple(ROLES), value="member", description="role"),
+            "way": Buttons(options=tuple(WAYS), description="way"),
+            "read_deleted": Buttons(options=READ_DELETED, description="read_deleted"),
+        }
+        widths = {"role": "26em", "way": "62em", "read_deleted": "40em"}
+        for name in ("way", "read_deleted"):
+            controls[name].style.button_width = "auto"
+        for name, control in controls.items():
+            control.style.description_width = "initial"
+            control.layout.width = widths[name]
         return controls
 
 
