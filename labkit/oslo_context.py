@@ -111,28 +111,28 @@ class RequestContext:
     @classmethod
     def from_dict(cls, values, **more) -> "RequestContext":
         """Make a context of what ``to_dict`` gave; what is missing takes its default."""
-        same = (
-            "auth_token",
-            "project_id",
-            "request_id",
-            "global_request_id",
-            "resource_uuid",
-            "roles",
-            "user_name",
-            "project_name",
-            "system_scope",
-        )
-        found = {name: values.get(name) for name in same} | {
-            "user_id": values.get("user"),
-            "domain_id": values.get("domain"),
-            "user_domain_id": values.get("user_domain"),
-            "project_domain_id": values.get("project_domain"),
-            "is_admin": values.get("is_admin", False),
-            "read_only": values.get("read_only", False),
-            "show_deleted": values.get("show_deleted", False),
-            "is_admin_project": values.get("is_admin_project", True),
+        get = values.get
+        fields = {
+            "auth_token": get("auth_token"),
+            "user_id": get("user"),
+            "project_id": get("project_id"),
+            "domain_id": get("domain"),
+            "user_domain_id": get("user_domain"),
+            "project_domain_id": get("project_domain"),
+            "is_admin": get("is_admin", False),
+            "read_only": get("read_only", False),
+            "show_deleted": get("show_deleted", False),
+            "request_id": get("request_id"),
+            "global_request_id": get("global_request_id"),
+            "resource_uuid": get("resource_uuid"),
+            "roles": get("roles"),
+            "user_name": get("user_name"),
+            "project_name": get("project_name"),
+            "is_admin_project": get("is_admin_project", True),
+            "system_scope": get("system_scope"),
         }
-        return cls(**found | more)
+        fields.update(more)
+        return cls(**fields)
 
     @classmethod
     def from_environ(cls, environ, **values) -> "RequestContext":

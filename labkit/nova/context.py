@@ -59,8 +59,9 @@ class RequestContext(oslo_context.RequestContext):
         service_catalog=None,
         **more,
     ):
-        ids = {"user_id": user_id or None, "project_id": project_id or None}
-        super().__init__(is_admin=is_admin, **ids, **more)
+        super().__init__(
+            is_admin=is_admin, user_id=user_id or None, project_id=project_id or None, **more
+        )
         self.read_deleted = read_deleted
         self.remote_address = remote_address
         if isinstance(timestamp, str) and timestamp:
@@ -103,11 +104,14 @@ class RequestContext(oslo_context.RequestContext):
     @classmethod
     def from_dict(cls, values) -> "RequestContext":
         """Make a context of what ``to_dict`` gave; what is missing takes its default."""
-        same = "user_id project_id remote_address timestamp quota_class service_catalog".split()
         return super().from_dict(
             values,
+            user_id=values.get("user_id"),
             read_deleted=values.get("read_deleted", "no"),
-            **{name: values.get(name) for name in same},
+            remote_address=values.get("remote_address"),
+            timestamp=values.get("timestamp"),
+            quota_class=values.get("quota_class"),
+            service_catalog=values.get("service_catalog"),
         )
 
     def elevated(self, read_deleted=None) -> "RequestContext":
