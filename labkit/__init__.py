@@ -39,6 +39,7 @@ _PUBLIC = {
     "qcow2": None,
     "dials": None,
     "logs": None,
+    "messaging": None,
     "nova13": None,
     "transitions": None,
     "documented": None,
