@@ -8,7 +8,7 @@ from labkit.messaging.envelope import (
     serialize_msg,
     serialize_remote_exception,
 )
-from labkit.nova.objects.base import selection, to_primitive
+from labkit.nova.objects.primitive import selection, to_primitive
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
 RESPONSE_TIMEOUT_S = 60
@@ -22,7 +22,7 @@ class Sent:
     """
 
     def __init__(self, sender, target, method, server, instance, kwargs, context):
-        self.t_s = sender.site.env.now
+        self.t_s = sender.site.now
         self.seq = len(sender.site.trace)
         self.sender = sender
         self.target = target
@@ -103,7 +103,7 @@ class Answer:
     """The answer to a call, as it was when it was given."""
 
     def __init__(self, service, sent, value, error):
-        self.t_s = service.site.env.now
+        self.t_s = service.site.now
         self.seq = len(service.site.trace)
         self.service = service
         self.sent = sent

@@ -1,97 +1,34 @@
-"""What of an object travels in a message (nova/objects/base.py)."""
+"""What is done to a row where the database is: here, or at the conductor (nova/objects/base.py)."""
 
-from datetime import timedelta
-
-from labkit.nova.context import EPOCH
-from labkit.nova.objects.flavor import Flavor
-from labkit.nova.objects.image_meta import ImageMeta
-from labkit.nova.objects.instance import Instance
-from labkit.nova.objects.instance_group import InstanceGroup
-from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.objects.request_spec import Destination, RequestSpec
-
-#: By class of the lab: the version of Nova's, and the fields that travel, in Nova's order.
-VERSIONS = {
-    Instance: (
-        "2.8",
-        """project_id image_ref kernel_id ramdisk_id key_data power_state vm_state task_state
-        memory_mb vcpus root_gb ephemeral_gb host node compute_id launched_at terminated_at
-        availability_zone display_name launched_on locked locked_by os_type architecture vm_mode
-        uuid root_device_name auto_disk_config progress system_metadata flavor old_flavor
-        new_flavor migration_context created_at deleted_at""",
-    ),
-    Flavor: ("1.2", "name memory_mb vcpus root_gb ephemeral_gb swap extra_specs"),
-    ImageMeta: ("1.8", "id status size disk_format min_ram min_disk properties"),
-    RequestSpec: (
-        "1.15",
-        """image project_id availability_zone flavor num_instances ignore_hosts force_hosts
-        force_nodes requested_destination instance_group scheduler_hints instance_uuid is_bfv
-        requested_resources""",
-    ),
-    Destination: ("1.4", "host node cell allow_cross_cell_move"),
-    InstanceGroup: ("1.11", "members hosts policy rules"),
-    Migration: (
-        "1.8",
-        """id uuid source_compute dest_compute source_node dest_node instance_uuid status
-        migration_type created_at updated_at""",
-    ),
-    MigrationContext: ("1.2", "migration_id"),
-}
-#: Fields that are seconds in the lab and a time in Nova.
-_TIMES = ("created_at", "updated_at", "deleted_at", "launched_at", "terminated_at")
+import functools
 
 
-def primitive(name, version, data, changes=()) -> dict:
-    """Return an object as JSON knows it: its class, its version, its fields, and which changed.
+def remote(service, named, name, by, work, method="object_action", **arguments):
+    """Do *work* on a row for a service: at once, or by a call where the service has no database.
 
-    >>> primitive("Selection", "1.1", {"service_host": "cn-1"})["nova_object.data"]
-    {'service_host': 'cn-1'}
+    In: *named*, Nova's class and method; the server's name; *by*, the file:function of Nova that
+    wants it; the arguments of the call. Returns or raises what the work does.
 
-    Source: ``obj_to_primitive`` in oslo_versionedobjects/base.py, 3.12.0.
+    Source: ``remotable`` and ``remotable_classmethod`` in oslo_versionedobjects/base.py, 3.12.0.
     """
-    told = {
-        "nova_object.name": name,
-        "nova_object.namespace": "nova",
-        "nova_object.version": version,
-        "nova_object.data": data,
-    }
-    return told | {"nova_object.changes": sorted(changes)} if changes else told
+    api = service.indirection_api
+    if api is None or service.acting is not service:
+        return work()
+    return api.object_action(service, method, (named, name), by, work, **arguments)
 
 
-def to_primitive(entity):
-    """Return what travels of an argument: of objects their primitives, in lists and dicts as well.
+def remotable(function):
+    """Make a method of an object one that is done where the database is.
 
-    Unlike Nova, of an object travel the fields that the lab models alone; which of them changed is
-    told of an Instance only.
+    The method's first argument, if any, is *by*.
     """
-    if isinstance(entity, list | tuple):
-        return [to_primitive(each) for each in entity]
-    if isinstance(entity, dict):
-        return {key: to_primitive(value) for key, value in entity.items()}
-    if hasattr(entity, "get_new_instance"):
-        instance = to_primitive(entity.get_new_instance(None))
-        return primitive("BuildRequest", "1.3", {"instance": instance})
-    if type(entity) not in VERSIONS:
-        return entity
-    version, fields = VERSIONS[type(entity)]
-    data = {field: _field(field, getattr(entity, field)) for field in fields.split()}
-    changes = ()
-    if isinstance(entity, Instance):
-        changes = entity.obj_what_changed() & data.keys()
-    return primitive(type(entity).__name__, version, data, changes)
 
+    @functools.wraps(function)
+    def method(self, *args, **kwargs):
+        named = f"{type(self).__name__}.{function.__name__}"
+        work = functools.partial(function, self, *args, **kwargs)
+        by = args[0] if args else None
+        told = {key: value for key, value in kwargs.items() if value is not None}
+        return remote(self._service, named, self.name, by, work, objinst=self, args=[], kwargs=told)
 
-def selection(host) -> dict:
-    """Return the primitive of a host that was selected.
-
-    Source: ``Selection`` in nova/objects/selection.py, Nova 34.0.0.
-    """
-    return primitive("Selection", "1.1", {"service_host": host})
-
-
-def _field(name, value):
-    if name in _TIMES and value is not None:
-        return (EPOCH + timedelta(seconds=value)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if name == "properties":
-        return primitive("ImageMetaProps", "1.44", dict(value))
-    return to_primitive(value)
+    return method
