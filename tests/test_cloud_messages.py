@@ -60,7 +60,7 @@ def test_who_calls_has_a_queue_for_the_answers(booted):
     reply = booted.envelope(seq_of(booted, "select_destinations", "reply"))
     assert call.message["_reply_q"] == reply.routing_key == name
     assert call.message["_msg_id"] == reply.message["_msg_id"]
-    assert (call.expiration, reply.expiration, reply.exchange) == ("60000", None, "")
+    assert (call.expiration, reply.expiration, reply.exchange) == ("1800000", None, "")
 
 
 def test_a_cast_to_a_dead_host_waits_in_its_queue(booted):
@@ -169,3 +169,14 @@ def test_the_same_seed_gives_the_same_bytes(root):
         cloud.settle()
         bodies.append([cloud.envelope(seq).body for seq in cloud.messages.seq])
     assert bodies[0] == bodies[1]
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(100, "ACTIVE"), (2000, "ERROR")])
+def test_a_long_call_waits_on_while_its_server_lives(root, seconds, status):
+    fleet = Fleet.read(root / "data" / "two_hosts")
+    cloud = Cloud(fleet, durations={"select_destinations": seconds})
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    assert cloud.show("web-1")["status"] == status
+    call = cloud.envelope(seq_of(cloud, "select_destinations", "call"))
+    assert (call.expiration, call.message["_timeout"]) == ("1800000", 60)

@@ -88,6 +88,9 @@ class Bus:
     ):
         """Send a message and wait for the answer; what is raised over there is raised here.
 
+        A call of rpcapi.LONG waits on while its server lives. Unlike Nova, which is told every
+        30 seconds, the lab looks every 60.
+
         Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
         """
         target, env = _target(method, namespace, instance, server), self.site.env
@@ -110,14 +113,18 @@ class Bus:
                 self._answered(service, sent, name, value, error)
                 answer.succeed((value, error))
 
+            sent.reader = service
             with self.site.within(sent.context):
                 service.start(work())
 
         if not lost:
             sent.deliver = deliver
             self._send(sent, delay_s)
-        late = env.timeout(RESPONSE_TIMEOUT_S)
-        yield from sender.wait(answer | late)
+        for _ in range(0, sent.timeout_s, RESPONSE_TIMEOUT_S):
+            late = env.timeout(RESPONSE_TIMEOUT_S)
+            yield from sender.wait(answer | late)
+            if answer.triggered or sent.reader is None or sent.reader.stopped:
+                break
         if not answer.triggered:
             raise MessagingTimeout(f"Timed out waiting for a reply to {method}")
         value, error = answer.value

@@ -20,6 +20,16 @@ class Method(NamedTuple):
     elevated: bool = False
 
 
+#: Calls that may take ``long_rpc_timeout``, if the server gives a sign of life in between.
+LONG = (
+    "select_destinations",
+    "check_can_live_migrate_destination",
+    "pre_live_migration",
+    "post_live_migration_at_destination",
+    "migrate_server",
+)
+
+
 def find(method, namespace=None) -> Method:
     """Return a method; two that nova-compute and the conductor both have go by *namespace*."""
     return (COMPUTE_TASK if namespace == "compute_task" else METHODS)[method]

@@ -9,9 +9,12 @@ from labkit.messaging.envelope import (
     serialize_remote_exception,
 )
 from labkit.nova.objects.primitive import selection, to_primitive
+from labkit.nova.rpcapi import LONG
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
 RESPONSE_TIMEOUT_S = 60
+#: Seconds that a call of rpcapi.LONG may take. Source: ``long_rpc_timeout`` in nova/conf/rpc.py.
+LONG_TIMEOUT_S = 1800
 EXCHANGE = "nova"
 
 
@@ -33,6 +36,12 @@ class Sent:
         self.context = context
         self.is_call = False
         self.deliver = None
+        self.reader = None
+
+    @property
+    def timeout_s(self) -> int:
+        """How long the caller waits at most."""
+        return LONG_TIMEOUT_S if self.method in LONG else RESPONSE_TIMEOUT_S
 
     @property
     def exchange(self) -> str:
@@ -50,7 +59,7 @@ class Sent:
     @property
     def expires_s(self) -> float:
         """When it is thrown away if nobody has taken it."""
-        return self.t_s + RESPONSE_TIMEOUT_S if self.is_call else float("inf")
+        return self.t_s + self.timeout_s if self.is_call else float("inf")
 
     @property
     def msg_id(self) -> str:
@@ -68,9 +77,10 @@ class Sent:
         message["version"] = self.target.version
         expiration = None
         if self.is_call:
-            expiration = str(RESPONSE_TIMEOUT_S * 1000)
+            expiration = str(self.timeout_s * 1000)
+            monitor_s = RESPONSE_TIMEOUT_S if self.method in LONG else None
             reply_q = self.sender.site.bus.reply_queue(self.sender)
-            message |= {"_msg_id": self.msg_id, "_reply_q": reply_q, "_timeout": None}
+            message |= {"_msg_id": self.msg_id, "_reply_q": reply_q, "_timeout": monitor_s}
         message["_unique_id"] = _hex("message", self.seq)
         pack_context(message, self.context.to_dict())
         return Envelope(

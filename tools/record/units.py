@@ -1,8 +1,8 @@
 """What must be recorded for each file, as PART/NAME: the longest first."""
 
-from tools.record import contexts, rest, scenarios
+from tools.record import contexts, deployed, rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states", "contexts")
+FILES = ("lifecycle", "moves", "api_states", "contexts", "deployed")
 
 
 def of(file):
@@ -11,5 +11,7 @@ def of(file):
         return [*(f"rest/{name}" for name in rest.ACTIONS), "facts/all", "guards/all"]
     if file == "contexts":
         return [f"contexts/{name}" for name in contexts.USER + contexts.ADMIN]
+    if file == "deployed":
+        return [f"deployed/{name}" for name in deployed.NAMES]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []
     return tables + [f"{file}/{name}" for name in scenarios.load(file)]

@@ -164,7 +164,7 @@ class Instance:
         self._read(row)
 
     @remotable
-    def drop_migration_context(self):
+    def drop_migration_context(self, by):
         """Forget the move that it is in, in the database as well.
 
         Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.

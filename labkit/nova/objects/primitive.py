@@ -48,6 +48,13 @@ VERSIONS = {
 #: Fields that are seconds in the lab and a time in Nova.
 _TIMES = ("created_at", "updated_at", "deleted_at", "launched_at", "terminated_at")
 
+#: Fields that are there only once Nova has read or set them: None is left out.
+_OPTIONAL = {
+    Instance: ("old_flavor", "new_flavor", "migration_context", "deleted_at"),
+    RequestSpec: ("requested_destination",),
+    Destination: ("host", "node", "cell"),
+}
+
 
 def primitive(name, version, data, changes=()) -> dict:
     """Return an object as JSON knows it: its class, its version, its fields, and which changed.
@@ -69,8 +76,9 @@ def primitive(name, version, data, changes=()) -> dict:
 def to_primitive(entity):
     """Return what travels of an argument: of objects their primitives, in lists and dicts as well.
 
-    Unlike Nova, of an object travel the fields that the lab models alone; which of them changed is
-    told of an Instance only.
+    Unlike Nova, of an object travel the fields that the lab models alone, whether Nova has read
+    them by then or not (flavor, migration_context); which of them changed is told of an Instance
+    only.
     """
     if isinstance(entity, list | tuple):
         return [to_primitive(each) for each in entity]
@@ -83,6 +91,9 @@ def to_primitive(entity):
         return entity
     version, fields = VERSIONS[type(entity)]
     data = {field: _field(field, getattr(entity, field)) for field in fields.split()}
+    for field in _OPTIONAL.get(type(entity), ()):
+        if data[field] is None:
+            del data[field]
     changes = ()
     if isinstance(entity, Instance):
         changes = entity.obj_what_changed() & data.keys()
