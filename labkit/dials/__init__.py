@@ -7,6 +7,7 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 from labkit.dials.creation import CreationDial, creation
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
+from labkit.dials.qemu_img import QemuImgPanel, real_qemu_img
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 from labkit.dials.snapshot import SnapshotDial, snapshot
 
@@ -15,11 +16,13 @@ __all__ = [
     "CreationDial",
     "OverlayDial",
     "PlayerDial",
+    "QemuImgPanel",
     "ScoresDial",
     "SnapshotDial",
     "creation",
     "overlay",
     "player",
+    "real_qemu_img",
     "scores",
     "snapshot",
 ]
