@@ -2,12 +2,17 @@
 
 from tools.record import rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states")
+FILES = ("lifecycle", "moves", "api_states", "snapshots")
+#: Of the snapshots: the disks, and the power states of their guests.
+DISKS = "flat qcow2 lvm rbd isolate".split()
+STATES = "running paused shutdown".split()
 
 
 def of(file):
     """The units of a file."""
     if file == "api_states":
         return [*(f"rest/{name}" for name in rest.ACTIONS), "facts/all", "guards/all"]
+    if file == "snapshots":
+        return [f"snapshots/{disk}_{state}" for disk in DISKS for state in STATES]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []
     return tables + [f"{file}/{name}" for name in scenarios.load(file)]
