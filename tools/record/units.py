@@ -1,8 +1,8 @@
 """What must be recorded for each file, as PART/NAME: the longest first."""
 
-from tools.record import rest, scenarios
+from tools.record import contexts, rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states", "snapshots")
+FILES = ("lifecycle", "moves", "api_states", "contexts", "snapshots")
 #: Of the snapshots: the disks, and the power states of their guests.
 DISKS = "flat qcow2 lvm rbd isolate".split()
 STATES = "running paused shutdown".split()
@@ -14,5 +14,7 @@ def of(file):
         return [*(f"rest/{name}" for name in rest.ACTIONS), "facts/all", "guards/all"]
     if file == "snapshots":
         return [f"snapshots/{disk}_{state}" for disk in DISKS for state in STATES]
+    if file == "contexts":
+        return [f"contexts/{name}" for name in contexts.USER + contexts.ADMIN]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []
     return tables + [f"{file}/{name}" for name in scenarios.load(file)]
