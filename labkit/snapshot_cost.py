@@ -13,8 +13,10 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from numbers import Real
 from pathlib import Path
 
@@ -88,12 +90,12 @@ class SnapshotCosts:
         """Return what the qemu-img of this machine costs: it converts real disks, and is timed.
 
         In: a folder on the disk that matters (by default the system's place for temporary files),
-        where up to 1 GiB is written and deleted again; the MiB that are written in the disks of
-        1 GiB, at least two numbers of 2 to 1024. Half of the data can be compressed; in an overlay
-        half lies in the backing file. By default it takes about a minute, and answers
-        differently each time. Seconds are fitted to a line, by least squares of
-        the relative errors. Raises FileNotFoundError without qemu-img, ValueError for anything
-        else that does not serve, CalledProcessError where qemu-img fails.
+        where twice the largest size is written and deleted again; how many MiB are written in the
+        disks of 1 GiB, at least two numbers of 2 to 1024. Half of the data can be compressed; in an
+        overlay half lies in the backing file. Seconds are fitted to a line, by least squares of the
+        relative errors. By default it takes half a minute, and no two answers are the same. Raises
+        FileNotFoundError without qemu-img, ValueError for a folder that is none or such
+        sizes, CalledProcessError where qemu-img fails.
 
         Source: the command of ``unprivileged_convert_image`` in nova/privsep/qemu.py, 34.0.0.
         """
@@ -102,11 +104,12 @@ class SnapshotCosts:
         if folder is not None and not Path(folder).is_dir():
             raise ValueError(f"folder = {folder!r} is no folder; make it first, or give none")
         cls({}, net_mib_s, disk_mib_s)  # says at once what is wrong with them
-        sizes = sorted(set(sizes_mib))
-        if len(sizes) < 2 or not all(isinstance(size, int) for size in sizes):
-            raise ValueError(f"sizes_mib = {sizes_mib!r}; expected at least two whole numbers")
-        if sizes[0] < 2 or sizes[-1] > MEASURED_MIB:
-            raise ValueError(f"sizes_mib = {sizes_mib!r}; expected 2 to {MEASURED_MIB} MiB")
+        sizes = list(dict.fromkeys(sizes_mib)) if isinstance(sizes_mib, Iterable) else []
+        if len(sizes) < 2 or not all(
+            type(size) is int and 2 <= size <= MEASURED_MIB for size in sizes
+        ):
+            wanted = f"at least two different whole numbers of 2 to {MEASURED_MIB}"
+            raise ValueError(f"sizes_mib = {sizes_mib!r}; expected {wanted}")
         table = {}
         with tempfile.TemporaryDirectory(dir=folder) as name:
             for row in _measured():
@@ -161,15 +164,15 @@ def _converted_s(folder, source, target, compress, mib) -> float:
     """Return the seconds in which qemu-img converts a disk of 1 GiB with so many MiB in it."""
     disk, base, out = folder / "disk", folder / "base", folder / "out"
     rng = random.Random(1)
-    data = [rng.randbytes(MIB // 2) + b"labkit  " * (MIB // 16) for _ in range(mib)]
+    data = (rng.randbytes(MIB // 2) + b"labkit  " * (MIB // 16) for _ in range(mib))
     below = mib if source == "raw" else mib // 2
     with base.open("wb") as file:
-        file.writelines(data[:below])
+        file.writelines(islice(data, below))
         file.truncate(MEASURED_MIB * MIB)
     if source == "overlay":
         disk.unlink(missing_ok=True)
         with qcow2.create(disk, MEASURED_MIB * MIB, base.name, "raw") as image:
-            for number, piece in enumerate(data[below:], below):
+            for number, piece in enumerate(data, below):
                 image.write(number * MIB, piece)
     in_format, path = ("raw", base) if source == "raw" else ("qcow2", disk)
     command = ["qemu-img", "convert", "-t", _cache_mode(out), "-O", target, "-f", in_format]

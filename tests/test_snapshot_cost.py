@@ -117,11 +117,10 @@ def test_without_qemu_img_a_sentence_says_how_to_get_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"sizes_mib": (16,)}, "at least two whole numbers"),
-        ({"sizes_mib": (16, 16)}, "at least two whole numbers"),
-        ({"sizes_mib": (2.5, 16)}, "at least two whole numbers"),
-        ({"sizes_mib": (1, 16)}, "expected 2 to 1024 MiB"),
-        ({"sizes_mib": (16, 2048)}, "expected 2 to 1024 MiB"),
+        *(
+            ({"sizes_mib": sizes}, "at least two different whole numbers of 2 to 1024")
+            for sizes in ((16,), (16, 16), (2.5, 16), (1, 16), (16, 2048), 16, "16", (True, 16))
+        ),
         ({"folder": "/nowhere"}, "is no folder"),
         ({"net_mib_s": 0}, "expected MiB/s"),
     ],
