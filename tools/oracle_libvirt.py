@@ -49,7 +49,7 @@ def _instance(properties):
         ramdisk_id="",
         project_id="project",
         image_ref=stand_ins.BASE_IMAGE,
-        system_metadata=metadata | {"image_container_format": "bare"},
+        system_metadata=metadata | {"image_container_format": "bare", "image_disk_format": "qcow2"},
         pci_devices=objects.PciDeviceList(),
         ephemeral_key_uuid=None,
         numa_topology=None,
@@ -156,6 +156,15 @@ class Oracle:
     def __exit__(self, *error):
         self._stack.close()
 
+    def also(self, patch):
+        """Put something else in place, until the end."""
+        self._stack.enter_context(patch)
+
+    def run(self, *cmd, run_as_root=False, prlimit=None):
+        """Run a command as Nova did before there was privsep."""
+        run = self._as_root(self._execute) if run_as_root else self._execute
+        return run(*cmd)
+
     def snapshot(self, case):
         """Let the real driver make a snapshot; return {"events", "raised", "left"}.
 
@@ -163,9 +172,8 @@ class Oracle:
         files.
         """
         world, raised = stand_ins.World(case, self.folder), None
-        instance = _instance(case.properties)
         try:
-            self.run(world, None, instance, stand_ins.IMAGE, self._update_task_state)
+            self.with_driver(world, self._run)
         except Exception as error:
             raised = [type(error).__name__, world.masked(str(error))]
         gone, saved = world.gone, world.saved is not None
@@ -173,15 +181,14 @@ class Oracle:
         left = {"power_state": power, "saved": saved and not gone, "files": self.files()}
         return {"events": world.events, "raised": raised, "left": left}
 
-    def run(self, world, context, instance, image_id, update_task_state):
-        """Let the real driver make a snapshot in such a world; what it raises is raised."""
+    def with_driver(self, world, work):
+        """Let *work* be done with the real driver in such a world; what it raises is raised."""
         self._world = world
         known = Path(self.folder + stand_ins.DISK).parent / "disk.info"
         disk_format = stand_ins.BACKENDS[world.case.backend][1]
         known.write_text(json.dumps({self.folder + stand_ins.DISK: disk_format}))
         with _options(world.case.options):
-            made = _driver(world, self._glance)
-            made.snapshot(context, instance, image_id, update_task_state)
+            work(_driver(world, self._glance))
 
     def files(self):
         """Return the temporary files that the last snapshot left, and remove them."""
@@ -189,6 +196,10 @@ class Oracle:
         for path in (Path(self.folder + stand_ins.INSTANCES) / "snapshots").glob("*"):
             shutil.rmtree(path)
         return files
+
+    def _run(self, driver):
+        instance = _instance(self._world.case.properties)
+        driver.snapshot(None, instance, stand_ins.IMAGE, self._update_task_state)
 
     def _update_task_state(self, task_state, expected_state="image_snapshot"):
         self._world.note("task_state", task_state, expected_state)

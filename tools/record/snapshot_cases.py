@@ -16,6 +16,8 @@ AGENT = (
     {"hw_qemu_guest_agent": True, "os_require_quiesce": True},
     {"os_require_quiesce": True},
 )
+#: What goes wrong; today's Nova has no rule of its own for a job that cannot be aborted.
+FAILING = [name for name in FAILURES if name != "abort_job unsupported"]
 #: What is done while a snapshot is under way.
 MEANWHILE = ("delete", "dies", "second")
 #: What somebody who repairs the isolate backend has done so far.
@@ -39,7 +41,7 @@ def cases(disk, state):
         yield replace(case, direct_io=False)
         agents = [replace(case, properties=each) for each in AGENT]
         yield from agents
-        for failing in FAILURES:
+        for failing in FAILING:
             if failing == "freeze_filesystems":
                 yield from (replace(each, failing=failing) for each in agents)
             else:

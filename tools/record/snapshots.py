@@ -6,7 +6,6 @@ and commands that only note what they are asked. A unit is a backend in a power 
 """
 
 import dataclasses
-import pathlib
 import tempfile
 from unittest import mock
 
@@ -111,9 +110,7 @@ class Site:
     def record(self, disk, state):
         """Yield each case, and what Nova did."""
         with tempfile.TemporaryDirectory() as folder:
-            link = pathlib.Path(folder, "nova")
-            link.mkdir()
-            self.oracle = oracle_libvirt.Oracle(link, glance.API())
+            self.oracle = oracle_libvirt.Oracle(folder, glance.API())
             snapshot = mock.patch.object(RecordDriver, "snapshot_by", self.snapshot_of)
             with self.oracle, snapshot:
                 plain = {}
@@ -130,11 +127,13 @@ class Site:
     def snapshot_of(self):
         """A method for the driver."""
 
-        def snapshot(driver, context, instance, image_id, update_task_state):
+        def snapshot(driver, context, instance, *args):
             self.world = World(self.case, self.oracle.folder, driver, instance.uuid)
-            self.refuse(image_id)
+            self.refuse(args[0])
             try:
-                self.oracle.run(self.world, context, instance, image_id, update_task_state)
+                self.oracle.with_driver(
+                    self.world, lambda made: made.snapshot(context, instance, *args)
+                )
             except Exception as error:
                 self.world.note("raised", type(error).__name__, str(error))
                 if isinstance(error, exception.NovaException):  # as long as it would be elsewhere
@@ -205,12 +204,9 @@ class Site:
             ask()
             cloud.server_id = cloud.server_ids[0]
 
-        def hold():
-            step = "direct_snapshot" if case.backend == "rbd" and not case.failing else "convert"
-            return cloud.hold(step, "host1")
-
         def between():
-            held = hold()
+            direct = case.backend == "rbd" and not case.failing
+            held = cloud.hold("direct_snapshot" if direct else "convert", "host1")
             ask()
             cloud.stalled()
             if not held.arrived.is_set():
@@ -237,11 +233,10 @@ class Site:
     def left(self, known):
         """What is left: the row, the guest, the images, the temporary files."""
         images = self.cloud.glance.images
-        row = self.row()
         guests = self.cloud.computes["host1"].driver.instances
         here = self.cloud.server_id in guests
         return {
-            "row": row,
+            "row": self.row(),
             "guest": power_name(guests[self.cloud.server_id].state) if here else None,
             "saved": here and self.world is not None and self.world.saved is not None,
             "files": self.world.files() if self.world else [],

@@ -80,7 +80,7 @@ class Snapshot:
             notify.about(self, instance, "snapshot", "end")
         except (
             exception.InstanceNotFound,
-            exception.InstanceNotRunning,
+            exception.InstanceNotRunning,  # as Nova: the server keeps its task_state
             exception.UnexpectedDeletingTaskStateError,
         ):
             self._clean_up_image(instance, image_id, by)
