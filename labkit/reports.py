@@ -13,8 +13,6 @@ UNITS = {
     "local_gb_used": "GiB",
     "disk_available_least": "GiB",
 }
-#: How often a host reports when ``update_resources_interval`` is 0, in seconds.
-DEFAULT_SPACING_S = 60.0
 
 
 def fleet_of(trackers, **tables) -> Fleet:
@@ -26,7 +24,7 @@ def fleet_of(trackers, **tables) -> Fleet:
 
     >>> from labkit import Options
     >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.compute.tracker import ResourceTracker
+    >>> from labkit.nova.compute.resource_tracker import ResourceTracker
     >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
     >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
     >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
@@ -65,20 +63,3 @@ def report_table(resources):
         [(key, value, UNITS.get(key, "")) for key, value in resources.items()],
         columns=["quantity", "value", "unit"],
     )
-
-
-def periodically(env, trackers, update_resources_interval=0):
-    """Let every host report now, and again and again on the clock of *env*.
-
-    In: a simpy Environment, ResourceTrackers, seconds between two reports; 0 is 60 s, and below
-    0 nothing is reported after the start.
-
-    Source: ``update_available_resource`` in nova/compute/manager.py, Nova 34.0.0. Unlike Nova,
-    all hosts report at the same moment.
-    """
-    while True:
-        for tracker in trackers:
-            tracker.update_available_resource(tracker.driver.host.hostname)
-        if update_resources_interval < 0:
-            return
-        yield env.timeout(update_resources_interval or DEFAULT_SPACING_S)

@@ -1,18 +1,17 @@
 """From a host's report to the scheduler's decision: the moment between two reports, dials."""
 
 import pytest
-import simpy
 
-from labkit import Cloud, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
 from labkit.nova.compute.claims import claim_test_before_20
+from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.compute.tracker import ResourceTracker
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.exception_hosts import InvalidInput
 from labkit.nova.objects import ComputeNode, Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-from labkit.reports import fleet_of, periodically, report_table
+from labkit.reports import fleet_of, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -60,10 +59,10 @@ def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
     first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
     assert first.host == second.host == "big"
     resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
-    assert placement.claim(fleet, fleet.rows[first.host], resources)
-    assert not placement.claim(fleet, fleet.rows[second.host], resources)
+    assert placement.claim(fleet.inventories, fleet.rows[first.host], resources)
+    assert not placement.claim(fleet.inventories, fleet.rows[second.host], resources)
     (alternate,) = second.alternates
-    assert placement.claim(fleet, fleet.rows[alternate], resources)
+    assert placement.claim(fleet.inventories, fleet.rows[alternate], resources)
 
 
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
@@ -76,24 +75,104 @@ def test_the_allocation_of_a_server_does_not_wait_for_a_report():
     assert not inventory.fits(1024)[0]
 
 
-def test_the_periodic_task_reports_each_minute():
-    env, one = simpy.Environment(), tracker("one")
-    env.process(periodically(env, [one]))
-    env.run(1)
-    one.driver.host.memory_mb = 8192
-    env.run(59)
-    assert one.tables.compute_nodes[""].memory_mb == 4096
-    env.run(61)
-    assert one.tables.compute_nodes[""].memory_mb == 8192
+def two_hosts(**options):
+    """A cloud of two hosts of 4 GiB with nothing on them."""
+    size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
+    size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    return Cloud(Fleet({"host": host} | size for host in ("one", "two")), Options(**options))
 
 
-def test_below_0_nothing_is_reported_after_the_start():
-    env, one = simpy.Environment(), tracker("one")
-    env.process(periodically(env, [one], -1))
-    env.run(1)
-    one.driver.host.memory_mb = 8192
-    env.run(1000)
-    assert one.tables.compute_nodes[""].memory_mb == 4096
+def seen(cloud, host="one"):
+    """What a scheduler would see of a host now."""
+    return cloud.host_states.set_index("host").loc[host]
+
+
+def test_in_a_cloud_each_host_reports_each_minute():
+    cloud = two_hosts()
+    cloud.hypervisor("one").memory_mb = 8192
+    cloud.run(59)
+    assert seen(cloud).total_usable_ram_mb == 4096
+    cloud.run(61)
+    assert seen(cloud).total_usable_ram_mb == 8192
+    assert cloud.reports.t_s.tolist() == [0.0, 0.0, 60.0]  # the other host said nothing new
+
+
+@pytest.mark.parametrize(("interval", "memory_mb"), [(10, 8192), (0, 4096), (-1, 4096)])
+def test_the_option_says_how_often_and_below_0_never(interval, memory_mb):
+    cloud = two_hosts(update_resources_interval=interval)
+    cloud.hypervisor("one").memory_mb = 8192
+    cloud.run(11)
+    assert seen(cloud).total_usable_ram_mb == memory_mb
+    cloud.run(100)
+    assert seen(cloud).total_usable_ram_mb == (4096 if interval < 0 else 8192)
+
+
+def test_what_was_reported_is_the_fleet_that_the_cloud_was_made_with():
+    fleet = Fleet.read("data/two_hosts")
+    shown = Cloud(fleet).host_states.set_index("host").drop(columns=["updated", "disk_mb_used"])
+    assert shown.equals(fleet.hosts.set_index("host")[shown.columns])
+
+
+@pytest.mark.parametrize(
+    ("option", "column", "now"),
+    [
+        ("reserved_host_memory_mb", "free_ram_mb", 3584 + 512 - 1000),
+        ("reserved_host_disk_mb", "free_disk_mb", 9216),
+        ("reserved_host_cpus", "vcpus_used", 1000),
+    ],
+)
+def test_what_is_reserved_acts_through_the_report(option, column, now):
+    cloud = two_hosts(**{option: 1000})
+    assert seen(cloud)[column] == now
+    name = {"memory": "MEMORY_MB", "disk": "DISK_GB", "cpus": "VCPU"}[option.split("_")[2]]
+    row = cloud.inventories.set_index(["host", "resource_class"]).loc["one", name]
+    assert row.reserved == (1 if name == "DISK_GB" else 1000)
+    assert row.capacity == (row.total - row.reserved) * row.allocation_ratio
+
+
+def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on():
+    cloud = two_hosts()
+    cloud.create("web", spec())
+    while not (cloud.inventories.used > 0).any():
+        cloud.run(cloud.now + 0.01)
+    assert (cloud.host_states.free_ram_mb == 3584).all()
+    cloud.settle()
+    assert sorted(cloud.host_states.free_ram_mb) == [2560, 3584]
+
+
+def test_until_the_next_report_a_server_that_is_built_counts_as_building():
+    cloud = two_hosts()
+    cloud.create("web", spec())
+    cloud.settle()
+    host = cloud.show("web")["host"]
+    assert (cloud.show("web")["status"], seen(cloud, host).num_io_ops) == ("ACTIVE", 1)
+    cloud.run(61)
+    assert seen(cloud, host).num_io_ops == 0
+
+
+def test_a_failed_build_is_seen_after_the_next_report():
+    cloud = two_hosts()
+    cloud.add_fault(Fault("spawn", host="one"))
+    cloud.create("web", spec().replace(force_hosts=["one"]))
+    cloud.settle()
+    assert seen(cloud).failed_builds == 0
+    cloud.run(61)
+    assert seen(cloud).failed_builds == 1
+
+
+def test_an_allocation_of_a_server_that_is_gone_is_removed_by_a_report():
+    faults = [Fault("spawn"), Fault("message", at="build_instances", delay_s=30)]
+    cloud = two_hosts(update_resources_interval=300)
+    for fault in faults:
+        cloud.add_fault(fault)
+    cloud.create("web", spec())
+    cloud.run(20)
+    cloud.act("web", "delete")
+    cloud.settle()
+    assert cloud.books("web")["allocations"]
+    cloud.run(301)
+    assert not cloud.books("web")["allocations"]
+    assert cloud.inventories.used.sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -163,6 +242,6 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
         "vm_state": "resized",
         "migration_context": MigrationContext(migration.id + 1),
     }
-    compute.rt.update_available_resource(site.instances_on(compute))
+    compute.rt.update_available_resource(compute.node)
     assert site.db.migrations[migration.id]["status"] == "error"
-    assert compute.rt.used["memory_mb_used"] == 1024
+    assert compute.rt.compute_nodes["one"].memory_mb_used == 512 + 1024

@@ -8,6 +8,7 @@ from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
+from labkit.dials.rpc import RpcDial, rpc
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 from labkit.dials.snapshot import SnapshotDial, snapshot
 
@@ -17,12 +18,14 @@ __all__ = [
     "CreationDial",
     "OverlayDial",
     "PlayerDial",
+    "RpcDial",
     "ScoresDial",
     "SnapshotDial",
     "context",
     "creation",
     "overlay",
     "player",
+    "rpc",
     "scores",
     "snapshot",
 ]

@@ -9,6 +9,7 @@ from labkit import (
     Fleet,
     ImageMeta,
     LibvirtDriver,
+    NotModelled,
     Options,
     RequestSpec,
     RootDisk,
@@ -269,7 +270,8 @@ def test_an_image_deleted_meanwhile_is_no_fault(root, images_type):
 
 
 def test_two_snapshots_at_once_do_not_disturb_each_other(root):
-    cloud = cloud_of(root, "qcow2", ram_weight_multiplier=-1.0)  # both on one host
+    multipliers = {"ram_weight_multiplier": -1.0, "io_ops_weight_multiplier": 0.0}
+    cloud = cloud_of(root, "qcow2", **multipliers)  # both on one host
     cloud.create("web-2", RequestSpec(FLAVOR))
     cloud.settle()
     assert cloud.show("web-1")["host"] == cloud.show("web-2")["host"]
@@ -299,6 +301,8 @@ def test_of_the_section_libvirt_few_options_are_read(tmp_path):
         (lambda f: Cloud(f).image_deleted("image-9"), KeyError, "no image 'image-9'"),
         (lambda f: LibvirtDriver(root_disk=DISK), TypeError, "a function of an instance"),
         (lambda f: LibvirtDriver(Options(images_type="lvm")), ValueError, "images_volume_group"),
+        (lambda f: RootDisk(driver_format="luks"), NotModelled, "no luks disks"),
+        (lambda f: Options(images_type="ploop"), NotModelled, "no ploop disks"),
         (lambda f: RootDisk("tape"), ValueError, "source_type 'tape'"),
         (lambda f: RootDisk(ratio=0), ValueError, "ratio = 0"),
         (lambda f: RootDisk(allocated_mb=-1), ValueError, "allocated_mb = -1"),
