@@ -8,6 +8,7 @@ from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
+from labkit.dials.qemu_img import QemuImgPanel, real_qemu_img
 from labkit.dials.rpc import RpcDial, rpc
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 from labkit.dials.snapshot import SnapshotDial, snapshot
@@ -18,6 +19,7 @@ __all__ = [
     "CreationDial",
     "OverlayDial",
     "PlayerDial",
+    "QemuImgPanel",
     "RpcDial",
     "ScoresDial",
     "SnapshotDial",
@@ -25,6 +27,7 @@ __all__ = [
     "creation",
     "overlay",
     "player",
+    "real_qemu_img",
     "rpc",
     "scores",
     "snapshot",
