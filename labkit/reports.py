@@ -1,17 +1,29 @@
 """From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
 
+import math
+
 from labkit.fleet import Fleet
 from labkit.nova.objects.compute_node import from_db
 
-#: What a host reports of itself, in Nova's units. Source: ``get_available_resource``, 34.0.0.
-UNITS = {
-    "vcpus": "CPUs",
-    "memory_mb": "MiB",
-    "local_gb": "GiB",
-    "vcpus_used": "CPUs",
-    "memory_mb_used": "MiB",
-    "local_gb_used": "GiB",
-    "disk_available_least": "GiB",
+#: What a host reports of itself: Nova's unit, and where libvirt's driver has it from.
+#: Source: ``get_available_resource`` in nova/virt/libvirt/driver.py, 34.0.0.
+REPORT = {
+    "supported_instances": ("", "libvirt: capabilities"),
+    "vcpus": ("CPUs", "libvirt: CPUs that are online"),
+    "memory_mb": ("MiB", "libvirt: getInfo"),
+    "local_gb": ("GiB", "size of the file system, lvm or rbd"),
+    "vcpus_used": ("CPUs", "libvirt: vCPUs of running guests"),
+    "memory_mb_used": ("MiB", "/proc/meminfo"),
+    "local_gb_used": ("GiB", "use of the file system, lvm or rbd"),
+    "hypervisor_type": ("", "libvirt: getType"),
+    "hypervisor_version": ("", "libvirt: getVersion"),
+    "hypervisor_hostname": ("", "libvirt: getHostname"),
+    "uuid": ("", "the file compute_id"),
+    "cpu_info": ("JSON", "libvirt: capabilities"),
+    "disk_available_least": ("GiB", "free, less what disks may still grow by"),
+    "pci_passthrough_devices": ("JSON", "libvirt: node devices"),
+    "numa_topology": ("JSON", "libvirt: capabilities"),
+    "stats": ("", "the command uptime"),
 }
 #: How often a host reports when ``update_resources_interval`` is 0, in seconds.
 DEFAULT_SPACING_S = 60.0
@@ -55,16 +67,46 @@ def _records(host, tables):
 
 
 def report_table(resources):
-    """Return what a driver tells as a DataFrame: quantity, value, unit.
+    """Return what a driver tells as a DataFrame: quantity, value, unit, source.
 
     In: the dict of ``LibvirtDriver.get_available_resource``.
     """
     import pandas as pd
 
     return pd.DataFrame(
-        [(key, value, UNITS.get(key, "")) for key, value in resources.items()],
-        columns=["quantity", "value", "unit"],
+        [(key, value, *REPORT.get(key, ("", ""))) for key, value in resources.items()],
+        columns=["quantity", "value", "unit", "source"],
     )
+
+
+def inventory_table(fleet, resources=None):
+    """Return what placement knows of each host as a DataFrame, and whether a request fits.
+
+    In: a Fleet; amounts that are asked for, ``{resource class: amount}``. Out: one row per host
+    and class: host, resource_class, total, reserved, allocation_ratio, capacity = (total -
+    reserved) * allocation_ratio, used, asked, reason ("" where it fits). MEMORY_MB in MiB,
+    DISK_GB in GiB.
+
+    >>> fleet = Fleet([{"host": "cn-1", "total_usable_ram_mb": 1024, "free_ram_mb": 1024}])
+    >>> inventory_table(fleet, {"MEMORY_MB": 2048}).reason.tolist()
+    ['MEMORY_MB 2048 > max_unit 1024']
+    """
+    import pandas as pd
+
+    rows, resources = [], resources or {}
+    for host, row in fleet.rows.items():
+        for name, inventory in fleet.inventories.items():
+            fields = {key: column[row] for key, column in inventory.columns.items()}
+            if math.isnan(fields["total"]):
+                continue
+            asked = resources.get(name, 0)
+            fits = not asked or inventory.fits(asked)[row]
+            has = fields["total"], fields["reserved"], fields["allocation_ratio"]
+            found = inventory.capacity[row], inventory.used[row], asked
+            reason = "" if fits else inventory.reason(name, row, asked)
+            rows.append((host, name, *has, *found, reason))
+    columns = "host resource_class total reserved allocation_ratio capacity used asked reason"
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 def periodically(env, trackers, update_resources_interval=0):

@@ -12,7 +12,7 @@ from labkit.nova.exception_hosts import InvalidInput
 from labkit.nova.objects import ComputeNode, Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-from labkit.reports import fleet_of, periodically, report_table
+from labkit.reports import fleet_of, inventory_table, periodically, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -136,6 +136,18 @@ def test_the_report_as_a_table_has_units():
     assert len(table) == 16
     assert table.unit["memory_mb"] == "MiB"
     assert table.value["memory_mb"] == 4096
+    assert table.source.ne("").all()
+
+
+def test_the_inventories_as_a_table_say_what_does_not_fit():
+    trackers = [tracker("small"), tracker("big", 8192)]
+    for each in trackers:
+        each.update_available_resource(each.host)
+    table = inventory_table(fleet_of(trackers), {"MEMORY_MB": 4096})
+    table = table.query("resource_class == 'MEMORY_MB'").set_index("host")
+    assert table.capacity.to_dict() == {"small": 3584, "big": 7680}
+    assert table.reason["big"] == ""
+    assert table.reason["small"] == "MEMORY_MB: used 0 + 4096 > capacity 3584 = (4096 - 512) * 1"
 
 
 def test_claims_before_20_name_each_shortage():

@@ -5,6 +5,7 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 """
 
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.overcommit import OvercommitDial, overcommit
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
@@ -13,11 +14,13 @@ from labkit.dials.snapshot import SnapshotDial, snapshot
 __all__ = [
     "MULTIPLIERS",
     "CreationDial",
+    "OvercommitDial",
     "OverlayDial",
     "PlayerDial",
     "ScoresDial",
     "SnapshotDial",
     "creation",
+    "overcommit",
     "overlay",
     "player",
     "scores",
