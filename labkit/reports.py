@@ -25,6 +25,18 @@ REPORT = {
     "numa_topology": ("JSON", "libvirt: capabilities"),
     "stats": ("", "the command uptime"),
 }
+#: A column of compute_nodes: its unit, the name in HostState, the resource class and what of it.
+CHAIN = {
+    "vcpus": ("CPUs", "vcpus_total", "VCPU", "total"),
+    "vcpus_used": ("CPUs", "vcpus_used", "VCPU", "used"),
+    "memory_mb": ("MiB", "total_usable_ram_mb", "MEMORY_MB", "total"),
+    "memory_mb_used": ("MiB", "", "MEMORY_MB", "used"),
+    "free_ram_mb": ("MiB", "free_ram_mb", "", ""),
+    "local_gb": ("GiB", "total_usable_disk_gb", "DISK_GB", "total"),
+    "local_gb_used": ("GiB", "disk_mb_used", "DISK_GB", "used"),
+    "free_disk_gb": ("GiB", "", "", ""),
+    "disk_available_least": ("GiB", "free_disk_mb", "", ""),
+}
 #: How often a host reports when ``update_resources_interval`` is 0, in seconds.
 DEFAULT_SPACING_S = 60.0
 
@@ -107,6 +119,32 @@ def inventory_table(fleet, resources=None):
             rows.append((host, name, *has, *found, reason))
     columns = "host resource_class total reserved allocation_ratio capacity used asked reason"
     return pd.DataFrame(rows, columns=columns.split())
+
+
+def chain_table(tracker):
+    """Return where the numbers of one host's report go, a DataFrame: one row per quantity.
+
+    In: a ResourceTracker that has reported. Out: quantity (as the row of compute_nodes calls it),
+    unit, report (what its driver tells now), ComputeNode, HostState and placement; the last two
+    with the names that the number has there, "" where it is not passed on.
+
+    Source: ``_update_from_compute_node`` in nova/scheduler/host_manager.py, Nova 34.0.0.
+    """
+    import pandas as pd
+
+    fleet, nodename = fleet_of([tracker]), tracker.driver.host.hostname
+    told = tracker.driver.get_available_resource(nodename)
+    node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []
+    for name, (unit, column, resource_class, key) in CHAIN.items():
+        seen = f"{column} {getattr(state, column)}" if column else ""
+        booked = ""
+        if resource_class:
+            inventory = fleet.inventories[resource_class]
+            value = (inventory.used if key == "used" else inventory.columns[key])[0]
+            booked = f"{resource_class} {key} {value:.0f}"
+        rows.append((name, unit, told.get(name, ""), getattr(node, name), seen, booked))
+    columns = ["quantity", "unit", "report", "ComputeNode", "HostState", "placement"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def periodically(env, trackers, update_resources_interval=0):

@@ -11,8 +11,8 @@ from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.exception_hosts import InvalidInput
 from labkit.nova.objects import ComputeNode, Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-from labkit.reports import fleet_of, inventory_table, periodically, report_table
+from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.reports import chain_table, fleet_of, inventory_table, periodically, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -137,6 +137,20 @@ def test_the_report_as_a_table_has_units():
     assert table.unit["memory_mb"] == "MiB"
     assert table.value["memory_mb"] == 4096
     assert table.source.ne("").all()
+
+
+def test_a_number_is_followed_from_the_report_to_what_is_believed_of_the_host():
+    one = tracker("one")
+    one.driver.host.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    one.update_available_resource("one")
+    table = chain_table(one).set_index("quantity")
+    assert table.loc["memory_mb_used"].tolist() == ["MiB", 0, 1536, "", "MEMORY_MB used 1024"]
+    assert table.loc["local_gb"].tolist()[1:3] == [99.9, 99]
+    assert table.loc["local_gb"].tolist()[3:] == ["total_usable_disk_gb 99", "DISK_GB total 99"]
+    assert table.loc["disk_available_least"].tolist()[1:4] == [41.5, 41, "free_disk_mb 41984"]
+    assert table.report["free_ram_mb"] == ""
 
 
 def test_the_inventories_as_a_table_say_what_does_not_fit():
