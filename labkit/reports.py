@@ -118,7 +118,9 @@ def inventory_table(fleet, resources=None):
             reason = "" if fits else inventory.reason(name, row, asked)
             rows.append((host, name, *has, *found, reason))
     columns = "host resource_class total reserved allocation_ratio capacity used asked reason"
-    return pd.DataFrame(rows, columns=columns.split())
+    table = pd.DataFrame(rows, columns=columns.split())
+    whole = [name for name in columns.split()[2:-1] if (table[name] % 1 == 0).all()]
+    return table.astype(dict.fromkeys(set(whole) - {"allocation_ratio"}, int))
 
 
 def chain_table(tracker):

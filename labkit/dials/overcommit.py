@@ -19,6 +19,7 @@ from labkit.nova.scheduler.request_filter import process_reqspec
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
 from labkit.plots.figure import DPI, canvas, settle
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
+from labkit.plots.server_lanes import wide
 from labkit.reports import fleet_of, inventory_table
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ HOST = "cn-1"
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 CHUNK = 64
 MOST = 1024  # servers; a flavor of nothing would fit for ever
-#: Each ratio: its beginning in Nova 34.0.0, and how far the slider goes.
+#: Each ratio: its beginning in Nova 34.0.0, how far the slider goes, and its steps. From 0 to a
+#: power of 2, so that a slider in a browser, which counts in percent, gives back what it got.
 RATIOS = {
     "cpu_allocation_ratio": (4.0, 16.0, 0.5),
-    "ram_allocation_ratio": (1.0, 3.0, 0.25),
-    "disk_allocation_ratio": (1.0, 3.0, 0.25),
+    "ram_allocation_ratio": (1.0, 4.0, 0.25),
+    "disk_allocation_ratio": (1.0, 4.0, 0.25),
 }
 
 
@@ -44,7 +46,8 @@ def overcommit(
     In: the host's CPUs, MiB of memory and GiB of disk, and a flavor (2 CPUs, 4 GiB, 20 GiB by
     default). Out: a panel. Each control is an attribute: ``cpu_allocation_ratio``,
     ``ram_allocation_ratio``, ``disk_allocation_ratio``, ``reserved_host_memory_mb``; all of them
-    together are ``dial.value``, a dict. ``dial.servers`` is how many servers fit, ``dial.table``
+    together are ``dial.value``, a dict; a ratio of 0 is none, and Nova takes that of the
+    beginning. ``dial.servers`` is how many servers fit, ``dial.table``
     what placement then says of one more (see ``labkit.reports.inventory_table``),
     ``dial.host_state`` what the scheduler believes of the full host, and ``dial.answer`` the
     sentence below the figure. Raises ValueError for a host that is none, or a value outside of a
@@ -127,7 +130,8 @@ class OvercommitDial(Panel):
     # -- drawing ------------------------------------------------------------------------
     def _lay_out(self) -> InventoryBars:
         """Make the figure; after this only lengths and words change."""
-        head, foot, left, right = 8, 46, 96, 240
+        longest = f"{self._size[1]:,} MiB, {self._size[1]:,} reserved, ratio 3.75"
+        head, foot, left, right = 8, 46, 96, max(220, 16 + wide(longest))
         height, width = head + ROW * DPI * len(CLASSES) + foot, WIDTH * DPI
         figure = canvas(WIDTH, height / DPI)
         settle(figure)
@@ -139,7 +143,7 @@ class OvercommitDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         """A slider for each option."""
         controls: dict[str, Any] = {
-            name: ipywidgets.FloatSlider(value, min=step, max=most, step=step)
+            name: ipywidgets.FloatSlider(value, min=0.0, max=most, step=step)
             for name, (value, most, step) in RATIOS.items()
         }
         memory_mb = self._size[1]

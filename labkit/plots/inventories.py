@@ -65,8 +65,9 @@ class Row:
         """What stands beside the two bars."""
         unit = UNITS.get(self.resource_class, "")
         has = f"{amount(self.total)} {unit}, {amount(self.reserved)} reserved"
+        has += f", ratio {self.allocation_ratio:g}"
         gives = f"{amount(self.used)} + {amount(self.asked)}" if self.asked else amount(self.used)
-        return has, f"{gives} of {amount(self.capacity)} (ratio {self.allocation_ratio:g})"
+        return has, f"{gives} of {amount(self.capacity)}"
 
 
 def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:

@@ -5,6 +5,7 @@ import html
 import pytest
 
 from labkit import Flavor, dials
+from tests.readable import complaints
 
 
 def test_the_beginning_is_nova_s_own():
@@ -48,6 +49,29 @@ def test_the_row_s_free_memory_knows_no_ratio():
     assert dial.answer.endswith("The scheduler sees free_ram_mb -4608.")
 
 
+def test_a_ratio_of_0_is_none():
+    dial = dials.overcommit()
+    dial.cpu_allocation_ratio.value = 0.0
+    assert dial.table.allocation_ratio[0] == 4.0
+
+
+def test_what_a_slider_in_a_browser_gives_back_is_what_it_got():
+    """It keeps percent of its range: what is not the same number then is another turn."""
+    dial = dials.overcommit()
+    for name in list(dial.value)[:3]:
+        slider = getattr(dial, name)
+        for step in range(round(slider.max / slider.step) + 1):
+            value = step * slider.step
+            percent = value / slider.max * 100
+            assert percent * slider.max / 100 == value
+
+
+def test_the_words_beside_the_bars_have_room():
+    dial = dials.overcommit(vcpus=256, memory_mb=1048576, disk_gb=99999.5)
+    dial.value = {"ram_allocation_ratio": 3.75, "reserved_host_memory_mb": 1048576 - 16384}
+    assert complaints(dial.figure) == []
+
+
 def test_no_ratio_makes_room_for_a_server_larger_than_the_host():
     dial = dials.overcommit(flavor=Flavor(vcpus=9, memory_mb=512, root_gb=1))
     dial.cpu_allocation_ratio.value = 16.0
@@ -71,7 +95,7 @@ def test_a_picture_does_not_depend_on_the_turns_before():
     ("value", "sentence"),
     [
         ({"ratio": 1}, "no 'ratio', only cpu_allocation_ratio"),
-        ({"cpu_allocation_ratio": 17}, "goes from 0.5 to 16.0, not 17"),
+        ({"cpu_allocation_ratio": 17}, "goes from 0.0 to 16.0, not 17"),
         ({"reserved_host_memory_mb": -1}, "goes from 0 to 16384, not -1"),
     ],
 )

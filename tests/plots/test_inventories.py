@@ -62,8 +62,8 @@ def test_what_does_not_fit_has_another_look():
 
 def test_the_words_beside_the_bars():
     words = [text.get_text() for text in drawn(2, asked={"VCPU": 2}).figure.axes[0].texts]
-    assert words[:2] == ["4 CPUs, 0 reserved", "0 + 2 of 16 (ratio 4)"]
-    assert words[8:10] == ["16,384 MiB, 0 reserved", "4,096 of 16,384 (ratio 1)"]
+    assert words[:2] == ["4 CPUs, 0 reserved, ratio 4", "0 + 2 of 16"]
+    assert words[8:10] == ["16,384 MiB, 0 reserved, ratio 1", "4,096 of 16,384"]
 
 
 @pytest.mark.parametrize(
