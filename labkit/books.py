@@ -11,6 +11,7 @@ import numpy as np
 from labkit.invariants import ALWAYS, UNLESS, Left
 from labkit.nova.compute import power_state
 from labkit.nova.objects.instance_action import as_shown
+from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
 
 
 def of_server(site, drivers, name) -> dict:
@@ -21,7 +22,7 @@ def of_server(site, drivers, name) -> dict:
         "row": _row(site, uuid),
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][row]: held[row].resources for row in held},
+        "allocations": {site.fleet.texts["host"][row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -120,32 +121,22 @@ def mistakes(site, drivers) -> list[str]:
     return found
 
 
-def _allocations(site):
-    return [each for held in site.allocations.held.values() for each in held.values()]
-
-
 def _sums(site):
-    """A host's usage is what it was at the start, and what its servers hold."""
-    start, fleet = site.allocations.start, site.fleet
-    wanted = {name: inventory.used.copy() for name, inventory in start.inventories.items()}
-    columns = {
-        name: start.columns[name].copy()
-        for name in ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
-    }
-    for allocation in _allocations(site):
-        row, spec = allocation.row, allocation.spec_obj
-        for name, amount in allocation.resources.items():
-            wanted[name][row] += amount
-        columns["free_ram_mb"][row] -= spec.memory_mb
-        columns["free_disk_mb"][row] -= (spec.root_gb + spec.ephemeral_gb) * 1024
-        columns["vcpus_used"][row] += spec.vcpus
-        columns["num_instances"][row] += 1
-        columns["num_io_ops"][row] += allocation.building
-    actual = {name: fleet.inventories[name].used for name in wanted}
-    actual |= {name: fleet.columns[name] for name in columns}
+    """What placement has given away is what consumers hold; what schedulers read is in the rows."""
+    fleet, inventories = site.fleet, site.allocations.inventories
+    wanted = {name: used.copy() for name, used in site.allocations.others.items()}
+    for held in site.allocations.held.values():
+        for row, resources in held.items():
+            for name, amount in resources.items():
+                wanted[name][row] += amount
+    actual = {name: inventories[name].used for name in wanted}
+    rows = [update_from_compute_node(node) for node in site.db.compute_nodes.values()]
+    for name in NUMBERS:
+        wanted[name] = np.array([row[name] for row in rows], dtype=float)
+        actual[name] = fleet.columns[name]
     return [
         f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
-        for name, sums in (wanted | columns).items()
+        for name, sums in wanted.items()
         for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
     ]
 

@@ -3,7 +3,7 @@
 import math
 import random
 
-from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables, holdings
+from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables, fleet_hosts, holdings
 from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
@@ -64,14 +64,20 @@ class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
         site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
-        for host in fleet.rows:
+        for host, row in fleet.rows.items():
+            site.host_drivers[host] = fleet_hosts.prepare(site, row)
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
+            compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
+            compute.update_available_resource()
             site.bus.serve("compute", host, compute)
             site.bus.serve("compute-alt", host, compute)
+        site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in cloud_input.faults(faults):
             self.add_fault(fault)
+        if site.options.update_resources_interval >= 0:
+            site.env.process(self._report(site.options.update_resources_interval or PERIODIC_S))
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
@@ -223,13 +229,29 @@ class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_
                 if not compute.stopped and self._site.db.by_host.get(host):
                     self.periodic(task, host)
 
+    def _report(self, interval_s):
+        """Let every host report again and again; one of which nothing has changed is not asked.
+
+        Unlike Nova, all hosts report at the same moment.
+        """
+        site = self._site
+        while True:
+            yield site.env.timeout(interval_s)
+            site.touch_deleted()
+            touched, site.db.touched = site.db.touched, set()
+            for host, compute in site.computes.items():
+                if compute.stopped:
+                    if host in touched:
+                        site.db.touched.add(host)
+                elif host in touched or site.host_drivers[host].changed:
+                    compute.update_available_resource()
+
 
 def _own(fleet):
     """Copy a fleet with all that a cloud changes in it."""
     own = fleet.copy()
-    own.columns["failed_builds"] = fleet.columns["failed_builds"].copy()
-    own.texts = dict(fleet.texts)
-    for name in ("disabled", "forced_down", "heartbeat_age_s"):
-        own.texts[name] = list(fleet.texts[name])
+    own.columns = {name: values.copy() for name, values in fleet.columns.items()}
+    own.texts = {name: list(values) for name, values in fleet.texts.items()}
+    own.inventories = {name: each.own() for name, each in fleet.inventories.items()}
     own._static = {}
     return own

@@ -34,6 +34,15 @@ TEXTS = {
 }
 
 
+#: Texts that a host reports, and what they are called in its row.
+REPORTED_TEXTS = {
+    "host_ip": "host_ip",
+    "hypervisor_type": "hypervisor_type",
+    "cpu_info": "cpu_info",
+    "supported_instances": "supported_hv_specs",
+}
+
+
 class Fleet:
     """All compute nodes that the scheduler knows, with aggregates, servers and inventories.
 
@@ -232,6 +241,21 @@ class Fleet:
                 return
             self._take_pci(row, spec_obj.pci_requests)
         columns["num_io_ops"][row] += 1
+
+    def update_from_compute_node(self, row: int, compute, old):
+        """Let a host have the numbers that its row has now, and the texts that have changed.
+
+        Source: ``HostState._update_from_compute_node`` in nova/scheduler/host_manager.py, 34.0.0.
+        """
+        values = update_from_compute_node(compute)
+        columns, texts = self.columns, self.texts
+        for name in NUMBERS:
+            columns[name][row] = _float(values[name])
+        texts["stats"][row] = values["stats"]
+        if old is not None and old.updated_at is not None:
+            for name, column in REPORTED_TEXTS.items():
+                if getattr(compute, column) != getattr(old, column):
+                    texts[name][row] = values[name]
 
     def add_instance(self, row: int, name: str, properties=None):
         """Note that a server is on a host; without properties only its name is known."""

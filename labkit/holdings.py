@@ -12,7 +12,11 @@ def watch(site, drivers):
         site.held_changes.append((len(site.trace), site.env.now, host, what, consumer, value))
 
     def on(host):
-        return lambda uuid, value: note(host, "guest", uuid, value)
+        def tell(uuid, value):
+            note(host, "guest", uuid, value)
+            site.db.touched.add(host)
+
+        return tell
 
     for host, driver in drivers.items():
         driver.guests.tell = on(host)

@@ -21,6 +21,10 @@ REPORTED = {
 }
 
 
+#: The classes that a libvirt driver reports, or does not when there is nothing of them.
+DRIVERS = {*REPORTED, "PCPU"}
+
+
 @dataclass
 class Inventory:
     """One resource class over all hosts: n float64 columns; total is NaN where there is none."""
@@ -60,6 +64,27 @@ class Inventory:
         other.columns, other.capacity, other._units = self.columns, self.capacity, self._units
         other.used = self.used.copy()
         return other
+
+    def own(self) -> "Inventory":
+        """Return a copy that shares nothing: what hosts report may change it."""
+        return Inventory(
+            {name: column.copy() for name, column in self.columns.items()}, self.used.copy()
+        )
+
+    def put(self, row: int, record: dict | None):
+        """Replace what is known of one host, by the fields of FIELDS; None: it has none of it."""
+        columns = self.columns
+        for name in FIELDS:
+            columns[name][row] = record[name] if record else DEFAULTS.get(name, np.nan)
+        reserved, ratio = columns["reserved"][row], columns["allocation_ratio"][row]
+        self.capacity[row] = (columns["total"][row] - reserved) * ratio
+        self._units.clear()
+
+    def record(self, row: int) -> dict:
+        """Return what is known of one host; empty where it has none of it."""
+        if np.isnan(self.columns["total"][row]):
+            return {}
+        return {name: _plain(self.columns[name][row]) for name in FIELDS}
 
     def reason(self, name: str, row: int, amount: int) -> str:
         """Return why *amount* of the class does not fit on the host of that row."""
@@ -107,68 +132,63 @@ def allocation_candidates(fleet, request, trace=None):
     return left
 
 
-def claim(fleet, row, resources) -> bool:
+def claim(inventories, row, resources) -> bool:
     """Book the resources on one host, all or nothing; return whether they fitted.
 
     Source: ``PUT /allocations/{consumer_uuid}`` of Placement 16.0.0.
     """
-    inventories = [(fleet.inventories.get(name), amount) for name, amount in resources.items()]
-    for inventory, amount in inventories:
+    asked = [(inventories.get(name), amount) for name, amount in resources.items()]
+    for inventory, amount in asked:
         if inventory is None or not inventory.used[row] + amount <= inventory.capacity[row]:
             return False
         if not inventory.unit_fits(amount)[row]:
             return False
-    for inventory, amount in inventories:
+    for inventory, amount in asked:
         inventory.used[row] += amount
     return True
 
 
 class Allocations:
-    """Who holds what on which host, and the fleet that is booked accordingly.
+    """Who holds what on which host, and the inventories that are booked accordingly.
 
-    In: a fleet of the cloud's own, which is changed. ``held`` maps a consumer (a server's uuid,
-    or that of a migration) to its Allocations by the row of their hosts. ``tell`` is called with
-    a consumer, a row and the resources (None: given back) whenever one changes.
+    In: a fleet of the cloud's own, whose inventories are changed. ``held`` maps a consumer (a
+    server's uuid, or that of a migration) to its amounts by the row of their hosts. ``tell`` is
+    called with a consumer, a row and the resources (None: given back) whenever one changes.
 
-    Source: the allocations of Placement 16.0.0. Unlike Nova, where the resource tracker reports
-    a host's usage with a delay, the fleet's columns change with the allocation.
+    Source: the allocations of Placement 16.0.0.
     """
 
     def __init__(self, fleet):
-        self.fleet = fleet
-        self.start = fleet.copy()
+        self.inventories = fleet.inventories
         self.held = {}
         self.by_host = {}
         self.tell = lambda consumer, row, resources: None
+        self.mark()
 
-    def put(self, consumer, row, resources, spec_obj):
+    def mark(self):
+        """Remember what is used now as what nobody by name uses."""
+        self.others = {name: each.used.copy() for name, each in self.inventories.items()}
+
+    def put(self, consumer, row, resources):
         """Note what a consumer got; the amounts are booked already.
 
         Where it holds something already that is all it gets, as a move in Nova asks for no more.
 
         Source: ``_move_operation_alloc_request`` in nova/scheduler/client/report.py, 34.0.0.
         """
-        allocation = Allocation(row, resources, spec_obj)
         if row in self.held.get(consumer, ()):
-            self._free(allocation)
+            self._free(row, resources)
         else:
-            self._note(consumer, allocation)
+            self._note(consumer, row, resources)
 
-    def _note(self, consumer, allocation):
-        self.tell(consumer, allocation.row, allocation.resources)
-        self.held.setdefault(consumer, {})[allocation.row] = allocation
-        self.by_host.setdefault(allocation.row, {})[consumer] = None
+    def _note(self, consumer, row, resources):
+        self.tell(consumer, row, resources)
+        self.held.setdefault(consumer, {})[row] = resources
+        self.by_host.setdefault(row, {})[consumer] = None
 
     def on_host(self, row) -> list:
         """Return the consumers on a host, oldest first."""
         return list(self.by_host.get(row, ()))
-
-    def built(self, consumer):
-        """Note that a server is no io operation of its hosts any more."""
-        for allocation in self.held.get(consumer, {}).values():
-            if allocation.building:
-                allocation.building = False
-                self.fleet.columns["num_io_ops"][allocation.row] -= 1
 
     def move(self, source, target):
         """Let a consumer have all that another holds; what it held itself is given back.
@@ -176,10 +196,10 @@ class Allocations:
         Source: ``POST /allocations`` of Placement 16.0.0.
         """
         self.remove(target)
-        for row, allocation in self.held.pop(source).items():
+        for row, resources in self.held.pop(source).items():
             self.by_host[row].pop(source)
             self.tell(source, row, None)
-            self._note(target, allocation)
+            self._note(target, row, resources)
 
     def remove(self, consumer, row=None) -> bool:
         """Give back what a consumer holds, all of it or on one host; return whether it held any."""
@@ -189,33 +209,34 @@ class Allocations:
         return bool(rows)
 
     def _give_back(self, consumer, row):
-        allocation = self.held[consumer].pop(row)
+        resources = self.held[consumer].pop(row)
         if not self.held[consumer]:
             del self.held[consumer]
         self.by_host[row].pop(consumer)
         self.tell(consumer, row, None)
-        self._free(allocation)
+        self._free(row, resources)
 
-    def _free(self, allocation):
-        row, spec_obj, columns = allocation.row, allocation.spec_obj, self.fleet.columns
-        for name, amount in allocation.resources.items():
-            self.fleet.inventories[name].used[row] -= amount
-        columns["free_ram_mb"][row] += spec_obj.memory_mb
-        columns["free_disk_mb"][row] += (spec_obj.root_gb + spec_obj.ephemeral_gb) * 1024
-        columns["vcpus_used"][row] -= spec_obj.vcpus
-        columns["num_instances"][row] -= 1
-        if allocation.building:
-            columns["num_io_ops"][row] -= 1
+    def _free(self, row, resources):
+        for name, amount in resources.items():
+            self.inventories[name].used[row] -= amount
 
 
-@dataclass
-class Allocation:
-    """What one consumer holds on the host of a row."""
+def of_host(inventories, row) -> dict:
+    """Return the inventory of one host: {resource class: {total, reserved, ...}}."""
+    records = {name: inventory.record(row) for name, inventory in inventories.items()}
+    return {name: record for name, record in records.items() if record}
 
-    row: int
-    resources: dict
-    spec_obj: object
-    building: bool = True
+
+def report(inventories, row, told):
+    """Replace what a host has of the classes that its driver knows; others stay as they are.
+
+    Source: ``update_from_provider_tree`` in nova/scheduler/client/report.py, Nova 34.0.0.
+    """
+    for name in told.keys() - inventories.keys():
+        n = len(next(iter(inventories.values())).used) if inventories else row + 1
+        inventories[name] = Inventory(_empty(n), np.zeros(n))
+    for name in told.keys() | (inventories.keys() & DRIVERS):
+        inventories[name].put(row, told.get(name))
 
 
 def inventories(columns, rows, records) -> dict[str, Inventory]:
@@ -253,6 +274,10 @@ def _reported(name, columns):
     else:
         used = np.ceil(total - columns["free_disk_mb"] / 1024)
     return Inventory(fields, used)
+
+
+def _plain(value):
+    return int(value) if float(value).is_integer() else float(value)
 
 
 def _constant(reason):

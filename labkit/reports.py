@@ -50,7 +50,7 @@ def fleet_of(trackers, **tables) -> Fleet:
 
     >>> from labkit import Options
     >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.compute.tracker import ResourceTracker
+    >>> from labkit.nova.compute.resource_tracker import ResourceTracker
     >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
     >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
     >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())

@@ -51,7 +51,9 @@ ROADS = {
     "three servers": lambda: created(fleet_of(2), servers=3, every_s=2.0),
     "30 on 4": lambda: created(fleet_of(4, LONG), servers=30, every_s=0.5),
     "30 on 30": lambda: created(fleet_of(30), servers=30),
-    "30 on 45": lambda: created(fleet_of(45), servers=45),
+    "30 on 45": lambda: created(
+        fleet_of(45), servers=45, every_s=0.5
+    ),  # each sees the claims before
 }
 
 

@@ -161,7 +161,7 @@ def test_on_one_host_both_consumers_are_named():
     options = Options(allow_resize_to_same_host=True, ram_weight_multiplier=-1.0)
     cloud = Cloud(Fleet.read("data/two_hosts"), options, seed=5)
     cloud.create("web-1", RequestSpec(SMALL))
-    cloud.settle()
+    cloud.run(until_s=61)  # until the next report the host counts it as building
     cloud.act("web-1", "resize", flavor=BIG)
     cloud.settle()
     assert sorted(at(cloud.holdings).consumer[0].split(" + ")) == ["migration 1", "web-1"]

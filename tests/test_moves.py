@@ -81,7 +81,7 @@ def holdings(cloud):
     """Return what placement holds: {(consumer, host): amounts}."""
     site = cloud._site
     return {
-        (consumer, site.fleet.texts["host"][row]): allocation.resources
+        (consumer, site.fleet.texts["host"][row]): allocation
         for consumer, rows in site.allocations.held.items()
         for row, allocation in rows.items()
     }

@@ -151,7 +151,7 @@ def test_the_same_claims_are_refused(real):
             name: rng.choice([1, 1, 2, 3, 4])
             for name in rng.sample(["VCPU", "MEMORY_MB", "DISK_GB", "CUSTOM_LICENCE"], 2)
         }
-        said = placement.claim(mine, row, resources)
+        said = placement.claim(mine.inventories, row, resources)
         assert said == there.claim(row, resources, f"server {number}"), (number, row, resources)
         accepted[said] += 1
     assert min(accepted[True], accepted[False]) > CLAIMS / 10, accepted

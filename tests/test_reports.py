@@ -5,8 +5,8 @@ import simpy
 
 from labkit import Cloud, Fleet, Options, RequestSpec, placement, select_destinations
 from labkit.nova.compute.claims import claim_test_before_20
+from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.compute.tracker import ResourceTracker
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.exception_hosts import InvalidInput
 from labkit.nova.objects import ComputeNode, Flavor
@@ -60,10 +60,10 @@ def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
     first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
     assert first.host == second.host == "big"
     resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
-    assert placement.claim(fleet, fleet.rows[first.host], resources)
-    assert not placement.claim(fleet, fleet.rows[second.host], resources)
+    assert placement.claim(fleet.inventories, fleet.rows[first.host], resources)
+    assert not placement.claim(fleet.inventories, fleet.rows[second.host], resources)
     (alternate,) = second.alternates
-    assert placement.claim(fleet, fleet.rows[alternate], resources)
+    assert placement.claim(fleet.inventories, fleet.rows[alternate], resources)
 
 
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
@@ -189,6 +189,6 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
         "vm_state": "resized",
         "migration_context": MigrationContext(migration.id + 1),
     }
-    compute.rt.update_available_resource(site.instances_on(compute))
+    compute.rt.update_available_resource(compute.node)
     assert site.db.migrations[migration.id]["status"] == "error"
-    assert compute.rt.used["memory_mb_used"] == 1024
+    assert compute.rt.compute_nodes["one"].memory_mb_used == 512 + 1024

@@ -61,6 +61,7 @@ OPTIONS = (
     Opt("DEFAULT", "max_concurrent_snapshots", int, 5, min=0),
     Opt("DEFAULT", "reclaim_instance_interval", int, 0),
     Opt("DEFAULT", "sync_power_state_interval", int, 600),
+    Opt("DEFAULT", "update_resources_interval", int, 0),
     Opt("DEFAULT", "instance_build_timeout", int, 0, min=0),
     Opt("DEFAULT", "allow_resize_to_same_host", bool, False),
     Opt("DEFAULT", "resize_confirm_window", int, 0, min=0),

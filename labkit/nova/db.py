@@ -23,7 +23,8 @@ class Database:
     """The API database and all cell databases of one cloud.
 
     ``instances`` holds the rows by uuid, deleted ones too, and ``cells`` the cell of each;
-    ``instance_mappings`` what the API knows of that.
+    ``instance_mappings`` what the API knows of that. ``touched`` are the hosts of which rows of
+    servers and migrations have changed, until somebody empties it.
 
     Source: nova/db/main/api.py and nova/db/api/api.py, Nova 34.0.0.
     """
@@ -37,6 +38,9 @@ class Database:
         self.instance_mappings = {}
         self.actions = {}
         self.migrations = {}
+        self.compute_nodes = {}
+        self.touched = set()
+        self.deleted_since = set()
         self.faults = {}
 
     # -- cell databases -------------------------------------------------------------------
@@ -69,6 +73,7 @@ class Database:
             raise conflict(uuid, expected, actual)
         new = old | updates
         self.instances[uuid] = new
+        self.touched.update((old["host"], new["host"]))
         if new["host"] != old["host"]:
             self.by_host.get(old["host"], {}).pop(uuid, None)
             self.by_host.setdefault(new["host"], {})[uuid] = None
@@ -77,6 +82,7 @@ class Database:
     def instance_extra_update_by_uuid(self, uuid, values):
         """Change what belongs to a row and is kept in another table: flavors, the move it is in."""
         self.instances[uuid] = self.instances[uuid] | values
+        self.touched.add(self.instances[uuid]["host"])
 
     def instance_destroy(self, uuid, only_without_host=False):
         """Mark a row as deleted and return it.
@@ -87,6 +93,8 @@ class Database:
         if only_without_host and row["host"] is not None:
             raise exception.ObjectActionError(action="destroy", reason="host changed")
         self.deleted.add(uuid)
+        self.touched.add(row["host"])
+        self.deleted_since.add(uuid)
         self.by_host.get(row["host"], {}).pop(uuid, None)
         self.faults.pop(uuid, None)
         return row

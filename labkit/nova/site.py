@@ -6,7 +6,7 @@ from labkit.faults import Durations, Faults
 from labkit.image import Glance
 from labkit.network import Neutron
 from labkit.nova import exception
-from labkit.nova.compute import build_results, task_states
+from labkit.nova.compute import task_states
 from labkit.nova.db import Database, conflict
 from labkit.nova.objects.instance import Instance
 from labkit.nova.rpc import Bus
@@ -43,6 +43,7 @@ class Site:
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
+        self.host_drivers = {}
         self.busy = 0
         self.servers = {}
         self.names = {}
@@ -125,14 +126,12 @@ class Site:
         """Return the amounts that a request takes, by resource class."""
         return request_filter.resources_from_flavor(spec)[0]
 
-    def built(self, host, result):
-        """Count a build that failed on a host; one that works forgives all before it.
-
-        Source: ``build_failed`` and ``build_succeeded`` in nova/compute/stats.py, Nova 34.0.0.
-        """
-        failed = self.fleet.columns["failed_builds"]
-        row = self.fleet.rows[host]
-        failed[row] = 0 if result == build_results.ACTIVE else failed[row] + 1
+    def touch_deleted(self):
+        """Let the hosts report on which a server holds something that was deleted meanwhile."""
+        hosts = self.fleet.texts["host"]
+        for uuid in self.db.deleted_since:
+            self.db.touched.update(hosts[row] for row in self.allocations.held.get(uuid, ()))
+        self.db.deleted_since.clear()
 
     def group_of(self, spec, names):
         """Return the cloud's own copy of the server group of a request, with the new members."""

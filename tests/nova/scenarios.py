@@ -23,6 +23,7 @@ DURATIONS = {"prepare_for_spawn": 0.125, "block_device_mapping": 0.375, "network
 DURATIONS |= {"api": 0.125, "message": 0.0625, "select_destinations": 0.125, "claim": 0.125}
 DURATIONS |= {"create_rows": 0.125, "deallocate_network": 0.125, "destroy": 0.5}
 DURATIONS |= {"image": 0.5, "spawn": 1.0}
+RESOURCES = ("vcpus_used", "memory_mb_used", "local_gb_used", "running_vms")
 ACTIONS = {"os-stop": "stop", "os-start": "start", "os-resetState": "resetState"}
 
 
@@ -70,6 +71,7 @@ class Player:
             "notify_on_state_change": mode,
             "notification_format": "both",
             "sync_power_state_interval": -1,
+            "update_resources_interval": -1,
             "weight_classes": [HostNameWeigher],
         }
         self.hosts = hosts
@@ -217,14 +219,13 @@ def books(cloud, name):
 
 
 def hosts(cloud):
-    """What each compute believes that it has given away; Nova counts 512 MiB as reserved."""
+    """What each compute believes that it has given away."""
     site, found = cloud._site, {}
     for host, compute in site.computes.items():
-        found[host] = compute.rt.used | {
-            "memory_mb_used": 512 + compute.rt.used["memory_mb_used"],
-            "running_vms": compute.rt.running_vms,
-            "failed_builds": int(site.fleet.columns["failed_builds"][site.fleet.rows[host]]),
-        }
+        node = next(node for node in site.db.compute_nodes.values() if node.host == host)
+        node = compute.rt.compute_nodes.get(host, node)
+        found[host] = {name: getattr(node, name) for name in RESOURCES}
+        found[host]["failed_builds"] = int(compute.rt.stats.get("failed_builds", 0))
     return found
 
 

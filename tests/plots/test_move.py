@@ -18,7 +18,15 @@ BACK = ("migrate", "revertResize")
 LIVES = {
     "confirm": ((), {}, CONFIRM),
     "revert": ((), {}, REVERT),
-    "same host": ((), {"allow_resize_to_same_host": True, "ram_weight_multiplier": -1.0}, CONFIRM),
+    "same host": (
+        (),
+        {
+            "allow_resize_to_same_host": True,
+            "io_ops_weight_multiplier": 0.0,
+            "ram_weight_multiplier": -1.0,
+        },
+        CONFIRM,
+    ),
     "no valid host": ((), {}, ("huge",)),
     "fails": ((Fault("finish_migration"),), {}, ("resize",)),
     "host dies": ((Fault("host_down", at="resize_migrating"),), {}, ("resize",)),

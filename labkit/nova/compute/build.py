@@ -65,13 +65,13 @@ class Build:
     def build_and_run_instance(self, instance, request_spec, filter_properties, node, host_list):
         """Build in a thread of its own, so that the next message can be read."""
         work = self._locked_do_build_and_run_instance(
-            instance, request_spec, filter_properties, host_list
+            instance, request_spec, filter_properties, node, host_list
         )
         self.start(self.locked(instance.uuid, work))
         return
         yield
 
-    def _locked_do_build_and_run_instance(self, instance, spec, filter_properties, host_list):
+    def _locked_do_build_and_run_instance(self, instance, spec, filter_properties, node, host_list):
         """Wait for one of the ``max_concurrent_builds``; the server's lock is held meanwhile."""
         turn = None
         if self.build_semaphore is not None:
@@ -79,7 +79,9 @@ class Build:
             yield from self.wait(turn)
         result = build_results.FAILED
         try:
-            work = self._do_build_and_run_instance(instance, spec, filter_properties, host_list)
+            work = self._do_build_and_run_instance(
+                instance, spec, filter_properties, node, host_list
+            )
             by = _HERE + "_locked_do_build_and_run_instance"
             result = yield from self.wrapped("_do_build_and_run_instance", instance, work, by)
         finally:
@@ -89,10 +91,12 @@ class Build:
                 )
             if turn is not None:
                 self.build_semaphore.release(turn)
-            if not self.stopped:
-                self.site.built(self.host, result)
+            if not self.stopped and result == build_results.ACTIVE:
+                self.rt.build_succeeded()
+            elif not self.stopped:
+                self.rt.build_failed()
 
-    def _do_build_and_run_instance(self, instance, spec, filter_properties, host_list):
+    def _do_build_and_run_instance(self, instance, spec, filter_properties, node, host_list):
         by = _HERE + "_do_build_and_run_instance"
         try:
             instance.vm_state = vm.BUILDING
@@ -101,7 +105,7 @@ class Build:
         except (exception.InstanceNotFound, exception.UnexpectedTaskStateError):
             return build_results.FAILED
         try:
-            yield from self._build_and_run_instance(instance, spec)
+            yield from self._build_and_run_instance(instance, spec, node)
             return build_results.ACTIVE
         except exception.RescheduledException as error:
             retry = filter_properties.get("retry")
@@ -137,17 +141,14 @@ class Build:
             self._set_instance_obj_error_state(instance, clean_task_state=True)
             return build_results.FAILED
 
-    def _build_and_run_instance(self, instance, spec):
+    def _build_and_run_instance(self, instance, spec, node):
         notify.about(self, instance, "create", "start")
         instance.system_metadata["boot_roles"] = "member"
         self.reportclient.get_allocs_for_consumer(instance.name)
         try:
-            yield from self.rt.instance_claim(instance)
-            try:
+            yield from self.step("claim", instance)
+            with self.rt.instance_claim(instance, node):
                 yield from self._spawn(instance, spec)
-            except Exception:
-                self.rt.abort_instance_claim(instance)
-                raise
         except Exception as error:
             notify.about(self, instance, "create", "error", error)
             verdict = _verdict(instance, error)
@@ -164,7 +165,6 @@ class Build:
         except GONE as error:
             notify.about(self, instance, "create", "error", error)
             raise
-        self.site.allocations.built(instance.uuid)
         if self.options.track_instance_changes:
             self.site.bus.cast(self, "update_instance_info")
         notify.about(self, instance, "create", "end")

@@ -10,7 +10,7 @@ def claim_test(instance):
     NUMA topologies and PCI devices. CPUs, memory and disk are not tested, as in Nova: placement
     has done that, and nobody since Nova 20.0.0 tests it once more.
     """
-    if instance.pci_requests:
+    if getattr(instance, "pci_requests", 0):  # a Cloud's servers have none
         raise ComputeResourcesUnavailable(reason="Claim pci failed")
 
 
@@ -63,7 +63,7 @@ class Claim:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if kind is not None:
+        if kind is not None and issubclass(kind, Exception):  # else the process has died
             self.abort()
 
 

@@ -133,13 +133,12 @@ class LiveMigrate:
         yield from self.site.bus.call(
             self, "post_live_migration_at_destination", instance, server=dest, caller=by
         )
-        self.rt.update_available_resource(self.site.instances_on(self))
+        self.rt.update_available_resource(self.node)
         if self.options.track_instance_changes:
             self.site.bus.cast(self, "update_instance_info")
         notify.about(self, instance, "live_migration._post", "live_migration_post", "end")
         migration.set_status("completed", by)
         self._delete_allocation_after_move(instance, migration)
-        self.site.allocations.built(instance.uuid)
 
     def _rollback_live_migration(self, instance, migration, status="failed"):
         work = self._do_rollback_live_migration(instance, migration, status)

@@ -21,6 +21,7 @@ from labkit.nova.compute import (
 )
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import instance_action, instance_fault
@@ -77,8 +78,10 @@ class ComputeManager(
         row = site.fleet.rows[host]
         self.node = site.fleet.texts["nodename"][row]
         self.driver = driver
-        self.rt = ResourceTracker(self, row)
         self.reportclient = SchedulerReportClient(self)
+        self.tables = HostTables(self, row)
+        told = site.host_drivers[host]
+        self.rt = ResourceTracker(host, told, self.tables, site.options, row + 1, told.others)
         self.compute_api = api.API(self)
         builds = site.options.max_concurrent_builds
         self.build_semaphore = simpy.Resource(site.env, builds) if builds else None
@@ -150,7 +153,7 @@ class ComputeManager(
             setattr(instance, name, value)
         instance.save(_HERE + "_instance_update")
         if instance.host == self.host:
-            self.rt.update_usage(instance)
+            self.rt.update_usage(instance, instance.node)
 
     def _set_instance_obj_error_state(self, instance, clean_task_state=False):
         try:

@@ -47,12 +47,13 @@ class Rebuild:
         try:
             claim = contextlib.nullcontext()
             if evacuate:
-                claim = yield from self.rt.move_claim(instance, instance.flavor, migration)
+                yield from self.step("claim", instance)
+                claim = self.rt.move_claim(instance, instance.flavor, node, migration)
             with claim:
                 yield from self._do_rebuild_instance(instance, evacuate, target_state)
         except (exception.ComputeResourcesUnavailable, exception.RescheduledException) as error:
             self._set_migration_status(migration, "failed")
-            self.rt.delete_allocation_for_evacuated_instance(instance)
+            self._delete_allocation_for_evacuated_instance(instance)
             notify.about(self, instance, "rebuild", "rebuild", "error", error)
             aborted = exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error))
             raise InstanceFaultRollback(aborted) from error
@@ -62,7 +63,7 @@ class Rebuild:
         except Exception as error:
             self._set_migration_status(migration, "failed")
             if evacuate or node is not None:
-                self.rt.delete_allocation_for_evacuated_instance(instance)
+                self._delete_allocation_for_evacuated_instance(instance)
             notify.about(self, instance, "rebuild", "rebuild", "error", error)
             raise
         else:
@@ -89,7 +90,6 @@ class Rebuild:
         yield from self._rebuild_default_impl(instance, evacuate)
         self._update_instance_after_spawn(instance)
         instance.save(by, expected_task_state=[task.REBUILD_SPAWNING])
-        self.site.allocations.built(instance.uuid)
         if orig_vm_state == vm.STOPPED:
             instance.vm_state = vm.ACTIVE
             instance.task_state = task.POWERING_OFF
@@ -160,6 +160,11 @@ class Rebuild:
             return False
         self.reportclient.move_allocations(instance.name, migration.uuid, instance.uuid)
         return True
+
+    def _delete_allocation_for_evacuated_instance(self, instance):
+        self.reportclient.remove_provider_tree_from_instance_allocation(
+            instance.name, instance.uuid, self.site.fleet.rows[self.host]
+        )
 
     def _delete_allocation_after_move(self, instance, migration):
         self.reportclient.delete_allocation_for_instance(instance.name, migration.uuid)

@@ -60,7 +60,8 @@ class Resize:
         instance.system_metadata["old_vm_state"] = instance.vm_state
         instance.save(by)
         self.reportclient.get_allocs_for_consumer(instance.name)
-        with (yield from self.rt.move_claim(instance, flavor, migration)) as claim:
+        yield from self.step("claim", instance)
+        with self.rt.move_claim(instance, flavor, self.node, migration) as claim:
             self.site.bus.cast(
                 self,
                 "resize_instance",
@@ -180,4 +181,3 @@ class Resize:
         instance.task_state = None
         instance.launched_at = self.site.env.now
         instance.save(by, expected_task_state=task.RESIZE_FINISH)
-        self.site.allocations.built(instance.uuid)

@@ -1,171 +1,311 @@
-"""What a host has given away (nova/compute/resource_tracker.py), as far as rows show it."""
+"""A host's report: from the hypervisor and the rows to a ComputeNode and inventories.
 
-from types import SimpleNamespace
+In Nova nova/compute/resource_tracker.py; how usage adds up is in usage.py.
+"""
 
-from labkit.nova.compute.claims import MoveClaim
-from labkit.nova.compute.usage import Usage
-from labkit.nova.objects import migration as migrations
-from labkit.nova.objects.compute_node import ComputeNode
+from labkit.nova.compute.claims import Claim, MoveClaim, claim_test
+from labkit.nova.compute.usage import NOBODY, Usage, flavor_of, volume_backed
+from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.exception_hosts import (
+    InvalidConfiguration,
+    InvalidInput,
+    InvalidNodeConfiguration,
+)
+from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
 from labkit.nova.objects.migration import MigrationContext
 
 _HERE = "compute/resource_tracker.py:"
-_NOTHING_RESERVED = SimpleNamespace(
-    reserved_host_cpus=0, reserved_host_memory_mb=0, reserved_host_disk_mb=0
-)
+_NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
+numa_topology""".split()
+_WHOLE = """vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used hypervisor_version
+disk_available_least""".split()
+_TEXTS = ("cpu_info", "hypervisor_type", "hypervisor_hostname", "host_ip")
 
 
 class ResourceTracker(Usage):
-    """The servers that count against one host, those on their way to it and from it too.
+    """What one nova-compute reports about its host, and what it puts aside for servers.
 
-    ``used`` counts ``vcpus_used``, ``memory_mb_used`` (MiB) and ``local_gb_used`` (GiB), without
-    what is reserved; ``running_vms`` is what Nova calls so: the servers counted when ``used`` was
-    changed last.
+    In: the host's name; a driver that tells what there is; Tables, or those of a cloud; Options;
+    what servers use that have no row. Out: ``compute_nodes`` by node name, and the rows and the
+    inventory in *tables*. Options change through ``options``; the allocation ratios of the
+    ComputeNode are those of the start.
+
+    >>> from labkit import Options
+    >>> from labkit.nova.compute.rows import Tables
+    >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
+    >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
+    >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
+    >>> tracker.update_available_resource("cn-1")
+    >>> tracker.compute_nodes["cn-1"].free_ram_mb
+    7680
 
     Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0. Unlike Nova,
-    what the scheduler sees is kept by labkit.placement.Allocations.
+    there are no NUMA topologies, PCI devices, monitors, traits and provider configs, and a save
+    writes the whole row, not only the columns that changed.
     """
 
-    def __init__(self, service, row):
-        super().__init__(service.host)
-        self._service = service
-        self._row = row
-        self.compute_node = ComputeNode(service.host, hypervisor_hostname=service.node)
+    def __init__(self, host, driver, tables, options, service_id=1, others=NOBODY):
+        super().__init__(host, others)
+        self.driver, self.tables = driver, tables
+        self.options, self.service_id = options, service_id
+        self.compute_nodes = {}
+        self._ratios = {name: getattr(options, name) for name in RATIOS}
+        self._old_resources = None
 
-    @property
-    def used(self) -> dict:
-        """What is used of the host's CPUs, memory (MiB) and disk (GiB)."""
-        names = ("vcpus_used", "memory_mb_used", "local_gb_used")
-        return {name: getattr(self.compute_node, name) for name in names}
+    def disabled(self, nodename) -> bool:
+        """Return whether nothing is known of a node, or the driver does not have it."""
+        return nodename not in self.compute_nodes or not self.driver.node_is_available(nodename)
 
-    @property
-    def running_vms(self) -> int:
-        """How many servers counted when the usage was changed last."""
-        return self.compute_node.running_vms or 0
+    # -- all anew -------------------------------------------------------------------------
+    def update_available_resource(self, nodename, resources=None):
+        """Ask the driver, count all rows anew, and report what changed.
 
-    # -- servers that are here ------------------------------------------------------------
-    def instance_claim(self, instance):
-        """Take a server in: from now on the row names the host."""
-        yield from self._service.step("claim", instance)
-        host = self._service.host
-        instance.host = host
-        instance.launched_on = host
-        instance.node = self._service.node
-        instance.compute_id = self._row + 1
+        In: the node; what the driver tells, if it is to be something else. Raises InvalidInput
+        when the driver tells too little, InvalidConfiguration when the node's name is taken,
+        InvalidNodeConfiguration when its uuid is another than before.
+        """
+        if resources is None:
+            resources = self.driver.get_available_resource(nodename)
+        host = self.driver.host
+        resources = {"cpu_info": "", "uuid": host.uuid} | resources | {"host_ip": host.host_ip}
+        missing = [key for key in _NEEDED if key not in resources]
+        if missing:
+            raise InvalidInput(reason=f"Missing keys: {missing}")
+        is_new = self._init_compute_node(resources)
+        if self.disabled(nodename):
+            return
+        tables, cn = self.tables, self.compute_nodes[nodename]
+        instances = tables.get_by_host_and_node(self.host, nodename)
+        migrations = tables.get_in_progress_and_error(self.host, nodename)
+        here = {instance.uuid: instance for instance in instances}
+        self._update_usage_from_instances(cn, instances, self.options)
+        for instance in instances:
+            if instance.compute_id != cn.id:
+                instance.compute_id = cn.id
+                instance.save(_HERE + "_update_available_resource")
+        self._update_usage_from_migrations(
+            cn,
+            migrations,
+            lambda m: here.get(m.instance_uuid) or tables.instance(m.instance_uuid),
+        )
+        if not is_new:
+            self._remove_deleted_instances_allocations(migrations)
+        self._update(cn)
+
+    def _init_compute_node(self, resources):
+        """Return whether the node's row is new."""
+        nodename, rows = resources["hypervisor_hostname"], self.tables.compute_nodes
+        if nodename in self.compute_nodes:
+            cn = self.compute_nodes[nodename]
+            cn.service_id = self.service_id
+            self._copy_resources(cn, resources)
+            return False
+        if resources["uuid"] in rows:
+            cn = self._read(rows[resources["uuid"]])
+            if cn.deleted:
+                cn.deleted = False
+                self._save(cn)
+            if cn.host != self.host:
+                cn.host, cn.service_id = self.host, self.service_id
+                self._update(cn)
+            self.compute_nodes[nodename] = cn
+            self._copy_resources(cn, resources)
+            return False
+        cn = ComputeNode(self.host, service_id=self.service_id, hypervisor_hostname=nodename)
+        cn.uuid = resources["uuid"]
+        cn.free_ram_mb = cn.free_disk_gb = None
+        for name in RATIOS:
+            setattr(cn, name, None)
+        self._copy_resources(cn, resources, initial=True)
+        self._create(cn)
+        self.compute_nodes[nodename] = cn
+        return True
+
+    def _copy_resources(self, cn, resources, initial=False):
+        failed_builds = self.stats.get("failed_builds", 0)
+        self.stats.clear()
+        self.stats["failed_builds"] = failed_builds
+        self.stats.digest_stats(resources.get("stats"))
+        self._show_stats(cn)
+        for name in RATIOS:
+            ratio = getattr(self.options, f"initial_{name}") if initial else self._ratios[name]
+            if ratio:
+                setattr(cn, name, ratio)
+        self._update_from_virt_driver(cn, resources)
+
+    def _update_from_virt_driver(self, cn, resources):
+        """Source: the method of that name in nova/objects/compute_node.py, Nova 34.0.0."""
+        for key in _WHOLE:
+            if key in resources:
+                value = resources[key]
+                setattr(cn, key, None if value is None else int(value))
+        for key in _TEXTS:
+            if key in resources:
+                setattr(cn, key, resources[key])
+        if cn.uuid != resources["uuid"]:
+            text = f"Attempt to overwrite node {cn.uuid} with {resources['uuid']}!"
+            raise InvalidNodeConfiguration(reason=text)
+        if "supported_instances" in resources:
+            cn.supported_hv_specs = [list(spec) for spec in resources["supported_instances"]]
+
+    def _remove_deleted_instances_allocations(self, migrations):
+        moving = {migration.uuid for migration in migrations}
+        for consumer in self.tables.get_allocations_for_resource_provider():
+            if consumer in self.tracked_instances or consumer in moving:
+                continue
+            if self.tables.is_deleted(consumer):  # else the scheduler may only just have claimed
+                self.tables.delete_allocation_for_instance(consumer)
+
+    # -- what is written ------------------------------------------------------------------
+    def _update(self, cn):
+        """Report to placement, and write the row if something in it changed."""
+        self.tables.update_from_provider_tree(self.driver)
+        if self._resource_change(cn):
+            self._save(cn)
+
+    def _resource_change(self, cn) -> bool:
+        """Return whether the row is another than at the last report; remember it as it is."""
+        if cn == self._old_resources:
+            return False
+        self._old_resources = cn.obj_clone()
+        return True
+
+    def _save(self, cn):
+        row = cn.obj_clone()
+        self.tables.compute_node_update(row)
+        vars(cn).update(vars(self._read(row)))
+
+    def _create(self, cn):
+        rows = self.tables.compute_nodes
+        names = [(row.host, row.hypervisor_hostname) for row in rows.values() if not row.deleted]
+        if (cn.host, cn.hypervisor_hostname) in names:
+            raise InvalidConfiguration(
+                f"Duplicate compute node record found for host {cn.host} node "
+                f"{cn.hypervisor_hostname}"
+            )
+        cn.id = len(rows) + 1
+        row = cn.obj_clone()
+        self.tables.compute_node_create(row)
+        vars(cn).update(vars(self._read(row)))
+
+    def _read(self, row):
+        """A ratio that nobody has set is written at once."""
+        node = from_db(row, self.options)
+        if not all(getattr(row, name) for name in RATIOS):
+            vars(row).update({name: getattr(node, name) for name in RATIOS})
+            self.tables.compute_node_update(row)
+        return node
+
+    # -- servers that come and go ---------------------------------------------------------
+    def instance_claim(self, instance, nodename) -> Claim:
+        """Take a server in: from now on its row names the host.
+
+        In: the service's copy of the row, which is written. Raises
+        ComputeResourcesUnavailable for a node that is not here or a server that does not fit.
+        """
+        if self.disabled(nodename):
+            raise ComputeResourcesUnavailable(
+                f"Attempt to claim resources for instance {instance.uuid} on unknown node "
+                f"{nodename} failed"
+            )
+        cn = self.compute_nodes[nodename]
+        claim = Claim(self, instance, nodename)
+        instance.host = instance.launched_on = self.host
+        instance.node, instance.compute_id = nodename, cn.id
         instance.save(_HERE + "_set_instance_host_and_node")
-        self._update_usage_from_instance(self.compute_node, instance)
-        self._update()
+        self._update_usage_from_instance(cn, instance)
+        self._update(cn)
+        return claim
 
-    def abort_instance_claim(self, instance):
+    def abort_instance_claim(self, instance, nodename):
         """Take it back: the row names no host any more."""
-        self._update_usage_from_instance(self.compute_node, instance, is_removed=True)
-        instance.host = None
-        instance.node = None
-        instance.compute_id = None
+        cn = self.compute_nodes[nodename]
+        self._update_usage_from_instance(cn, instance, is_removed=True)
+        instance.host = instance.node = instance.compute_id = None
         instance.save(_HERE + "_unset_instance_host_and_node")
-        self._update()
+        self._update(cn)
 
-    def update_usage(self, instance):
-        """Count a server anew after its states changed."""
-        if instance.uuid in self.tracked_instances:
-            self._update_usage_from_instance(self.compute_node, instance)
-            self._update()
+    def update_usage(self, instance, nodename):
+        """Count a server anew after its states changed, if it counts here."""
+        if not self.disabled(nodename) and instance.uuid in self.tracked_instances:
+            cn = self.compute_nodes[nodename]
+            self._update_usage_from_instance(cn, instance)
+            self._update(cn)
+
+    def build_failed(self):
+        """Count a build that failed; the row says it from the next report on."""
+        self.stats.build_failed()
+
+    def build_succeeded(self):
+        """Forget the builds that failed; the row says it from the next report on."""
+        self.stats.build_succeeded()
 
     # -- servers that move ----------------------------------------------------------------
-    def move_claim(self, instance, flavor, migration):
-        """Put room aside for a server that is to come; return the claim.
+    def move_claim(self, instance, flavor, nodename, migration) -> MoveClaim:
+        """Put room aside for a server that is to come.
+
+        Raises ComputeResourcesUnavailable as instance_claim does.
 
         Source: ``_move_claim`` in nova/compute/resource_tracker.py, Nova 34.0.0.
         """
-        yield from self._service.step("claim", instance)
-        migration.dest_compute = self._service.host
-        migration.dest_node = self._service.node
+        if self.disabled(nodename):
+            raise ComputeResourcesUnavailable(
+                f"Attempt to claim move resources for instance {instance.uuid} on unknown node "
+                "nodename failed"
+            )
+        cn = self.compute_nodes[nodename]
+        migration.dest_compute, migration.dest_node = self.host, nodename
         if not migration.is_live_migration:
             migration.status = "pre-migrating"
         migration.save(_HERE + "_claim_existing_migration")
+        claim_test(instance)
+        claim = MoveClaim(self, self.tables.stashed(instance), flavor, migration)
         instance.migration_context = MigrationContext(migration.id)
         instance.save(_HERE + "_move_claim")
-        self._update_usage_from_migration(self.compute_node, instance, migration)
-        self._update()
-        return MoveClaim(self, instance, flavor, migration)
+        self._update_usage_from_migration(cn, instance, migration)
+        self._update(cn)
+        return claim
 
-    def drop_move_claim(self, instance, flavor):
+    def drop_move_claim(self, instance, flavor=None):
         """Give back what was put aside for a server."""
-        self._drop_move_claim(instance, flavor)
+        self._drop_move_claim(instance, self.driver.host.hostname, flavor, "new_")
 
     def drop_move_claim_at_source(self, instance, migration):
         """A move was confirmed: nothing of the server counts here any more."""
-        migration.set_status("confirmed", _HERE + "drop_move_claim_at_source")
-        self._drop_move_claim(instance, instance.old_flavor)
+        migration.status = "confirmed"
+        migration.save(_HERE + "drop_move_claim_at_source")
+        self._drop_move_claim(instance, migration.source_node, instance.old_flavor, "old_")
         instance.drop_migration_context()
 
     def drop_move_claim_at_dest(self, instance, migration):
         """A move was reverted: nothing of the server counts here any more."""
         by = _HERE + "drop_move_claim_at_dest"
-        migration.set_status("reverted", by)
-        self._drop_move_claim(instance, instance.new_flavor)
+        migration.status = "reverted"
+        migration.save(by)
+        self._drop_move_claim(instance, migration.dest_node, instance.new_flavor, "new_")
         instance.save(by, expected_task_state=["resize_reverting"])
 
-    def _drop_move_claim(self, instance, flavor):
-        if flavor is None and instance.uuid in self.tracked_migrations:
-            flavor = instance.flavor
+    def _drop_move_claim(self, instance, nodename, flavor, prefix):
+        uuid = instance.uuid
+        if flavor is None and uuid in self.tracked_migrations:
+            flavor = flavor_of(instance, self.tracked_migrations[uuid], prefix)
         if flavor is not None:
-            self._update_usage(self.compute_node, flavor, sign=-1)
-            self._update()
-        self.tracked_migrations.pop(instance.uuid, None)
-        self.tracked_instances.discard(instance.uuid)
-
-    def delete_allocation_for_evacuated_instance(self, instance):
-        """Give back what a server that did not arrive holds on this host."""
-        self._service.reportclient.remove_provider_tree_from_instance_allocation(
-            instance.name, instance.uuid, self._row
-        )
+            cn = self.compute_nodes[nodename]
+            self._update_usage(cn, flavor, volume_backed(instance), -1)
+            self._update(cn)
+        self.tracked_migrations.pop(uuid, None)
+        self.tracked_instances.discard(uuid)
 
     def finish_evacuation(self, instance, node, migration):
         """The server is here: the row names the host.
 
         Source: ``finish_evacuation`` in nova/compute/resource_tracker.py, Nova 34.0.0.
         """
-        instance.host = self._service.host
-        instance.node = node
-        instance.compute_id = self._row + 1
-        instance.save(_HERE + "finish_evacuation")
+        by = _HERE + "finish_evacuation"
+        instance.host, instance.node = self.host, node
+        instance.compute_id = self.compute_nodes[node].id
+        instance.save(by)
         instance.drop_migration_context()
         if migration:
-            migration.set_status("done", _HERE + "finish_evacuation")
-
-    # -- all anew -------------------------------------------------------------------------
-    def start(self, instances):
-        """Count the servers of a host whose nova-compute has just started."""
-        self._service.site.fleet.columns["failed_builds"][self._row] = 0  # it knew them by heart
-        self._service.reportclient.read_provider_tree()
-        self._count(instances)
-        self._update()
-
-    def update_available_resource(self, instances):
-        """Count everything anew, from the rows of the database.
-
-        Source: ``_update_available_resource`` in nova/compute/resource_tracker.py, 34.0.0.
-        """
-        self._count(instances)
-        self._service.reportclient.get_allocations_for_resource_provider()
-        self._update()
-
-    def _count(self, instances):
-        self.stats.clear()
-        self._update_usage_from_instances(self.compute_node, instances, _NOTHING_RESERVED)
-        service = self._service
-        moves = migrations.in_progress_and_error(service, service.host)
-        self._update_usage_from_migrations(self.compute_node, moves, self._instance_of)
-
-    def _instance_of(self, migration):
-        row = self._service.site.db.instances[migration.instance_uuid]
-        return self._service.site.copy_of(self._service, migration.name, row)
-
-    def _mark_as_error(self, migration):
-        migration.set_status("error", _HERE + "_update_usage_from_migrations")
-
-    def _has_old_flavor(self, instance, migration):
-        return instance.flavor == migration.old_flavor
-
-    def _update(self):
-        self._service.reportclient.get_allocations_for_provider_tree(self._row)
+            migration.status = "done"
+            migration.save(by)

@@ -38,8 +38,8 @@ class InstanceRow:
     hidden: bool = False
     tables: object = field(default=None, repr=False, compare=False)
 
-    def save(self):
-        """Write what a resource tracker changes."""
+    def save(self, by=None, **guards):
+        """Write what a resource tracker changes; nobody else is there to guard against."""
         row = self.tables.instances[self.uuid]
         for name in ("host", "node", "compute_id", "launched_on", "migration_context"):
             setattr(row, name, getattr(self, name))
@@ -83,7 +83,11 @@ class MigrationRow:
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
-    def save(self):
+    def has_old_flavor(self, instance) -> bool:
+        """Return whether a server still has the size that it is to leave."""
+        return instance.instance_type_id == self.old_instance_type_id
+
+    def save(self, by=None):
         """Write it."""
         self.tables.migrations[self.id] = copy.copy(self)
 
@@ -129,6 +133,39 @@ class Tables:
             and (host, node)
             in ((row.source_compute, row.source_node), (row.dest_compute, row.dest_node))
         ]
+
+    # -- what a resource tracker writes ---------------------------------------------------
+    def compute_node_create(self, row):
+        """Write a new row of compute_nodes."""
+        self.compute_nodes[row.uuid] = row
+        self.written.append("create")
+
+    def compute_node_update(self, row):
+        """Write a row of compute_nodes."""
+        self.compute_nodes[row.uuid] = row
+        self.written.append("update")
+
+    def update_from_provider_tree(self, driver):
+        """Let placement know what the driver has."""
+        self.inventory = driver.update_provider_tree(self.inventory or {})
+
+    def get_allocations_for_resource_provider(self) -> list:
+        """Return who holds something of the host."""
+        return list(self.allocations)
+
+    def is_deleted(self, consumer) -> bool:
+        """Return whether a consumer is a server that is gone for good."""
+        row = self.instances.get(consumer)
+        return row is not None and row.deleted and not row.hidden
+
+    def delete_allocation_for_instance(self, consumer):
+        """Give back what a consumer holds."""
+        self.deleted.append(consumer)
+        del self.allocations[consumer]
+
+    def stashed(self, instance) -> InstanceRow:
+        """Return what a claim remembers of a server: as it was when the claim was made."""
+        return copy.copy(instance)
 
     def _copy(self, row):
         made = copy.copy(row)

@@ -81,7 +81,7 @@ class Shelve:
         instance.task_state = None
         instance.save(by, expected_task_state=[task.SHELVING, task.SHELVING_OFFLOADING])
         if instance.host == self.host:
-            self.rt.update_usage(instance)
+            self.rt.update_usage(instance, instance.node)
         self._nil_out_instance_obj_host_and_node(instance)
         instance.save(by)
         if self.options.track_instance_changes:
@@ -107,14 +107,11 @@ class Shelve:
         if image:
             instance.image_ref = image
         try:
-            yield from self.rt.instance_claim(instance)
-            try:
+            yield from self.step("claim", instance)
+            with self.rt.instance_claim(instance, self.node):
                 neutron, call = self.site.neutron, "setup_instance_network_on_host"
                 neutron.bind(self, instance.name, call, by, self.host)
                 yield from self.driver.spawn(self, instance, None, by)
-            except Exception:
-                self.rt.abort_instance_claim(instance)
-                raise
         except Exception:
             instance.image_ref = shelved_image_ref
             self.reportclient.delete_allocation_for_instance(
@@ -130,7 +127,6 @@ class Shelve:
         self._update_instance_after_spawn(instance)
         remove_shelved_keys_from_system_metadata(instance)
         instance.save(by, expected_task_state=task.SPAWNING)
-        self.site.allocations.built(instance.uuid)
         if self.options.track_instance_changes:
             self.site.bus.cast(self, "update_instance_info")
         notify.about(self, instance, "unshelve", "unshelve", "end")

@@ -10,16 +10,20 @@ num_task_image_snapshot num_task_image_backup num_task_rescuing num_task_unshelv
 class Stats(dict):
     """The servers of a host, counted by vm_state, task_state, os_type and project.
 
+    In: what is counted already when nothing is counted yet.
+
     Source: ``Stats`` in nova/compute/stats.py, Nova 34.0.0.
     """
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, others=()):
+        super().__init__(others)
+        self._others = dict(others)
         self.states = {}
 
     def clear(self):
         """Forget all servers."""
         super().clear()
+        self.update(self._others)
         self.states.clear()
 
     def digest_stats(self, stats):

@@ -83,7 +83,7 @@ class Terminate:
 
     def _complete_deletion(self, instance):
         if instance.host == self.host:
-            self.rt.update_usage(instance)
+            self.rt.update_usage(instance, instance.node)
         self.reportclient.delete_allocation_for_instance(
             instance.name, instance.uuid, force=self.options.reclaim_instance_interval <= 0
         )

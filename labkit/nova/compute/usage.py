@@ -1,8 +1,26 @@
 """How a host's usage adds up from its servers and migrations (nova/compute/resource_tracker.py)."""
 
+from typing import NamedTuple
+
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.stats import Stats
 from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_states
+from labkit.nova.exception import InstanceNotFound
+
+
+class Others(NamedTuple):
+    """What servers use that have no row here: those that a cloud's fleet began with.
+
+    CPUs, MiB, GiB, and what Stats begin with.
+    """
+
+    vcpus: int = 0
+    memory_mb: int = 0
+    local_gb: int = 0
+    stats: tuple = ()
+
+
+NOBODY = Others()
 
 
 class Usage:
@@ -14,9 +32,9 @@ class Usage:
     Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0.
     """
 
-    def __init__(self, host):
-        self.host = host
-        self.stats = Stats()
+    def __init__(self, host, others=NOBODY):
+        self.host, self.others = host, others
+        self.stats = Stats(others.stats)
         self.tracked_instances = set()
         self.tracked_migrations = {}
 
@@ -45,15 +63,15 @@ class Usage:
         self._show_stats(cn)
         if new or removed:
             sign = -1 if removed else 1
-            self._update_usage(cn, instance.flavor, _volume_backed(instance), sign)
+            self._update_usage(cn, instance.flavor, volume_backed(instance), sign)
         cn.current_workload = self.stats.calculate_workload()
 
     def _update_usage_from_instances(self, cn, instances, options):
         """Start from what is reserved and add every server that holds something."""
         self.tracked_instances.clear()
-        cn.local_gb_used = options.reserved_host_disk_mb // 1024
-        cn.memory_mb_used = options.reserved_host_memory_mb
-        cn.vcpus_used = options.reserved_host_cpus
+        cn.local_gb_used = options.reserved_host_disk_mb // 1024 + self.others.local_gb
+        cn.memory_mb_used = options.reserved_host_memory_mb + self.others.memory_mb
+        cn.vcpus_used = options.reserved_host_cpus + self.others.vcpus
         cn.free_ram_mb = cn.memory_mb - cn.memory_mb_used
         cn.free_disk_gb = cn.local_gb - cn.local_gb_used
         cn.current_workload = cn.running_vms = 0
@@ -70,22 +88,19 @@ class Usage:
         tracked = instance.uuid in self.tracked_instances
         flavor = None
         if incoming and outbound:
-            old = self._has_old_flavor(instance, migration)
-            flavor = flavor_of(instance, migration, "new_" if old else "old_")
+            other = "new_" if migration.has_old_flavor(instance) else "old_"
+            flavor = flavor_of(instance, migration, other)
         elif incoming and not tracked:
             flavor = flavor_of(instance, migration, "new_")
         elif outbound and not tracked:
             flavor = flavor_of(instance, migration, "old_")
         if flavor is not None:
-            self._update_usage(cn, flavor, _volume_backed(instance))
+            self._update_usage(cn, flavor, volume_backed(instance))
             self.tracked_migrations[instance.uuid] = migration
 
     def _mark_as_error(self, migration):
         migration.status = "error"
-        migration.save()
-
-    def _has_old_flavor(self, instance, migration):
-        return instance.instance_type_id == migration.old_instance_type_id
+        migration.save("compute/resource_tracker.py:_update_usage_from_migrations")
 
     def _update_usage_from_migrations(self, cn, migrations, instances):
         """Count the newest migration of each server that moves; an outdated one is an error.
@@ -96,8 +111,11 @@ class Usage:
         newest, found = {}, {}
         for migration in migrations:
             uuid = migration.instance_uuid
-            if uuid not in found:
-                found[uuid] = instances(migration)
+            try:
+                if uuid not in found:
+                    found[uuid] = instances(migration)
+            except InstanceNotFound:
+                continue
             if not is_moving(found[uuid]):
                 continue
             other = newest.get(uuid)
@@ -134,5 +152,6 @@ def _time(migration):
     return migration.updated_at or migration.created_at
 
 
-def _volume_backed(instance):
-    return getattr(instance, "volume_backed", False)  # a Cloud's servers never are
+def volume_backed(instance) -> bool:
+    """Return whether the root disk is a volume; that of a Cloud's server never is."""
+    return getattr(instance, "volume_backed", False)

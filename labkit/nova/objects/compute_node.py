@@ -1,6 +1,5 @@
 """What a compute host reports about itself (nova/objects/compute_node.py)."""
 
-import copy
 import uuid as uuids
 from dataclasses import dataclass, field
 
@@ -46,6 +45,7 @@ class ComputeNode:
     running_vms: int | None = None
     service_id: int | None = None
     id: int | None = None
+    updated_at: float | None = field(default=None, compare=False)
     deleted: bool = False
 
     def __post_init__(self):
@@ -55,6 +55,12 @@ class ComputeNode:
             self.free_ram_mb = self.memory_mb - self.memory_mb_used
         if self.free_disk_gb is _UNSAID:
             self.free_disk_gb = self.local_gb - self.local_gb_used
+
+    def obj_clone(self) -> "ComputeNode":
+        """Return a copy; lists and dicts are never changed, only replaced."""
+        other = object.__new__(ComputeNode)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 #: The three ratios, in the order of their columns.
@@ -68,7 +74,7 @@ def from_db(row, options) -> ComputeNode:
 
     Source: ``_from_db_object`` in nova/objects/compute_node.py, Nova 34.0.0.
     """
-    node = copy.deepcopy(row)
+    node = row.obj_clone()
     for name in RATIOS:
         if not getattr(row, name):
             value = getattr(options, name) or getattr(options, f"initial_{name}")

@@ -73,7 +73,7 @@ class Migration:
         self.id = len(site.db.migrations) + 1
         self.uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"migration/{self.id}"))
         self.created_at = site.env.now
-        site.db.migrations[self.id] = self._values()
+        self._write()
         self._note("create", None, by)
 
     def save(self, by):
@@ -81,7 +81,7 @@ class Migration:
         site = self._service.site
         old = site.db.migrations[self.id]["status"]
         self.updated_at = site.env.now
-        site.db.migrations[self.id] = self._values()
+        self._write()
         self._note("update", old, by)
 
     def set_status(self, status, by):
@@ -89,9 +89,18 @@ class Migration:
         self.status = status
         self.save(by)
 
+    def has_old_flavor(self, instance) -> bool:
+        """Return whether a server still has the size that it is to leave."""
+        return instance.flavor == self.old_flavor
+
     def copy_for(self, service) -> "Migration":
         """Return the copy that another service gets with a message."""
         return Migration(service, self.name, self._values())
+
+    def _write(self):
+        db = self._service.site.db
+        db.migrations[self.id] = self._values()
+        db.touched.update((self.source_compute, self.dest_compute))
 
     def _values(self):
         return {name: getattr(self, name) for name in FIELDS}

@@ -119,7 +119,7 @@ class SchedulerManager:
     def _claim(self, fleet, hosts, resources):
         """Return the position of the first host that placement lets the request have."""
         for position, row in enumerate(hosts.rows.tolist()):
-            if resources is None or placement.claim(fleet, row, resources):
+            if resources is None or placement.claim(fleet.inventories, row, resources):
                 return position
         return None
 

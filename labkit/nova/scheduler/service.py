@@ -32,37 +32,47 @@ class SchedulerService(Service):
         a server without a host: the conductor has not asked for the resources of its ports.
         """
         yield from self.step("select_destinations", names=instance_uuids)
-        fleet, names = self.site.fleet, instance_uuids
+        fleet, names = self._host_states(), instance_uuids
         own, resources, saved = copy.copy(spec_obj), None, None
         own.instance_group = self.site.group_of(spec_obj, names)
-        if request_is_rebuild(spec_obj):
-            fleet = fleet.copy()
-        else:
+        if not request_is_rebuild(spec_obj):
             try:
                 request = request_filter.process_reqspec(fleet, spec_obj, self.options)
             except exception.RequestFilterFailed as error:
                 raise exception.NoValidHost(reason=str(error)) from None
             self.client.get_allocation_candidates(query_of(request))
             resources = request.resources
-            saved = fleet.copy() if len(names) > 1 else None
+            if len(names) > 1:
+                saved = [(each, each.used.copy()) for each in fleet.inventories.values()]
         try:
             selections = self.manager.select_destinations(
                 fleet, own, names, self.rng, return_alternates
             )
         except exception.NoValidHost as error:
-            if saved is not None:
-                fleet.__dict__.update(saved.__dict__)
+            for inventory, used in saved or ():
+                inventory.used[:] = used
             if error.kwargs.get("reason"):  # placement had candidates, the filters took them
                 notify.about_scheduling(self, "start", names[0])
             raise
         notify.about_scheduling(self, "start", names[0])
         for selection in selections if resources is not None else ():
             uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
-            self.client.claimed(selection.instance, uuid, row, resources, spec_obj)
+            self.client.claimed(selection.instance, uuid, row, resources)
+            if own.instance_group is not None:
+                self.site.fleet.add_instance(row, selection.instance)
         if resources is not None and spec_obj.requested_resources is None:
             raise unforeseen(TypeError("'NoneType' object is not iterable"))
         notify.about_scheduling(self, "end", names[-1])
         return selections
+
+    def _host_states(self):
+        """Return what the rows say now: the request's own, but for what placement holds.
+
+        Source: ``_get_host_states`` in nova/scheduler/host_manager.py, Nova 34.0.0.
+        """
+        fleet = self.site.fleet.copy()
+        fleet.inventories = self.site.allocations.inventories
+        return fleet
 
 
 def query_of(request) -> str:

@@ -4,8 +4,8 @@ import json
 from dataclasses import fields, replace
 
 from labkit import Options
+from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
-from labkit.nova.compute.tracker import ResourceTracker
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import MigrationContext
@@ -79,8 +79,8 @@ class Lab:
             "written": list(tables.written),
             "inventory": tables.inventory,
             "deleted": list(tables.deleted),
-            "tracked": sorted(tracker.usage.tracked_instances),
-            "moving": {u: m.id for u, m in sorted(tracker.usage.tracked_migrations.items())},
+            "tracked": sorted(tracker.tracked_instances),
+            "moving": {u: m.id for u, m in sorted(tracker.tracked_migrations.items())},
             "stats": dict(sorted(tracker.stats.items())),
             "instances": [
                 [row.uuid, row.host, row.node, row.compute_id,

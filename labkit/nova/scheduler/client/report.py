@@ -42,7 +42,6 @@ class SchedulerReportClient:
         """Read all about one's own host, as a nova-compute does that has just started."""
         provider = "/resource_providers/{uuid}"
         for call, by in (
-            (f"{provider}/allocations", "get_allocations_for_resource_provider"),
             ("/resource_providers?in_tree={uuid}", "get_providers_in_tree"),
             (f"{provider}/inventories", "_get_inventory"),
             (f"{provider}/aggregates", "_get_provider_aggregates"),
@@ -55,22 +54,20 @@ class SchedulerReportClient:
         by = "get_allocations_for_resource_provider"
         self.note(None, "GET /resource_providers/{uuid}/allocations", 200, by)
 
-    def claimed(self, instance_name, uuid, row, resources, spec_obj):
+    def claimed(self, instance_name, uuid, row, resources):
         """Note the claim of resources that the scheduler has just booked.
 
         Source: ``claim_resources`` in nova/scheduler/client/report.py, Nova 34.0.0.
         """
         self._put(instance_name, True)
-        self._allocations.put(uuid, row, resources, spec_obj)
+        self._allocations.put(uuid, row, resources)
 
-    def claim_resources(self, instance, row, resources, spec_obj) -> bool:
+    def claim_resources(self, instance, row, resources) -> bool:
         """Book the resources on one host; return whether they fitted."""
-        fleet = self._allocations.fleet
-        fits = placement.claim(fleet, row, resources)
+        fits = placement.claim(self._allocations.inventories, row, resources)
         self._put(instance.name, fits)
         if fits:
-            fleet.consume_from_request(row, spec_obj)
-            self._allocations.put(instance.uuid, row, resources, spec_obj)
+            self._allocations.put(instance.uuid, row, resources)
         return fits
 
     def move_allocations(self, name, source, target):

@@ -269,7 +269,8 @@ def test_an_image_deleted_meanwhile_is_no_fault(root, images_type):
 
 
 def test_two_snapshots_at_once_do_not_disturb_each_other(root):
-    cloud = cloud_of(root, "qcow2", ram_weight_multiplier=-1.0)  # both on one host
+    multipliers = {"ram_weight_multiplier": -1.0, "io_ops_weight_multiplier": 0.0}
+    cloud = cloud_of(root, "qcow2", **multipliers)  # both on one host
     cloud.create("web-2", RequestSpec(FLAVOR))
     cloud.settle()
     assert cloud.show("web-1")["host"] == cloud.show("web-2")["host"]

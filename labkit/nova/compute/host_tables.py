@@ -1,0 +1,81 @@
+"""The rows of a cloud, as the resource tracker of one of its hosts reads and writes them."""
+
+from labkit import placement
+from labkit.nova.objects import migration as migrations
+
+
+class HostTables:
+    """What labkit.nova.compute.rows.Tables has, for a nova-compute of a Cloud.
+
+    While ``quiet``, what placement is asked is not noted: nobody has asked for it.
+    """
+
+    def __init__(self, service, row):
+        self._service = service
+        self._site = service.site
+        self._row = row
+        self._tree_read = False
+        self._reported = None
+        self.quiet = False
+
+    @property
+    def compute_nodes(self) -> dict:
+        """The rows of compute_nodes, of all hosts."""
+        return self._site.db.compute_nodes
+
+    def compute_node_update(self, row):
+        """Write a row; from now on schedulers read it."""
+        row.updated_at = self._site.env.now
+        old = self.compute_nodes.get(row.uuid)
+        self.compute_nodes[row.uuid] = row
+        self._site.fleet.update_from_compute_node(self._row, row, old)
+
+    def get_by_host_and_node(self, host, node) -> list:
+        """Return copies of the servers of the host that are not deleted."""
+        return self._site.instances_on(self._service)
+
+    def get_in_progress_and_error(self, host, node) -> list:
+        """Return copies of the migrations from or to the host that are not over."""
+        return migrations.in_progress_and_error(self._service, host)
+
+    def instance(self, uuid):
+        """Return a copy of a server's row, a deleted one too."""
+        site = self._site
+        return site.copy_of(self._service, site.names[uuid], site.db.instances[uuid])
+
+    def stashed(self, instance):
+        """Return what a claim remembers of a server: here the server itself.
+
+        Nova's claim has a copy, but one that reads from the row what it has not got.
+        """
+        return instance
+
+    # -- placement ------------------------------------------------------------------------
+    def update_from_provider_tree(self, driver):
+        """Let placement know what the driver has; it answers who holds what there."""
+        if not self.quiet:
+            if not self._tree_read:
+                self._service.reportclient.read_provider_tree()
+            self._service.reportclient.get_allocations_for_provider_tree(self._row)
+        self._tree_read = True
+        now = driver.state
+        if now != self._reported:
+            inventories = self._site.allocations.inventories
+            told = driver.update_provider_tree(placement.of_host(inventories, self._row))
+            placement.report(inventories, self._row, told)
+            self._reported = now
+
+    def get_allocations_for_resource_provider(self) -> list:
+        """Return who holds something of the host."""
+        if not self.quiet:
+            self._service.reportclient.get_allocations_for_resource_provider()
+        return self._site.allocations.on_host(self._row)
+
+    def is_deleted(self, consumer) -> bool:
+        """Return whether a consumer is a server that is gone for good."""
+        return consumer in self._site.db.deleted
+
+    def delete_allocation_for_instance(self, consumer):
+        """Give back what a deleted server holds."""
+        name = self._site.names[consumer]
+        self._service.reportclient.delete_allocation_for_instance(name, consumer, force=True)
