@@ -10,7 +10,7 @@ from labkit.checks import Question, Uncheckable, Wrong
 from labkit.decision import place
 from labkit.nova.compute.claims import claim_test, claim_test_before_20
 from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
-from labkit.nova.compute.tracker import ResourceTracker
+from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
@@ -110,7 +110,7 @@ def refusing():
     tracker = _tracker(16, 10240, 1000)
     tracker.update_available_resource("cn-9")
     fleet, resources = fleet_of([tracker]), {"VCPU": 4, "MEMORY_MB": 8192, "DISK_GB": 80}
-    placement.claim(fleet, 0, resources)
+    placement.claim(fleet.inventories, 0, resources)
     _built(tracker)
     node, found = tracker.compute_nodes["cn-9"], []
     try:
@@ -118,7 +118,7 @@ def refusing():
     except ComputeResourcesUnavailable:
         found.append("nova-compute")
     claim_test(InstanceRow("second", FILL))  # today's has nothing against it
-    if not placement.claim(fleet, 0, resources):
+    if not placement.claim(fleet.inventories, 0, resources):
         found.append("placement")
     return found
 
