@@ -10,8 +10,8 @@ import ipywidgets
 from labkit.decision import Sentence, place, select_destinations
 from labkit.dials.panel import Panel
 from labkit.faults import is_number
-from labkit.nova.compute.rows import Tables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.compute.rows import Tables
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec

@@ -9,8 +9,8 @@ from labkit import placement
 from labkit.checks import Question, Uncheckable, Wrong
 from labkit.decision import place
 from labkit.nova.compute.claims import claim_test, claim_test_before_20
-from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
