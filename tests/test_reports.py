@@ -8,7 +8,7 @@ from labkit.nova.compute.claims import claim_test_before_20
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.exception import ComputeResourcesUnavailable
-from labkit.nova.exception_hosts import InvalidInput
+from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import ComputeNode, Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
@@ -117,10 +117,32 @@ def test_what_is_reserved_is_taken_off_twice_over():
     assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
 
 
-def test_negative_memory_is_passed_on_as_it_is():
-    one = tracker("one", memory_mb=-1)
+@pytest.mark.parametrize("host", [{"memory_mb": -1}, {"reserved_host_memory_mb": 4097}])
+def test_memory_that_placement_does_not_take_leaves_a_new_host_unseen(host):
+    one = tracker("one", **host)
+    with pytest.raises(ResourceProviderSyncFailed, match="Failed to synchronize the placement"):
+        one.update_available_resource("one")
+    assert len(fleet_of([one])) == 0
+
+
+def test_memory_that_placement_does_not_take_leaves_the_last_report():
+    one = tracker("one")
     one.update_available_resource("one")
-    assert one.compute_nodes["one"].free_ram_mb == -513
+    one.driver.host.memory_mb = -1
+    with pytest.raises(ResourceProviderSyncFailed):
+        one.update_available_resource("one")
+    assert fleet_of([one])["one"].free_ram_mb == 4096 - 512
+
+
+def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
+    cloud = Cloud(Fleet.read("data/two_hosts"))
+    before = cloud._site.fleet["cn-1"].free_ram_mb
+    cloud._site.host_drivers["cn-1"].host.memory_mb = -1
+    cloud.run(61)
+    assert cloud._site.fleet["cn-1"].free_ram_mb == before
+    cloud._site.host_drivers["cn-1"].host.memory_mb = 65536
+    cloud.run(121)
+    assert cloud._site.fleet["cn-1"].free_ram_mb > before
 
 
 def test_a_host_that_reports_nothing():
