@@ -23,6 +23,7 @@ _PUBLIC = {
     "place": "labkit.decision",
     "Cloud": "labkit.cloud",
     "Fault": "labkit.faults",
+    "ResourceTracker": "labkit.nova.compute.resource_tracker",
     "LibvirtDriver": "labkit.nova.virt.libvirt.driver",
     "RootDisk": "labkit.nova.virt.libvirt.guest",
     "SnapshotCosts": "labkit.snapshot_cost",

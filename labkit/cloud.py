@@ -3,7 +3,15 @@
 import math
 import random
 
-from labkit import cloud_input, cloud_requests, cloud_snapshots, cloud_tables, fleet_hosts, holdings
+from labkit import (
+    cloud_input,
+    cloud_reports,
+    cloud_requests,
+    cloud_snapshots,
+    cloud_tables,
+    fleet_hosts,
+    holdings,
+)
 from labkit.faults import known
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API
@@ -17,7 +25,12 @@ from labkit.nova.site import CONTROLLER, Site
 PERIODIC_S = 60
 
 
-class Cloud(cloud_requests.CloudRequests, cloud_snapshots.CloudSnapshots, cloud_tables.CloudTables):
+class Cloud(
+    cloud_requests.CloudRequests,
+    cloud_reports.CloudReports,
+    cloud_snapshots.CloudSnapshots,
+    cloud_tables.CloudTables,
+):
     """A Nova with all its services, on a copy of a fleet; time is simulated.
 
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,

@@ -37,6 +37,8 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     The errors that the API shows with a server.
 ``stages``, ``images``, ``host_log``
     Of servers with disks: see labkit/cloud_snapshots.py.
+``reports``, ``compute_nodes``, ``host_states``, ``inventories``
+    Of what hosts report: see labkit/cloud_reports.py.
 ``requests``: seq, t_s, instance, action, status, answer
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what

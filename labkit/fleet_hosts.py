@@ -12,19 +12,25 @@ _RESERVED_MB = Options().reserved_host_memory_mb
 class HostDriver(LibvirtDriver):
     """What the driver of one host of a cloud tells of it.
 
-    In: Hypervisor, Options, Others. ``state`` is all that its report depends on.
+    In: the cloud's clock, Hypervisor, Options, Others. ``reports`` are (t_s, what it told), those
+    that said something new.
     """
 
-    def __init__(self, hypervisor, options, others):
+    def __init__(self, env, hypervisor, options, others):
         super().__init__(hypervisor, options)
+        self._env = env
         self.others = others
+        self.reports = []
         self._avail_kb = hypervisor.avail_kb
         self._told = None
 
     def get_available_resource(self, nodename) -> dict:
-        """Return what there is, and remember of what it was told."""
+        """Return what there is, and remember it."""
         self._told = self.state
-        return super().get_available_resource(nodename)
+        told = super().get_available_resource(nodename)
+        if not self.reports or told != self.reports[-1][1]:
+            self.reports.append((float(self._env.now), told))
+        return told
 
     @property
     def changed(self) -> bool:
@@ -33,7 +39,7 @@ class HostDriver(LibvirtDriver):
 
     @property
     def state(self) -> dict:
-        """The hypervisor's numbers as they are now."""
+        """All that a report depends on: the hypervisor's numbers as they are now."""
         return dict(vars(self.host))
 
     def see(self, flavors):
@@ -64,7 +70,7 @@ def prepare(site, row) -> HostDriver:
     if fleet.reported:
         for name, amount in zip(REPORTED, (used.vcpus, used.memory_mb, used.local_gb), strict=True):
             fleet.inventories[name].used[row] = amount
-    return HostDriver(hypervisor(fleet, row, used), site.options, used)
+    return HostDriver(site.env, hypervisor(fleet, row, used), site.options, used)
 
 
 def others(fleet, row) -> Others:

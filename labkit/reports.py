@@ -37,8 +37,6 @@ CHAIN = {
     "free_disk_gb": ("GiB", "", "", ""),
     "disk_available_least": ("GiB", "free_disk_mb", "", ""),
 }
-#: How often a host reports when ``update_resources_interval`` is 0, in seconds.
-DEFAULT_SPACING_S = 60.0
 
 
 def fleet_of(trackers, **tables) -> Fleet:
@@ -147,20 +145,3 @@ def chain_table(tracker):
         rows.append((name, unit, told.get(name, ""), getattr(node, name), seen, booked))
     columns = ["quantity", "unit", "report", "ComputeNode", "HostState", "placement"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def periodically(env, trackers, update_resources_interval=0):
-    """Let every host report now, and again and again on the clock of *env*.
-
-    In: a simpy Environment, ResourceTrackers, seconds between two reports; 0 is 60 s, and below
-    0 nothing is reported after the start.
-
-    Source: ``update_available_resource`` in nova/compute/manager.py, Nova 34.0.0. Unlike Nova,
-    all hosts report at the same moment.
-    """
-    while True:
-        for tracker in trackers:
-            tracker.update_available_resource(tracker.driver.host.hostname)
-        if update_resources_interval < 0:
-            return
-        yield env.timeout(update_resources_interval or DEFAULT_SPACING_S)

@@ -1,9 +1,8 @@
 """From a host's report to the scheduler's decision: the moment between two reports, dials."""
 
 import pytest
-import simpy
 
-from labkit import Cloud, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
 from labkit.nova.compute.claims import claim_test_before_20
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
@@ -12,7 +11,7 @@ from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import ComputeNode, Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.reports import chain_table, fleet_of, inventory_table, periodically, report_table
+from labkit.reports import chain_table, fleet_of, inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -76,24 +75,104 @@ def test_the_allocation_of_a_server_does_not_wait_for_a_report():
     assert not inventory.fits(1024)[0]
 
 
-def test_the_periodic_task_reports_each_minute():
-    env, one = simpy.Environment(), tracker("one")
-    env.process(periodically(env, [one]))
-    env.run(1)
-    one.driver.host.memory_mb = 8192
-    env.run(59)
-    assert one.tables.compute_nodes[""].memory_mb == 4096
-    env.run(61)
-    assert one.tables.compute_nodes[""].memory_mb == 8192
+def two_hosts(**options):
+    """A cloud of two hosts of 4 GiB with nothing on them."""
+    size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
+    size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    return Cloud(Fleet({"host": host} | size for host in ("one", "two")), Options(**options))
 
 
-def test_below_0_nothing_is_reported_after_the_start():
-    env, one = simpy.Environment(), tracker("one")
-    env.process(periodically(env, [one], -1))
-    env.run(1)
-    one.driver.host.memory_mb = 8192
-    env.run(1000)
-    assert one.tables.compute_nodes[""].memory_mb == 4096
+def seen(cloud, host="one"):
+    """What a scheduler would see of a host now."""
+    return cloud.host_states.set_index("host").loc[host]
+
+
+def test_in_a_cloud_each_host_reports_each_minute():
+    cloud = two_hosts()
+    cloud.hypervisor("one").memory_mb = 8192
+    cloud.run(59)
+    assert seen(cloud).total_usable_ram_mb == 4096
+    cloud.run(61)
+    assert seen(cloud).total_usable_ram_mb == 8192
+    assert cloud.reports.t_s.tolist() == [0.0, 0.0, 60.0]  # the other host said nothing new
+
+
+@pytest.mark.parametrize(("interval", "memory_mb"), [(10, 8192), (0, 4096), (-1, 4096)])
+def test_the_option_says_how_often_and_below_0_never(interval, memory_mb):
+    cloud = two_hosts(update_resources_interval=interval)
+    cloud.hypervisor("one").memory_mb = 8192
+    cloud.run(11)
+    assert seen(cloud).total_usable_ram_mb == memory_mb
+    cloud.run(100)
+    assert seen(cloud).total_usable_ram_mb == (4096 if interval < 0 else 8192)
+
+
+def test_what_was_reported_is_the_fleet_that_the_cloud_was_made_with():
+    fleet = Fleet.read("data/two_hosts")
+    shown = Cloud(fleet).host_states.set_index("host").drop(columns=["updated", "disk_mb_used"])
+    assert shown.equals(fleet.hosts.set_index("host")[shown.columns])
+
+
+@pytest.mark.parametrize(
+    ("option", "amount", "column", "now"),
+    [
+        ("reserved_host_memory_mb", 1000, "free_ram_mb", 3584 + 512 - 1000),
+        ("reserved_host_disk_mb", 1000, "free_disk_mb", 9216),
+        ("reserved_host_cpus", 1, "vcpus_used", 1),
+    ],
+)
+def test_what_is_reserved_acts_through_the_report(option, amount, column, now):
+    cloud = two_hosts(**{option: amount})
+    assert seen(cloud)[column] == now
+    name = {"memory": "MEMORY_MB", "disk": "DISK_GB", "cpus": "VCPU"}[option.split("_")[2]]
+    row = cloud.inventories.set_index(["host", "resource_class"]).loc["one", name]
+    assert row.reserved == (1 if name == "DISK_GB" else amount)
+    assert row.capacity == (row.total - row.reserved) * row.allocation_ratio
+
+
+def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on():
+    cloud = two_hosts()
+    cloud.create("web", spec())
+    while not (cloud.inventories.used > 0).any():
+        cloud.run(cloud.now + 0.01)
+    assert (cloud.host_states.free_ram_mb == 3584).all()
+    cloud.settle()
+    assert sorted(cloud.host_states.free_ram_mb) == [2560, 3584]
+
+
+def test_until_the_next_report_a_server_that_is_built_counts_as_building():
+    cloud = two_hosts()
+    cloud.create("web", spec())
+    cloud.settle()
+    host = cloud.show("web")["host"]
+    assert (cloud.show("web")["status"], seen(cloud, host).num_io_ops) == ("ACTIVE", 1)
+    cloud.run(61)
+    assert seen(cloud, host).num_io_ops == 0
+
+
+def test_a_failed_build_is_seen_after_the_next_report():
+    cloud = two_hosts()
+    cloud.add_fault(Fault("spawn", host="one"))
+    cloud.create("web", spec().replace(force_hosts=["one"]))
+    cloud.settle()
+    assert seen(cloud).failed_builds == 0
+    cloud.run(61)
+    assert seen(cloud).failed_builds == 1
+
+
+def test_an_allocation_of_a_server_that_is_gone_is_removed_by_a_report():
+    faults = [Fault("spawn"), Fault("message", at="build_instances", delay_s=30)]
+    cloud = two_hosts(update_resources_interval=300)
+    for fault in faults:
+        cloud.add_fault(fault)
+    cloud.create("web", spec())
+    cloud.run(20)
+    cloud.act("web", "delete")
+    cloud.settle()
+    assert cloud.books("web")["allocations"]
+    cloud.run(301)
+    assert not cloud.books("web")["allocations"]
+    assert cloud.inventories.used.sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -136,13 +215,13 @@ def test_memory_that_placement_does_not_take_leaves_the_last_report():
 
 def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
     cloud = Cloud(Fleet.read("data/two_hosts"))
-    before = cloud._site.fleet["cn-1"].free_ram_mb
-    cloud._site.host_drivers["cn-1"].host.memory_mb = -1
+    before = cloud.host_states
+    cloud.hypervisor("cn-1").memory_mb = -1
     cloud.run(61)
-    assert cloud._site.fleet["cn-1"].free_ram_mb == before
-    cloud._site.host_drivers["cn-1"].host.memory_mb = 65536
+    assert cloud.host_states.equals(before)
+    cloud.hypervisor("cn-1").memory_mb = 65536
     cloud.run(121)
-    assert cloud._site.fleet["cn-1"].free_ram_mb > before
+    assert cloud.host_states.total_usable_ram_mb[0] == 65536
 
 
 def test_a_host_that_reports_nothing():

@@ -26,7 +26,7 @@ class HostTables:
 
     def compute_node_update(self, row):
         """Write a row; from now on schedulers read it."""
-        row.updated_at = self._site.env.now
+        row.updated_at = float(self._site.env.now)
         old = self.compute_nodes.get(row.uuid)
         self.compute_nodes[row.uuid] = row
         self._site.fleet.update_from_compute_node(self._row, row, old)
