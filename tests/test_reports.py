@@ -140,6 +140,18 @@ def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on
     assert sorted(cloud.host_states.free_ram_mb) == [2560, 3584]
 
 
+def test_a_cloud_of_hosts_that_have_reported_builds_on_them():
+    one = tracker("one")
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.driver.host.uuid = "node-1"
+    one.update_available_resource("one")
+    cloud = Cloud(fleet_of([one]))
+    cloud.create("web", spec())
+    cloud.settle()
+    assert cloud.show("web")["status"] == "ACTIVE"
+    assert seen(cloud).num_instances == 2
+
+
 def test_until_the_next_report_a_server_that_is_built_counts_as_building():
     cloud = two_hosts()
     cloud.create("web", spec())

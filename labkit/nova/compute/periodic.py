@@ -5,7 +5,7 @@ import contextlib
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.exception_hosts import Invalid, ResourceProviderSyncFailed
+from labkit.nova.exception_hosts import Invalid, InvalidConfiguration, ResourceProviderSyncFailed
 from labkit.nova.notifications import instance as notify
 
 _HERE = "compute/manager.py:"
@@ -87,8 +87,11 @@ class Periodic:
         )
         self.tables.quiet = quiet
         try:
-            with contextlib.suppress(Invalid, ResourceProviderSyncFailed):  # Nova logs it
-                self.rt.update_available_resource(self.node)
+            self.rt.update_available_resource(self.node)
+        except InvalidConfiguration:  # only at the start, where it ends the service
+            raise
+        except (Invalid, ResourceProviderSyncFailed):
+            pass  # Nova logs it and goes on
         finally:
             self.tables.quiet = False
 
