@@ -150,12 +150,13 @@ class Cloud(
             raise ValueError(
                 f"the nova-compute of {host} is down, it runs no {task}; host_up first"
             )
-        try:
-            work = getattr(compute, task)()
-        except ServiceStoppedError:  # a fault: it died of it
-            return
-        if work is not None:
-            compute.start(work)
+        with self._site.within(compute.periodic_context()):
+            try:
+                work = getattr(compute, task)()
+            except ServiceStoppedError:  # a fault: it died of it
+                return
+            if work is not None:
+                compute.start(work)
 
     def add_fault(self, fault):
         """Add a fault to those that the cloud was made with.
@@ -187,7 +188,8 @@ class Cloud(
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
         compute = self._site.computes[host] = ComputeManager(self._site, host, self._drivers[host])
-        compute.start(self._come_up(host, compute))
+        with self._site.within(self._site.keystone.admin_context()):
+            compute.start(self._come_up(host, compute))
 
     # -- inside ---------------------------------------------------------------------------
     def _compute(self, host):

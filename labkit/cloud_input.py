@@ -116,7 +116,7 @@ def time(value, now, what):
     return value
 
 
-def creation(name, spec=None, networks="auto"):
+def creation(name, spec=None, networks="auto", is_admin=True):
     """Raise for a server that cannot be asked for: TypeError, ValueError or NotModelled."""
     text("name of a server", name)
     if not isinstance(spec, RequestSpec):
@@ -126,6 +126,7 @@ def creation(name, spec=None, networks="auto"):
     if spec.is_bfv:
         raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
     known(networks, NETWORKS, "unknown networks")
+    argument("is_admin", is_admin)
 
 
 def complete(action, arguments):

@@ -9,17 +9,20 @@ from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 from labkit.nova.compute.create import server_uuid
-from labkit.nova.service import expected
+from labkit.nova.service import Thread, expected
 from labkit.trace import Request
 
 
 class CloudRequests:
     """The part of Cloud that is the API's.
 
+    Each request has a context of its own with a new request id, the same in every run: an
+    administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
+
     Source: nova/api/openstack/compute/servers.py, Nova 34.0.0.
     """
 
-    def create(self, name, spec, networks="auto") -> int:
+    def create(self, name, spec, networks="auto", is_admin=True) -> int:
         """Ask for a server, or for ``spec.num_instances`` of them: "web-1", "web-2" of "web".
 
         Returns the HTTP status when the API has answered; ``networks="none"`` wants no port.
@@ -28,8 +31,8 @@ class CloudRequests:
 
         Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
         """
-        cloud_input.creation(name, spec, networks)
-        return self._now(self._create(name, spec, networks))
+        cloud_input.creation(name, spec, networks, is_admin)
+        return self._now(self._create(name, spec, networks, is_admin))
 
     def act(self, name, action, /, is_admin=True, **arguments) -> int:
         """Ask for an action of a server; return the HTTP status when the API has answered.
@@ -69,7 +72,7 @@ class CloudRequests:
             cloud_input.complete(action, arguments)
         else:
             for argument in arguments:
-                known(argument, ("spec", "networks"), "'create' takes no argument")
+                known(argument, ("spec", "networks", "is_admin"), "'create' takes no argument")
             cloud_input.creation(name, **arguments)
         self._later(t_s - self.now, name, action, arguments)
 
@@ -118,22 +121,22 @@ class CloudRequests:
             except Exception as error:
                 outcome.append(error)
 
-        self._site.env.run(until=self._site.env.process(process()))
+        self._site.env.run(until=Thread(self._site.env, process(), None))
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
 
     def _later(self, delay_s, name, action, arguments):
         self._site.busy += 1
-        self._site.env.process(self._delayed(delay_s, name, action, dict(arguments)))
+        Thread(self._site.env, self._delayed(delay_s, name, action, dict(arguments)), None)
 
     def _delayed(self, delay_s, name, action, arguments):
         try:
             yield self._site.env.timeout(delay_s)
-            is_admin = arguments.pop("is_admin", True)
             if action == "create":
                 yield from self._create(name, **arguments)
             else:
+                is_admin = arguments.pop("is_admin", True)
                 yield from self._request(name, action, is_admin, arguments)
         except Exception as error:
             if not expected(error):
@@ -141,7 +144,13 @@ class CloudRequests:
         finally:
             self._site.busy -= 1
 
-    def _create(self, name, spec, networks="auto"):
+    def _asks(self, project_id, is_admin):
+        """Let the thread at hand be a request's."""
+        context = self._site.keystone.context(project_id, is_admin)
+        self._site.env.active_process.context = context
+
+    def _create(self, name, spec, networks="auto", is_admin=True):
+        self._asks(spec.project_id, is_admin)
         site, number = self._site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
@@ -168,9 +177,11 @@ class CloudRequests:
         if error is not None:
             status, words = servers.status_of(error), servers.words_of(error)
         for name in names:
-            self._site.trace.append(Request(self._site.env.now, name, action, status, words))
+            self._api.service.note(Request, name, action, status, words)
 
     def _request(self, name, action, is_admin, arguments):
+        asked = self._site.servers.get(name)
+        self._asks(asked and asked[1].project_id, is_admin)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)

@@ -2,9 +2,11 @@
 
 One fact per row, in the order in which it happened; ``seq`` counts all facts of the cloud, so
 that rows of different tables can be put in order. ``t_s`` is the simulated time in seconds,
-``instance`` the server's name.
+``instance`` the server's name. ``request_id`` is that of the request to the API that it belongs to,
+wherever it was done; what a nova-compute does by itself, at its start or in a round of its
+periodic tasks, has one too.
 
-``states``: seq, t_s, instance, vm_state, task_state, power_state, service, saved_by
+``states``: seq, t_s, instance, vm_state, task_state, power_state, service, saved_by, request_id
     What the server shows after each write of its row; before there is a row, its BuildRequest.
     ``saved_by`` is Nova's file:function, ``service`` api, conductor or compute@HOST. After a
     delete one row more, with vm_state "deleted" and saved_by as before: the row is gone.
@@ -12,12 +14,14 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     Every write of a row of instances: ``op`` create, update, update_refused, destroy or
     destroy_refused; ``columns`` written; the guard ("any" without one); ``refused`` names the error.
 ``messages``: seq, t_s, instance, kind, sender, exchange, topic, server, namespace, method,
-    version, args, lost
-    ``kind`` call, cast, fanout or reply; ``args`` names with commas between them.
+    version, args, lost, request_id, is_admin
+    ``kind`` call, cast, fanout or reply; ``args`` names with commas between them. ``request_id``
+    and ``is_admin`` are those of the context that goes with it (True, False; None of a reply,
+    which has no context).
 ``notifications``: seq, t_s, instance, format, event_type, priority, old_state, state,
-    old_task_state, new_task_state, service
+    old_task_state, new_task_state, service, request_id
     The four states as the message has them; empty where it does not say.
-``actions``: seq, t_s, instance, action, event, host, result
+``actions``: seq, t_s, instance, action, event, host, result, request_id
     A row for the action itself (``event`` empty), one for the start of each event (``result``
     empty), one for its end.
 ``calls``: seq, t_s, instance, service, system, call, http_status
@@ -39,9 +43,9 @@ that rows of different tables can be put in order. ``t_s`` is the simulated time
     Of servers with disks: see labkit/cloud_snapshots.py.
 ``reports``, ``compute_nodes``, ``host_states``, ``inventories``
     Of what hosts report: see labkit/cloud_reports.py.
-``requests``: seq, t_s, instance, action, status, answer
+``requests``: seq, t_s, instance, action, status, answer, request_id
     What was asked of the API, and its answer; ``answer`` is empty when it was accepted.
-``events``: seq, t_s, service, instance, kind, what
+``events``: seq, t_s, service, instance, kind, what, request_id
     All of them in one table, ``what`` in words.
 """
 
@@ -50,24 +54,25 @@ from labkit.nova.compute import power_state
 
 #: The columns that hold numbers.
 NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out")
-STATES = "seq t_s instance vm_state task_state power_state service saved_by".split()
+STATES = "seq t_s instance vm_state task_state power_state service saved_by request_id".split()
 SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
 MESSAGES = (
-    "seq t_s instance kind sender exchange topic server namespace method version args lost".split()
+    "seq t_s instance kind sender exchange topic server namespace method version args lost"
+    " request_id is_admin".split()
 )
 NOTIFICATIONS = (
     "seq t_s instance format event_type priority old_state state old_task_state new_task_state"
-    " service".split()
+    " service request_id".split()
 )
-ACTIONS = "seq t_s instance action event host result".split()
+ACTIONS = "seq t_s instance action event host result request_id".split()
 CALLS = "seq t_s instance service system call http_status".split()
 MIGRATIONS = (
     "seq t_s instance migration migration_type status source_compute dest_compute saved_by".split()
 )
 HOLDINGS = "seq t_s instance host what consumer value".split()
 FAULTS = "seq t_s instance code message".split()
-REQUESTS = "seq t_s instance action status answer".split()
-EVENTS = "seq t_s service instance kind what".split()
+REQUESTS = "seq t_s instance action status answer request_id".split()
+EVENTS = "seq t_s service instance kind what request_id".split()
 
 
 class CloudTables:
@@ -163,7 +168,8 @@ def _states(records):
                 now = ("deleted", *now[1:])
         else:
             continue
-        yield seq, record.t_s, record.instance, *now, record.service, record.by
+        done = record.service, record.by, record.request_id
+        yield seq, record.t_s, record.instance, *now, *done
 
 
 def _guard(expected):
@@ -203,6 +209,8 @@ def _messages(records):
                 None,
                 (record.raised or ""),
                 False,
+                record.request_id,
+                None,
             )
             continue
         kind = "fanout" if record.fanout else record.style
@@ -218,6 +226,8 @@ def _messages(records):
             record.version,
             ", ".join(record.args),
             record.lost,
+            record.request_id,
+            record.is_admin,
         )
 
 
@@ -237,17 +247,18 @@ def _notifications(records):
             update.get("old_task_state"),
             update.get("new_task_state"),
             record.service,
+            record.request_id,
         )
 
 
 def _actions(records):
     for seq, record in _of(records, trace.Action | trace.ActionEvent):
+        begun = (seq, record.t_s, record.instance, record.action)
         if isinstance(record, trace.Action):
             if record.op == "start":
-                yield seq, record.t_s, record.instance, record.action, "", None, ""
+                yield *begun, "", None, "", record.request_id
             continue
-        result = record.result or ""
-        yield seq, record.t_s, record.instance, record.action, record.event, record.host, result
+        yield *begun, record.event, record.host, record.result or "", record.request_id
 
 
 def _migrations(records):
@@ -268,8 +279,8 @@ def _migrations(records):
 def _events(records):
     for seq, record in enumerate(records):
         kind = type(record).__name__
-        service = getattr(record, "service", "api")
-        yield seq, record.t_s, service, record.instance, kind, _words(record)
+        about = record.service, record.instance, kind, _words(record)
+        yield seq, record.t_s, *about, record.request_id
 
 
 def _words(record):

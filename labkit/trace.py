@@ -1,8 +1,8 @@
 """What happened in a cloud, as records in the order in which it happened.
 
 ``t_s`` is the simulated time in seconds, ``service`` who did it (api, conductor, scheduler or
-compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function. States are tuples
-(vm_state, task_state, power_state).
+compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``request_id`` that of
+the context in which it was done. States are tuples (vm_state, task_state, power_state).
 """
 
 from typing import NamedTuple
@@ -23,6 +23,7 @@ class Save(NamedTuple):
     host: str | None = None
     error: str | None = None
     by: str | None = None
+    request_id: str | None = None
 
 
 class BuildRequest(NamedTuple):
@@ -36,6 +37,7 @@ class BuildRequest(NamedTuple):
     task_state: str | None = None
     error: str | None = None
     by: str | None = None
+    request_id: str | None = None
 
 
 class InstanceMapping(NamedTuple):
@@ -48,10 +50,14 @@ class InstanceMapping(NamedTuple):
     cell: str | None = None
     queued_for_delete: bool = False
     by: str | None = None
+    request_id: str | None = None
 
 
 class Message(NamedTuple):
-    """A call or cast to another service; ``args`` are the names of its arguments."""
+    """A call or cast to another service; ``args`` are the names of its arguments.
+
+    ``is_admin`` tells whether its context is an administrator's.
+    """
 
     t_s: float
     service: str
@@ -67,6 +73,8 @@ class Message(NamedTuple):
     caller: str | None = None
     by: str | None = None
     lost: bool = False
+    is_admin: bool | None = None
+    request_id: str | None = None
 
 
 class Reply(NamedTuple):
@@ -81,6 +89,7 @@ class Reply(NamedTuple):
     method: str
     raised: str | None = None
     hosts: tuple | None = None
+    request_id: str | None = None
 
 
 class Notification(NamedTuple):
@@ -95,6 +104,7 @@ class Notification(NamedTuple):
     priority: str
     payload: dict
     by: str | None = None
+    request_id: str | None = None
 
 
 class Action(NamedTuple):
@@ -106,6 +116,7 @@ class Action(NamedTuple):
     action: str
     by: str | None = None
     op: str = "start"
+    request_id: str | None = None
 
 
 class ActionEvent(NamedTuple):
@@ -120,6 +131,7 @@ class ActionEvent(NamedTuple):
     host: str | None = None
     result: str | None = None
     by: str | None = None
+    request_id: str | None = None
 
 
 class Call(NamedTuple):
@@ -132,6 +144,7 @@ class Call(NamedTuple):
     call: str
     http_status: int | None = None
     by: str | None = None
+    request_id: str | None = None
 
 
 class HostEvent(NamedTuple):
@@ -146,6 +159,7 @@ class HostEvent(NamedTuple):
     instance: str
     kind: str
     words: tuple
+    request_id: str | None = None
 
     @property
     def text(self) -> str:
@@ -172,6 +186,7 @@ class Stage(NamedTuple):
     bytes_in: int = 0
     bytes_out: int = 0
     command: str = ""
+    request_id: str | None = None
 
 
 class Migration(NamedTuple):
@@ -191,6 +206,7 @@ class Migration(NamedTuple):
     source: str | None = None
     dest: str | None = None
     by: str | None = None
+    request_id: str | None = None
 
 
 class InstanceFault(NamedTuple):
@@ -202,13 +218,16 @@ class InstanceFault(NamedTuple):
     code: int
     message: str
     by: str | None = None
+    request_id: str | None = None
 
 
 class Request(NamedTuple):
     """A request to the API and its answer."""
 
     t_s: float
+    service: str
     instance: str
     action: str
     status: int
     answer: str = ""
+    request_id: str | None = None

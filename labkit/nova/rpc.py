@@ -35,14 +35,15 @@ class Bus:
         target = _target(method, namespace, instance, server)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        self._note(sender, "cast", target, method, name, server, caller, lost)
+        context = self._note(sender, "cast", target, method, name, server, caller, lost)
         if lost or target.fanout:
             return
         sent = instance and instance.copy_for(sender)  # as of now, whatever comes later
         kwargs = _copies(kwargs, sender)
 
         def deliver(service):
-            service.start(_handler(service, method, sent, kwargs))
+            with self.site.within(context):
+                service.start(_handler(service, method, sent, kwargs))
 
         self._send((target.topic, server), deliver, delay_s)
 
@@ -69,7 +70,7 @@ class Bus:
         target, env = _target(method, namespace, instance, server), self.site.env
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        self._note(sender, "call", target, method, name, server, caller, lost)
+        context = self._note(sender, "call", target, method, name, server, caller, lost)
         sent = instance and instance.copy_for(sender)
         kwargs = _copies(kwargs, sender)
         answer = env.event()
@@ -85,7 +86,8 @@ class Bus:
                     service.note(Reply, name, method, None, _hosts(method, value))
                     answer.succeed((value, None))
 
-            service.start(work())
+            with self.site.within(context):
+                service.start(work())
 
         if not lost:
             self._send((target.topic, server), deliver, delay_s)
@@ -99,6 +101,8 @@ class Bus:
         return value
 
     def _note(self, sender, style, target, method, name, server, caller, lost=False):
+        """Note a message, and return the context that goes with it."""
+        context = self.site.context
         sender.note(
             Message,
             name,
@@ -113,7 +117,9 @@ class Bus:
             caller or target.caller,
             target.by,
             lost,
+            context.is_admin or target.elevated,
         )
+        return context.elevated() if target.elevated else context
 
 
 def _copies(kwargs, service):

@@ -7,7 +7,7 @@ class Method(NamedTuple):
     """One method of a service: where it is sent, in which version, with which arguments.
 
     ``by`` is the function of Nova that sends it, ``caller`` who called that, where it is always
-    the same.
+    the same; ``elevated``: it is sent with an administrator's rights, whoever asked.
     """
 
     topic: str
@@ -17,6 +17,7 @@ class Method(NamedTuple):
     by: str
     caller: str | None = None
     fanout: bool = False
+    elevated: bool = False
 
 
 def find(method, namespace=None) -> Method:
@@ -55,6 +56,7 @@ def _scheduler(names):
             f"scheduler/rpcapi.py:{method}",
             f"scheduler/client/query.py:{method}",
             fanout == "fanout",
+            fanout == "fanout",  # _update_scheduler_instance_info in nova/compute/manager.py
         )
         for method, version, fanout, args in (line.split() for line in names.strip().splitlines())
     }

@@ -1,6 +1,19 @@
 """What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
 
+import simpy
+
 from labkit.nova.exception import MessagingTimeout, NovaException
+
+
+class Thread(simpy.Process):
+    """Something that goes on, and the context that it goes on in.
+
+    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
+    """
+
+    def __init__(self, env, work, context):
+        self.context = context
+        super().__init__(env, work)
 
 
 class ServiceStoppedError(BaseException):
@@ -51,6 +64,17 @@ class Service:
         self.stopped = False
         self.busy = 0
         self._locks = {}
+        self._periodic = None, None
+
+    def periodic_context(self):
+        """Return the context of the periodic tasks that are due now: they share one.
+
+        Source: ``periodic_tasks`` of Service in nova/service.py, Nova 34.0.0.
+        """
+        now = self.site.env.now
+        if self._periodic[0] != now:
+            self._periodic = now, self.site.keystone.admin_context()
+        return self._periodic[1]
 
     @property
     def options(self):
@@ -59,7 +83,9 @@ class Service:
 
     def note(self, kind, *fields, **more):
         """Add a record to what happened."""
-        self.site.trace.append(kind(self.site.env.now, self.name, *fields, **more))
+        site, context = self.site, self.site.context
+        more["request_id"] = context and context.request_id
+        site.trace.append(kind(site.env.now, self.name, *fields, **more))
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
@@ -108,7 +134,7 @@ class Service:
         """Begin to do something in a thread of its own; an error in it ends there, as in a log."""
         self.busy += 1
         self.site.busy += 1
-        return self.site.env.process(self._thread(work))
+        return Thread(self.site.env, self._thread(work), self.site.context)
 
     def stop(self):
         """Die: what is under way is never finished."""

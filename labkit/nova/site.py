@@ -1,9 +1,12 @@
 """What the services of one cloud share: clock, database, messages, neighbours, fleet, faults."""
 
+from contextlib import contextmanager
+
 import simpy
 
 from labkit.faults import Durations, Faults
 from labkit.image import Glance
+from labkit.keystone import Keystone
 from labkit.network import Neutron
 from labkit.nova import exception
 from labkit.nova.compute import task_states
@@ -40,6 +43,7 @@ class Site:
         self.db = Database()
         self.bus = Bus(self)
         self.allocations = Allocations(fleet)
+        self.keystone = Keystone(self.env, seed)
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
@@ -50,6 +54,28 @@ class Site:
         self.without_network = set()
         self.strike = {}
         self._groups = {}
+        self._context = None
+
+    # -- contexts -------------------------------------------------------------------------
+    @property
+    def context(self):
+        """The context of what is done now: a RequestContext, None when nobody asks.
+
+        Unlike in Nova, it is not handed from function to function: it is the thread's, as the one
+        that goes into Nova's log lines.
+
+        Source: ``get_current`` in oslo_context/context.py, 6.5.0.
+        """
+        return self._context or getattr(self.env.active_process, "context", None)
+
+    @contextmanager
+    def within(self, context):
+        """Do what follows at once in a context; threads that begin there keep it."""
+        before, self._context = self._context, context
+        try:
+            yield
+        finally:
+            self._context = before
 
     # -- servers --------------------------------------------------------------------------
     def uuid_of(self, name) -> str:

@@ -77,6 +77,7 @@ class Player:
         self.hosts = hosts
         self.options = Options(**settings | {name: value for _, name, value in options})
         self.model = "flat"
+        self.is_admin = True
         self.faults = []
         self.steps = []
         self.names = ["web"]
@@ -117,7 +118,7 @@ class Player:
         if count > 1:
             self.names = [f"{self.current}-{k + 1}" for k in range(count)]
         name = self.current
-        self.ask("create", lambda: self.cloud.create(name, spec, networks=networks))
+        self.ask("create", lambda: self.cloud.create(name, spec, networks, self.is_admin))
         if count > 1:
             self.current = self.names[0]
 
@@ -130,7 +131,8 @@ class Player:
     def act(self, label, what=None, /, **arguments):
         """Ask for an action; *what* is its name in the API, if not *label*."""
         action = ACTIONS.get(what or label, what or label)
-        self.ask(label, lambda: self.cloud.act(self.current, action, **arguments))
+        who = {"is_admin": self.is_admin} | arguments
+        self.ask(label, lambda: self.cloud.act(self.current, action, **who))
 
     def do(self, name, **arguments):
         """Ask for an action outside the steps."""
@@ -676,8 +678,9 @@ def restart_when_idle(p):
         p.cloud.host_up("host1")
 
 
-def play(name, options=(), hosts=("host1", "host2"), mode="vm_and_task_state"):
+def play(name, options=(), hosts=("host1", "host2"), mode="vm_and_task_state", is_admin=True):
     """Play a scenario; the Player knows what happened."""
     player = Player(options, hosts, mode)
+    player.is_admin = is_admin
     SCENARIOS[name](player)
     return player

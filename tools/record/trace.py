@@ -19,6 +19,7 @@ class Trace:
         self.cloud = cloud
         self.steps = []
         self.requests = []
+        self.api = None  # who asks, if not the administrator
 
     @contextlib.contextmanager
     def step(self, label, status=None):
@@ -52,7 +53,7 @@ class Trace:
         # What the API casts is handed over when it has answered: else the two would race.
         with Outbox():
             REC.add("request", label=label)
-            status, reply = self.cloud.request(method, path, body, api)
+            status, reply = self.cloud.request(method, path, body, api or self.api)
             REC.add("response", label=label, http_status=status)
         note = {"label": label, "method": method, "path": path, "http_status": status}
         if body is not None:

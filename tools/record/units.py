@@ -1,13 +1,15 @@
 """What must be recorded for each file, as PART/NAME: the longest first."""
 
-from tools.record import rest, scenarios
+from tools.record import contexts, rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states")
+FILES = ("lifecycle", "moves", "api_states", "contexts")
 
 
 def of(file):
     """The units of a file."""
     if file == "api_states":
         return [*(f"rest/{name}" for name in rest.ACTIONS), "facts/all", "guards/all"]
+    if file == "contexts":
+        return [f"contexts/{name}" for name in contexts.USER + contexts.ADMIN]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []
     return tables + [f"{file}/{name}" for name in scenarios.load(file)]

@@ -25,12 +25,10 @@ class ResizeEnd:
     def _do_confirm_resize(self, instance, migration):
         if migration.status not in ("finished", "confirming"):
             return
-        request = instance.request
         try:
             instance = self.site.from_row(self, instance.name, instance.uuid)
         except exception.InstanceNotFound:
             return
-        instance.request = request
         work = self._confirm_and_clean_up(instance, migration)
         yield from self.erring_out(instance, work)
 

@@ -31,7 +31,6 @@ class Moves:
         Source: ``set_vm_state_and_notify`` in nova/scheduler/utils.py, Nova 34.0.0.
         """
         copy = self.site.from_row(self, instance.name, instance.uuid)
-        copy.request = instance.request
         copy.vm_state = vm_state
         copy.task_state = None
         copy.save("scheduler/utils.py:set_vm_state_and_notify")

@@ -34,7 +34,6 @@ class Instance:
         "_service",
         "_values",
         "name",
-        "request",
         "saved_at",
         "spec",
     )
@@ -44,7 +43,6 @@ class Instance:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "spec", spec)
         object.__setattr__(self, "saved_at", None)
-        object.__setattr__(self, "request", None)
         self._read(values)
 
     def _read(self, values):
@@ -61,9 +59,6 @@ class Instance:
             raise AttributeError(f"Instance has no column {name!r} in the lab") from None
 
     def __setattr__(self, name, value):
-        if name == "request":  # no column: which entry of the action log it works for
-            object.__setattr__(self, name, value)
-            return
         if name not in self._values:
             raise AttributeError(f"Instance has no column {name!r} in the lab")
         self._values[name] = value
@@ -80,7 +75,6 @@ class Instance:
         other = Instance(service, self.name, self.spec, self._values)
         object.__setattr__(other, "_metadata", self._metadata)
         other._changed.update(self._changed)
-        other.request = self.request
         return other
 
     def obj_what_changed(self) -> set:

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from labkit.nova.exception import InstanceActionEventNotFound
+from labkit.nova.exception import InstanceActionEventNotFound, InstanceActionNotFound
 from labkit.trace import Action, ActionEvent
 
 
@@ -11,25 +11,23 @@ from labkit.trace import Action, ActionEvent
 class InstanceAction:
     """One action that somebody asked for; ``message`` is "Error" when a part of it failed.
 
-    ``events`` are its parts: dicts of event, host and result (None until it ends); ``request``
-    counts what was asked of the API, which may begin two entries.
+    ``events`` are its parts: dicts of event, host and result (None until it ends). One request may
+    begin two entries.
 
     Source: ``InstanceAction`` in nova/objects/instance_action.py, Nova 34.0.0.
     """
 
     action: str
+    request_id: str
     message: str | None = None
     events: list = field(default_factory=list)
-    request: int = 0
 
 
 def action_start(instance, action, by):
-    """Begin an entry; what this copy of the server takes part in from now on belongs to it."""
+    """Begin an entry; what is done under the same request id from now on belongs to it."""
     service = instance._service
     log = service.site.db.actions.setdefault(instance.uuid, [])
-    request = len(log) if instance.request is None else log[instance.request].request
-    log.append(InstanceAction(action, request=request))
-    instance.request = len(log) - 1
+    log.append(InstanceAction(action, service.site.context.request_id))
     service.note(Action, instance.name, action, by)
 
 
@@ -86,14 +84,25 @@ def as_shown(log) -> list[dict]:
 
     Source: ``show`` in nova/api/openstack/compute/instance_actions.py, Nova 34.0.0.
     """
-    last = {entry.request: entry for entry in log}
+    last = {entry.request_id: entry for entry in log}
     return [
-        {"action": entry.action, "message": entry.message, "events": last[entry.request].events}
+        {"action": entry.action, "message": entry.message, "events": last[entry.request_id].events}
         for entry in log
     ]
 
 
 def _action(instance) -> InstanceAction:
-    """Return the entry of the request at hand, or the last when a service acts by itself."""
-    log = instance._service.site.db.actions[instance.uuid]
-    return log[-1 if instance.request is None else instance.request]
+    """Return the last entry of the request at hand, or the last of all when a service acts by itself.
+
+    Raises InstanceActionNotFound when there is none.
+
+    Source: ``action_event_start`` in nova/db/main/api.py, Nova 34.0.0.
+    """
+    site = instance._service.site
+    log, context = site.db.actions.get(instance.uuid, ()), site.context
+    for entry in reversed(log):
+        if entry.request_id == context.request_id:
+            return entry
+    if log and context.project_id is None:
+        return log[-1]
+    raise InstanceActionNotFound(request_id=context.request_id, instance_uuid=instance.uuid)

@@ -56,7 +56,8 @@ class Bench:
             except Exception as error:
                 raised.append(type(error).__name__)
 
-        compute.start(work())
+        with site.within(compute.periodic_context()):
+            compute.start(work())
         self.player.cloud.settle()
         found = self._noted(site.trace[start:])
         if raised:

@@ -1,0 +1,58 @@
+"""Who asks: the contexts that keystone and the API make, as far as a cloud needs them."""
+
+import random
+import uuid
+from datetime import timedelta
+
+from labkit.nova.context import EPOCH, RequestContext
+
+#: By user; a user of keystone's has the roles below his own too.
+ROLES = {"admin": ("admin", "member", "reader"), "demo": ("member", "reader")}
+
+
+class Keystone:
+    """Knows an administrator, "admin", and an ordinary user, "demo", in whatever project.
+
+    In: the simpy environment, and a seed for the tokens and the ids of requests.
+
+    Unlike the real one, it lets everybody in, and its tokens hold nothing.
+
+    Source: ``ComputeReqIdMiddleware`` in nova/api/compute_req_id.py and ``NovaKeystoneContext``
+    in nova/api/auth.py, Nova 34.0.0.
+    """
+
+    def __init__(self, env, seed):
+        self._env = env
+        self._random = random.Random(f"request ids, seed {seed}")
+        self._tokens = {}
+
+    def context(self, project_id, is_admin) -> RequestContext:
+        """Return the context of a new request."""
+        user = "admin" if is_admin else "demo"
+        if (user, project_id) not in self._tokens:
+            self._tokens[user, project_id] = f"gAAAAAB{self._random.getrandbits(256):064x}"
+        return RequestContext(
+            uuid.uuid5(uuid.NAMESPACE_DNS, f"user/{user}").hex,
+            project_id,
+            is_admin=is_admin,
+            user_name=user,
+            project_name=project_id,
+            roles=list(ROLES[user]),
+            auth_token=self._tokens[user, project_id],
+            request_id=self._request_id(),
+            timestamp=EPOCH + timedelta(seconds=self._env.now),
+        )
+
+    def admin_context(self) -> RequestContext:
+        """Return the context in which a service does what nobody asks for: without user or token.
+
+        Source: ``get_admin_context`` in nova/context.py, Nova 34.0.0.
+        """
+        return RequestContext(
+            is_admin=True,
+            request_id=self._request_id(),
+            timestamp=EPOCH + timedelta(seconds=self._env.now),
+        )
+
+    def _request_id(self):
+        return f"req-{uuid.UUID(int=self._random.getrandbits(128), version=4)}"
