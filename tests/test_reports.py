@@ -123,7 +123,7 @@ def test_what_a_scheduler_has_read_stays_as_it_was():
 
 @pytest.mark.parametrize("number", [0, -1, 1.0, True, "2"])
 def test_a_cloud_has_a_whole_number_of_schedulers(number):
-    with pytest.raises(ValueError, match="schedulers = .* is not a whole number of 1 or more"):
+    with pytest.raises(ValueError, match="is not a whole number of 1 or more"):
         two_hosts({"schedulers": number})
 
 
