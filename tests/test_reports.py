@@ -75,11 +75,56 @@ def test_the_allocation_of_a_server_does_not_wait_for_a_report():
     assert not inventory.fits(1024)[0]
 
 
-def two_hosts(**options):
-    """A cloud of two hosts of 4 GiB with nothing on them."""
+def two_hosts(more=None, **options):
+    """A cloud of two hosts of 4 GiB with nothing on them; *more* is for Cloud."""
     size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
     size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
-    return Cloud(Fleet({"host": host} | size for host in ("one", "two")), Options(**options))
+    fleet = Fleet({"host": host} | size for host in ("one", "two"))
+    return Cloud(fleet, Options(**options), **(more or {}))
+
+
+@pytest.mark.parametrize(
+    ("schedulers", "services"),
+    [(1, {"scheduler"}), (2, {"scheduler", "scheduler@controller-2"})],
+)
+def test_in_a_cloud_the_second_claim_is_refused_and_the_next_host_takes_over(schedulers, services):
+    cloud = two_hosts({"schedulers": schedulers})
+    wide = RequestSpec(Flavor(vcpus=1, memory_mb=2048, root_gb=1))
+    for name in ("a", "b"):
+        cloud.at(0.0, name, "create", spec=wide)
+    cloud.settle()
+    calls = cloud.calls[cloud.calls.service.str.startswith("scheduler")]
+    claims = calls[calls.call.str.startswith("PUT")]
+    assert claims.http_status.tolist() == [204, 409, 204]
+    assert {cloud.show(name)["host"] for name in ("a", "b")} == {"one", "two"}
+    assert set(calls.service) == services
+    assert cloud.imbalances() == []
+
+
+def test_a_later_request_sees_what_an_earlier_one_has_claimed():
+    cloud = two_hosts({"schedulers": 2})
+    wide = RequestSpec(Flavor(vcpus=1, memory_mb=2048, root_gb=1))
+    for t_s, name in ((0.0, "a"), (1.0, "b")):
+        cloud.at(t_s, name, "create", spec=wide)
+    cloud.settle()
+    assert 409 not in cloud.calls.http_status.tolist()
+
+
+def test_what_a_scheduler_has_read_stays_as_it_was():
+    late = Fault("select_destinations", delay_s=30)
+    cloud = two_hosts({"faults": [late]})
+    cloud.at(0.0, "a", "create", spec=spec())
+    cloud.run(1)
+    cloud.host_down("one", forced=True)
+    cloud.run(40)
+    messages = cloud.messages
+    assert messages[messages.method == "build_and_run_instance"].server.tolist() == ["one"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.0, True, "2"])
+def test_a_cloud_has_a_whole_number_of_schedulers(number):
+    with pytest.raises(ValueError, match="is not a whole number of 1 or more"):
+        two_hosts({"schedulers": number})
 
 
 def seen(cloud, host="one"):
