@@ -82,7 +82,7 @@ def _arrives(tracker):
 
 #: What happens on a host, and how.
 EVENTS = {
-    "server built": _built,
+    "server arrives": _built,
     "server deleted": _deleted,
     "server comes by resize": _arrives,
     "memory added": lambda tracker: setattr(tracker.driver.host, "memory_mb", 2 * MEMORY_MB),

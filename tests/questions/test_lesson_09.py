@@ -40,7 +40,7 @@ WRONG = {
         (float("nan"), "For each resource"),
     ],
     "waits-for-the-report": [
-        ([*WAITING, "server built"], "writes the row at once"),
+        ([*WAITING, "server arrives"], "writes the row at once"),
         (WAITING[:2], "who tells nova-compute"),
     ],
     "who-refuses": [
