@@ -65,7 +65,7 @@ record-check: .venv/test
 # Needs uv. Names, versions and hashes, for every platform; never an address.
 lock:
 	$(LOCK) -o requirements.lock
-	$(LOCK) -o requirements-test.lock --extra test --extra nova -c requirements.lock
+	$(LOCK) -o requirements-test.lock --extra test --extra nova --extra rpc -c requirements.lock
 
 clean:
 	rm -rf .venv build test-results .pytest_cache .ruff_cache .hypothesis *.egg-info

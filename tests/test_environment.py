@@ -14,6 +14,7 @@ import rattler
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import labkit
@@ -79,7 +80,7 @@ def test_lock_has_what_is_declared(root, project, name):
     if name == "requirements-test.lock":
         wanted += itertools.chain(*project["optional-dependencies"].values())
     for requirement in map(Requirement, wanted):
-        assert versions[requirement.name.lower()] in requirement.specifier, requirement
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 def test_both_locks_have_the_same_versions(root):

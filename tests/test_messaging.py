@@ -2,8 +2,9 @@
 
 import pytest
 
-from labkit import messaging
+from labkit import messaging, plots
 from labkit.nova.context import RequestContext
+from tests.readable import complaints
 
 ALICE = RequestContext("alice", "physics", roles=["member"])
 
@@ -117,3 +118,79 @@ def test_what_is_no_json_is_not_sent(broker):
     with pytest.raises(TypeError, match="not JSON serializable"):
         asking(broker).cast(ALICE, "work", what=object())
     assert broker.log == []
+
+
+# -- the table ----------------------------------------------------------------------------
+class Busy(Slow):
+    """Fails, or takes time, or notes what all of its kind are told."""
+
+    def fail(self, ctxt):
+        raise ValueError("no")
+
+    def update_instance_info(self, ctxt, host_name):
+        self.done += 1
+
+
+@pytest.fixture
+def spoken(broker):
+    for host in ("host1", "host2.example.org"):
+        serve(broker, Busy(broker.env), host)
+    api = messaging.Transport(broker, name="api")
+    client = messaging.RPCClient(api, messaging.Target(topic="compute"), monitor_s=8)
+    host2 = client.prepare(server="host2.example.org")
+    broker.run(client.call(ALICE, "work"))
+    client.prepare(fanout=True).cast(ALICE, "update_instance_info", host_name="cn-1")
+    with pytest.raises(ValueError, match="no"):
+        broker.run(host2.call(ALICE, "fail"))
+    client.prepare(server="host9", version="1.0").cast(ALICE, "work")
+    broker.env.run()
+    return broker.messages
+
+
+def test_each_message_is_a_row_and_a_fanout_one_for_each_who_took_it(spoken):
+    told = spoken[["seq", "kind", "sender", "topic", "server", "method", "args"]].values.tolist()
+    host2 = "host2.example.org"
+    assert told == [
+        [0, "call", "api", "compute", "host1", "work", ""],
+        [1, "heartbeat", "compute@host1", None, None, "work", ""],
+        [2, "heartbeat", "compute@host1", None, None, "work", ""],
+        [3, "reply", "compute@host1", None, None, "work", ""],
+        [4, "fanout", "api", "compute", "host1", "update_instance_info", "host_name"],
+        [4, "fanout", "api", "compute", host2, "update_instance_info", "host_name"],
+        [5, "call", "api", "compute", host2, "fail", ""],
+        [6, "reply", "compute@host2.example.org", None, None, "fail", "ValueError"],
+        [7, "cast", "api", "compute", "host9", "work", ""],
+    ]
+
+
+def test_the_table_tells_when_a_message_was_taken_and_what_is_lost(spoken):
+    assert list(spoken.t_s) == [0, 4.5, 8.5, 10.5, 11, 11, 11, 11.5, 12]
+    way = spoken.taken_s - spoken.t_s
+    assert way.round(6).tolist()[:-1] == [0.5] * 8
+    assert spoken.lost.tolist() == [False] * 8 + [True]
+    assert spoken.taken_s.isna().tolist() == [False] * 8 + [True]
+    assert spoken.exchange.tolist()[3:6] == ["", "compute_fanout", "compute_fanout"]
+
+
+def test_what_waits_was_taken_when_its_server_is_back(broker):
+    server = serve(broker, Slow(broker.env))
+    server.stop()
+    asking(broker).prepare(server="host1").cast(ALICE, "work")
+    broker.env.run(until=100)
+    assert broker.messages.taken_s.isna().all()
+    server.start()
+    broker.env.run()
+    assert broker.messages.taken_s.tolist() == [100]
+    assert not broker.messages.lost.any()
+
+
+def test_a_broker_without_messages_has_an_empty_table(broker):
+    assert broker.messages.empty
+    assert "taken_s" in broker.messages
+
+
+def test_the_table_can_be_drawn(spoken):
+    figure = plots.sequence(spoken)
+    assert "2 heartbeats" in figure.answer
+    assert "compute@host2.example.org answers api with ValueError." in figure.answer
+    assert complaints(figure) == []

@@ -9,7 +9,8 @@ from labkit.nova.exception import NovaException
 from labkit.nova.objects import ImageMeta
 
 SMALL, BIG = Flavor(1, 512, 1), Flavor(2, 1024, 2)
-#: What is asked for, with which arguments. An evacuate is of a host that goes down and returns.
+#: What is asked for, with which arguments. An evacuate is of a host that goes down and returns; the
+#: end of a live migration is asked for at some moment of one.
 ACTIONS = (
     ("stop", {}),
     ("start", {}),
@@ -29,6 +30,8 @@ ACTIONS = (
     ("shelveOffload", {}),
     ("unshelve", {}),
     ("migrateLive", {}),
+    ("live_migration_abort", {}),
+    ("live_migration_force_complete", {}),
     ("evacuate", {}),
     ("delete", {}),
 )
@@ -42,13 +45,16 @@ def hosts(count):
     return Fleet({"host": f"cn-{k + 1}"} | size for k in range(count))
 
 
-def ask(cloud, name, action, arguments):
+def ask(cloud, name, action, arguments, later_s):
     """Ask for an action and wait until nothing moves; return whether it was accepted."""
     host = (cloud.show(name) or {}).get("host")
     evacuated = action == "evacuate" and host is not None
     if evacuated:
         cloud.host_down(host, forced=True)
     try:
+        if action.startswith("live_migration_"):
+            cloud.act(name, "migrateLive")
+            cloud.run(cloud.now + later_s)
         cloud.act(name, action, **arguments)
         accepted = True
     except NovaException:
@@ -72,7 +78,7 @@ def play(seed, fleet):
     accepted = []
     for _ in range(rng.randint(3, 12)):
         name, (action, arguments) = rng.choice(names), rng.choice(ACTIONS)
-        if ask(cloud, name, action, arguments):
+        if ask(cloud, name, action, arguments, later_s=rng.uniform(0, 15)):
             accepted.append(action)
     return cloud, accepted
 
@@ -118,9 +124,11 @@ def fleet():
 
 def test_after_every_sequence_of_actions_allocations_equal_instances(fleet):
     seen, before = set(), {n: i.used.copy() for n, i in fleet.inventories.items()}
+    ends = set()
     for seed in range(SEQUENCES):
         cloud, accepted = play(seed, fleet)
         seen.update(accepted)
+        ends.update(cloud.migrations.status)
         assert not cloud.imbalances(), (seed, accepted)
         found = holdings(cloud)
         assert found == wanted(cloud), (seed, accepted)
@@ -129,6 +137,7 @@ def test_after_every_sequence_of_actions_allocations_equal_instances(fleet):
             sums = sum(each[name] for each in found.values())
             assert (inventory.used - used).sum() == sums, (seed, accepted)
     assert seen == {action for action, _ in ACTIONS}  # each was accepted somewhere
+    assert "cancelled" in ends
 
 
 # -- from outside ---------------------------------------------------------------------------

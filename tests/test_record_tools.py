@@ -39,7 +39,7 @@ def test_in_every_other_sequence_the_server_moves():
         assert one.fault is None or 1 <= one.fault_from < len(one.actions)
     many = [sequences.draw("test", number) for number in range(1, 2000, 2)]
     drawn = {name.removesuffix(sequences.AS_USER) for one in many for name in one.actions}
-    assert set(sequences.MOVES) <= drawn
+    assert {*sequences.MOVES, *sequences.OF_MIGRATIONS, *sequences.IN_THE_MIDDLE} <= drawn
     faults = {one.fault[0] for one in many if one.fault}
     assert faults == {step for steps in sequences.FAULTS_OF_MOVES.values() for step in steps}
 
@@ -51,12 +51,13 @@ def test_a_host_that_returns_is_not_made_to_fail():
 
 
 def test_what_comes_next_is_known():
-    known = {*sequences.BODIES, *sequences.OTHERS}
+    known = {*sequences.BODIES, *sequences.OF_MIGRATIONS, *sequences.IN_THE_MIDDLE}
+    known |= {*sequences.OTHERS}
     for name, after in [*sequences.NEXT.items(), *sequences.NEXT_OF_MOVES.items()]:
         assert {name, *(each.removesuffix(sequences.AS_USER) for each in after)} <= known
 
 
-@pytest.mark.parametrize("name", [*sequences.BODIES, "delete", "update"])
+@pytest.mark.parametrize("name", [*sequences.BODIES, *sequences.OF_MIGRATIONS, "delete", "update"])
 def test_the_cloud_knows_each_action_by_name(name):
     what, arguments = compare_random.in_the_lab(name)
     action = servers.ACTIONS[what.removeprefix("os-")]

@@ -31,6 +31,7 @@ class libvirtError(Exception):  # noqa: N801 - libvirt's name
 LIBVIRT = SimpleNamespace(
     libvirtError=libvirtError,
     VIR_ERR_NO_DOMAIN=42,
+    VIR_ERR_CONFIG_UNSUPPORTED=67,
     VIR_ERR_AGENT_UNRESPONSIVE=86,
     VIR_DOMAIN_START_PAUSED=1,
     VIR_DOMAIN_XML_SECURE=1,
@@ -82,6 +83,7 @@ FAILURES = {
     "guest gone at rebase": ("rebase", None),
     "guest gone after convert": ("convert", None),
     "freeze_filesystems": ("freeze_filesystems", lambda: libvirtError(86, "Guest agent is not responding")),
+    "abort_job unsupported": ("abort_job", lambda: libvirtError(67, "unsupported configuration")),
     "launch": ("launch", lambda: libvirtError(1, "internal error: qemu unexpectedly closed the monitor")),
 }  # fmt: skip
 
@@ -151,7 +153,8 @@ class World:
 
     def info(self, words):
         if "qemu-img create" in words:
-            Path(words.split(" ")[-2]).touch()
+            last = words.split(" ")
+            Path(last[-2] if last[-1].isdigit() else last[-1]).touch()
         if "qemu-img info" not in words:
             return ""
         path = words.split("info ")[1].split(" ")[0]
@@ -198,12 +201,14 @@ class Domain:
 
     def createWithFlags(self, flags):  # noqa: N802
         self._world.note("guest", "launch", bool(flags))
+        self._world.vanishes("launch")
         self._world.fails("launch")
         self._world.state, self._world.saved = self._world.saved or "running", None
 
     def blockJobAbort(self, disk, flags=0):  # noqa: N802
         self._world.note("guest", "abort_job", disk)
         self._world.vanishes("abort_job")
+        self._world.fails("abort_job")
 
     def blockRebase(self, disk, base, bandwidth, flags=0):  # noqa: N802
         wanted = "SHALLOW", "REUSE_EXT", "COPY"

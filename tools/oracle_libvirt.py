@@ -47,7 +47,7 @@ def _instance(properties):
         ramdisk_id="",
         project_id="project",
         image_ref=stand_ins.BASE_IMAGE,
-        system_metadata=metadata | {"image_container_format": "bare"},
+        system_metadata=metadata | {"image_container_format": "bare", "image_disk_format": "qcow2"},
         pci_devices=objects.PciDeviceList(),
         ephemeral_key_uuid=None,
         numa_topology=None,
@@ -152,6 +152,15 @@ class Oracle:
     def __exit__(self, *error):
         self._stack.close()
 
+    def also(self, patch):
+        """Put something else in place, until the end."""
+        self._stack.enter_context(patch)
+
+    def run(self, *cmd, run_as_root=False, prlimit=None):
+        """Run a command as Nova did before there was privsep."""
+        run = self._as_root(self._execute) if run_as_root else self._execute
+        return run(*cmd)
+
     def snapshot(self, case):
         """Let the real driver make a snapshot; return {"events", "raised", "left"}.
 
@@ -165,9 +174,7 @@ class Oracle:
         )
         try:
             with _options(case.options):
-                _driver(self._world).snapshot(
-                    None, _instance(case.properties), stand_ins.IMAGE, self._update_task_state
-                )
+                self._run(_driver(self._world))
         except Exception as error:
             raised = [type(error).__name__, self._world.masked(str(error))]
         snapshots = Path(self._folder + stand_ins.INSTANCES) / "snapshots"
@@ -178,6 +185,10 @@ class Oracle:
         power = None if gone else self._world.state
         left = {"power_state": power, "saved": saved and not gone, "files": files}
         return {"events": self._world.events, "raised": raised, "left": left}
+
+    def _run(self, driver):
+        instance = _instance(self._world.case.properties)
+        driver.snapshot(None, instance, stand_ins.IMAGE, self._update_task_state)
 
     def _update_task_state(self, task_state, expected_state="image_snapshot"):
         self._world.note("task_state", task_state, expected_state)

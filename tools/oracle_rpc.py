@@ -1,7 +1,7 @@
 """The real oslo.messaging, as nova/rpc.py uses it, holds tests/nova/conversation.py.
 
 What its producer hands to the transport is caught there: the same place for kombu+memory:// and
-for a RabbitMQ. Ids are masked in order of appearance, a traceback keeps its first and last line.
+for a RabbitMQ; what comes out of a queue is kept beside it. Ids are masked in order of appearance, a traceback keeps its first and last line.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ with warnings.catch_warnings():
     import oslo_messaging
     from kombu.messaging import Producer
     from nova.objects import base as objects_base
+    from oslo_messaging._drivers import impl_rabbit
 
 from tests.nova import conversation
 
@@ -36,6 +37,7 @@ class Kit:
 
     def __init__(self):
         self.handled, self.sent, self.running = [], [], {}
+        self.put, self.taken = [], []  # every envelope as it is, and as it came out of a queue
         self.queues, self.lock = {}, threading.Lock()
         self.serializer = objects_base.NovaObjectSerializer()
 
@@ -89,17 +91,35 @@ class Kit:
     def published(self, producer, body, priority, content_type, encoding, headers, properties,
                   routing_key, mandatory, immediate, exchange, *rest, **more):  # fmt: skip
         """Note an envelope."""
+        envelope = {
+            "exchange": exchange,
+            "routing_key": routing_key,
+            "content_type": content_type,
+            "content_encoding": encoding,
+            "priority": priority,
+            "delivery_mode": properties.get("delivery_mode"),
+            "expiration": properties.get("expiration"),
+            "body": body if isinstance(body, str) else body.decode(),
+        }
         with self.lock:
-            self.sent.append(
+            self.put.append(dict(envelope))
+            self.sent.append(envelope)
+
+    def arrived(self, message):
+        """Note what came out of a queue."""
+        with self.lock:
+            self.taken.append(
                 {
-                    "exchange": exchange,
-                    "routing_key": routing_key,
-                    "content_type": content_type,
-                    "content_encoding": encoding,
-                    "priority": priority,
-                    "delivery_mode": properties.get("delivery_mode"),
-                    "expiration": properties.get("expiration"),
-                    "body": body if isinstance(body, str) else body.decode(),
+                    "exchange": message.delivery_info["exchange"],
+                    "routing_key": message.delivery_info["routing_key"],
+                    "content_type": message.content_type,
+                    "content_encoding": message.content_encoding,
+                    "priority": message.properties["priority"],
+                    "delivery_mode": message.properties["delivery_mode"],
+                    "expiration": message.properties.get("expiration"),
+                    "body": message.body
+                    if isinstance(message.body, str)
+                    else message.body.decode(),
                 }
             )
 
@@ -128,8 +148,9 @@ def _instance(primitive):
 
 @contextlib.contextmanager
 def _caught(kit):
-    """Let the kit see what is published and declared."""
+    """Let the kit see what is published, declared, and taken."""
     publish, declare = Producer._publish, kombu.Queue.declare
+    take = impl_rabbit.RabbitMessage.__init__
 
     def publishing(producer, *args, **kwargs):
         kit.published(producer, *args, **kwargs)
@@ -139,16 +160,21 @@ def _caught(kit):
         kit.declared(queue)
         return declare(queue, *args, **kwargs)
 
+    def taking(message, raw_message):
+        kit.arrived(raw_message)
+        return take(message, raw_message)
+
     with (
+        mock.patch.object(impl_rabbit.RabbitMessage, "__init__", taking),
         mock.patch.object(Producer, "_publish", publishing),
         mock.patch.object(kombu.Queue, "declare", declaring),
     ):
         yield
 
 
-def hold(url=MEMORY, steps=conversation.STEPS) -> dict:
+def hold(url=MEMORY, steps=conversation.STEPS, kit=None) -> dict:
     """Hold the conversation over a transport; return it with its ids masked."""
-    kit = Kit()
+    kit = kit or Kit()
     logging.disable(logging.CRITICAL)
     conf = real.CONF
     oslo_messaging.set_transport_defaults("nova")

@@ -4,22 +4,28 @@ A dial is a panel for a notebook. Turning a control asks the model again, moves 
 one figure that is laid out once, and writes it as SVG into the page, with the answer below.
 """
 
+from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
+from labkit.dials.rpc import RpcDial, rpc
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 from labkit.dials.snapshot import SnapshotDial, snapshot
 
 __all__ = [
     "MULTIPLIERS",
+    "ContextDial",
     "CreationDial",
     "OverlayDial",
     "PlayerDial",
+    "RpcDial",
     "ScoresDial",
     "SnapshotDial",
+    "context",
     "creation",
     "overlay",
     "player",
+    "rpc",
     "scores",
     "snapshot",
 ]

@@ -207,8 +207,8 @@ class ScoresDial(Panel):
             step=step,
         )
         controls["vcpus"] = ipywidgets.IntSlider(
-            flavor.vcpus, min=min(1, flavor.vcpus), max=max(vcpus, flavor.vcpus)
-        )
+            flavor.vcpus, min=min(1, flavor.vcpus), max=max(vcpus + 1, flavor.vcpus)
+        )  # one more than any host has: the slider ends where nobody is left
         for name, control in controls.items():
             control.description = name
         return controls

@@ -2,8 +2,18 @@
 
 import random
 from collections import deque
+from typing import NamedTuple
 
 import simpy
+
+
+class Taken(NamedTuple):
+    """A reader took an envelope from a queue."""
+
+    t_s: float
+    reader: str
+    queue: str
+    envelope: tuple
 
 
 class Queue:
@@ -22,9 +32,10 @@ class Broker:
     In: *latency_s*, the seconds that each message takes from its sender to its reader (a number,
     or a function without arguments that gives one); *env*, a simpy environment to share a clock;
     *seed*, of the ids.
-    ``log`` holds every envelope that was published, ``queues`` what waits where, ``bindings`` which
-    queues an exchange leads to under which routing key. What no queue is bound for is dropped
-    without a word; what no reader takes waits, a call's message until its caller gives up.
+    ``log`` holds every envelope that was published, ``taken`` who took which, ``messages`` is a
+    table of both; ``queues`` holds what waits where, ``bindings`` which queues an exchange leads to
+    under which routing key. What no queue is bound for is dropped without a word; what no reader
+    takes waits, a call's message until its caller gives up.
 
     >>> broker = Broker()
     >>> broker.queue_declare("compute", "nova", "topic", "compute")
@@ -41,7 +52,7 @@ class Broker:
         self.exchanges = {"": "direct"}
         self.bindings = {"": {}}
         self.queues = {}
-        self.log = []
+        self.log, self.taken, self.dropped = [], [], []
         self._rng = random.Random(seed)
 
     def new_id(self) -> str:
@@ -59,10 +70,10 @@ class Broker:
             if name not in bound:
                 bound.append(name)
 
-    def consume(self, name, callback):
-        """Let a reader take what waits in a queue, and what comes."""
+    def consume(self, name, callback, reader):
+        """Let a reader, who has a name, take what waits in a queue, and what comes."""
         queue = self.queues[name]
-        queue.consumers.append(callback)
+        queue.consumers.append((reader, callback))
         while queue.ready:
             envelope = queue.ready.popleft()
             if self.env.now < envelope.expires_s:
@@ -71,8 +82,7 @@ class Broker:
     def cancel(self, callback):
         """Let a reader go; its queues stay."""
         for queue in self.queues.values():
-            while callback in queue.consumers:
-                queue.consumers.remove(callback)
+            queue.consumers = deque(one for one in queue.consumers if one[1] != callback)
 
     def publish(self, envelope):
         """Take an envelope; it reaches its queues after the latency."""
@@ -88,14 +98,17 @@ class Broker:
             names = [name for queues in bound.values() for name in queues]
         else:
             names = bound.get(envelope.routing_key, ())
+        if not names:
+            self.dropped.append(envelope)
         for name in names:
             self._hand(self.queues[name], envelope)
 
     def _hand(self, queue, envelope):
         if queue.consumers:
-            reader = queue.consumers[0]
+            reader, callback = queue.consumers[0]
             queue.consumers.rotate(-1)
-            reader(envelope)
+            self.taken.append(Taken(self.env.now, reader, queue.name, envelope))
+            callback(envelope)
         else:
             queue.ready.append(envelope)
 
@@ -107,6 +120,13 @@ class Broker:
             for name, queue in self.queues.items()
         }
         return {name: count for name, count in counts.items() if count}
+
+    @property
+    def messages(self):
+        """Every message and who took it, a DataFrame; its columns: labkit/messaging/tables.py."""
+        from labkit.messaging.tables import messages_of
+
+        return messages_of(self)
 
     def run(self, call):
         """Run the clock until a call has come back; return what it brought, or raise it."""

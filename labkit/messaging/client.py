@@ -25,10 +25,13 @@ _MARKER = object()
 class Transport:
     """One process's way to the broker; its calls share one reply queue.
 
+    In: the broker; the exchange of all that names none; *name*, by which tables call the process.
+
     Source: ``AMQPDriverBase`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
 
-    def __init__(self, broker, control_exchange="nova"):
+    def __init__(self, broker, control_exchange="nova", name="client"):
+        self.name = name
         self.broker = broker
         self.env = broker.env
         self.control_exchange = control_exchange
@@ -57,11 +60,12 @@ class Transport:
         self.publish(exchange, key, message, timeout_s)
         return msg_id
 
-    def publish(self, exchange, routing_key, message, expiration_s=None):
+    def publish(self, exchange, routing_key, message, expiration_s=None, sender=None):
         """Hand a message in its envelope to the broker."""
         expiration = None if expiration_s is None else str(int(expiration_s * 1000))
+        outer, sender = serialize_msg(message), sender or self.name
         self.broker.publish(
-            Envelope(self.env.now, exchange, routing_key, serialize_msg(message), expiration)
+            Envelope(self.env.now, exchange, routing_key, outer, expiration, sender=sender)
         )
 
     def _reply_queue(self):
@@ -69,7 +73,7 @@ class Transport:
             self.reply_q = f"reply_{self.broker.new_id()}"
             ttl = {"x-expires": TRANSIENT_QUEUE_MS}
             self.broker.queue_declare(self.reply_q, "", "direct", "", ttl)
-            self.broker.consume(self.reply_q, self._answered)
+            self.broker.consume(self.reply_q, self._answered, self.name)
         return self.reply_q
 
     def _answered(self, envelope):

@@ -21,7 +21,8 @@ class Envelope(NamedTuple):
     """A message as it travels: the address, the properties, and the outer layer with its text.
 
     ``expiration`` is in milliseconds as text: only a call's message expires, when nobody waits for
-    its answer any more.
+    its answer any more. ``t_s`` and ``sender`` are the lab's own: no message on the wire says when
+    and by whom it was sent.
     """
 
     t_s: float
@@ -33,6 +34,7 @@ class Envelope(NamedTuple):
     content_encoding: str = "utf-8"
     delivery_mode: int = 2
     priority: int = 0
+    sender: str | None = None
 
     @property
     def body(self) -> str:

@@ -33,6 +33,11 @@ class RPCServer:
         self.endpoints = list(endpoints)
         self.serializer = serializer or RequestContextSerializer()
 
+    @property
+    def name(self) -> str:
+        """What tables call it: "compute@host1"."""
+        return f"{self.target.topic}@{self.target.server}"
+
     def start(self):
         """Declare the three queues, and read first of all what has been waiting."""
         broker, topic = self.transport.broker, self.target.topic
@@ -43,7 +48,7 @@ class RPCServer:
         ttl = {"x-expires": TRANSIENT_QUEUE_MS}
         broker.queue_declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
         for name in (topic, own, fanout):
-            broker.consume(name, self._incoming)
+            broker.consume(name, self._incoming, self.name)
 
     def stop(self):
         """Read no more; the queues stay, and what is sent to them waits."""
@@ -120,7 +125,7 @@ class RPCServer:
         failure = None if error is None else serialize_remote_exception(error)
         message = {"result": result, "failure": failure, "ending": ending, "_msg_id": msg_id}
         message["_unique_id"] = self.transport.broker.new_id()
-        self.transport.publish("", reply_q, message)
+        self.transport.publish("", reply_q, message, sender=self.name)
 
 
 def expected_exceptions(*_classes):

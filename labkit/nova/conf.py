@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from labkit.nova.exception import NotModelled
 from labkit.nova.objects.image_meta import ARCHITECTURES
 
 
@@ -149,6 +150,7 @@ OPTIONS = (
     Opt(_M, "weight_of_unavailable", float, -10000.0),
 )
 _BY_NAME = {opt.name: opt for opt in OPTIONS}
+_ENCRYPTED = "ephemeral_storage_encryption", "enabled"
 _TRUE, _FALSE = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
 
 
@@ -210,7 +212,8 @@ class Options:
         """Read a real ``nova.conf``; sections that the lab does not model are listed in ``ignored``.
 
         In: a file name. Raises ValueError for an unknown option inside a modelled
-        section and for a bad value; FileNotFoundError when there is no such file.
+        section and for a bad value; FileNotFoundError when there is no such file; NotModelled for
+        ploop and encrypted disks.
 
         Source: oslo.config's ini files, as read by Nova 34.0.0.
         """
@@ -227,6 +230,8 @@ class Options:
         for section in parser.sections():
             for name, text in parser.items(section):
                 known = _BY_NAME.get(name)
+                if (section, name) == _ENCRYPTED and str(text).strip().lower() in _TRUE:
+                    raise NotModelled(f"{path}: unlike Nova, the lab encrypts no disk: [{section}]")
                 if section not in groups or (section in _PARTLY and known is None):
                     ignored.append(f"[{section}] {name}")
                 elif known is None or known.group != section:
@@ -289,6 +294,8 @@ def _checked(opt: Opt, value):
         result = text in _TRUE
     elif opt.kind is str:
         result = None if value is None else str(value)
+        if (opt.name, result) == ("images_type", "ploop"):
+            raise NotModelled("Unlike Nova, the lab has no ploop disks (images_type = ploop)")
         if opt.choices and result is not None and result not in opt.choices:
             refuse("one of " + ", ".join(opt.choices))
     elif value is None and opt.default is None:

@@ -6,6 +6,8 @@ from labkit.plots.filters import funnel
 from labkit.plots.lanes import lanes
 from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
+from labkit.plots.requests import requests
+from labkit.plots.rights import rights
 from labkit.plots.scores import scores
 from labkit.plots.sequence import sequence
 from labkit.plots.stages import stages
@@ -20,6 +22,8 @@ __all__ = [
     "funnel",
     "lanes",
     "move",
+    "requests",
+    "rights",
     "scores",
     "sequence",
     "stages",

@@ -17,7 +17,7 @@ MOST_COMPUTES = 6  # beside their neighbours there is room for 4
 
 
 class Arrow(NamedTuple):
-    """One arrow of the diagram; *kind* is call, cast, fanout, reply, or ask for a neighbour."""
+    """One arrow of the diagram; *kind* is call, cast, fanout, reply, heartbeat, or ask for a neighbour."""
 
     t_s: float
     kind: str
@@ -25,31 +25,35 @@ class Arrow(NamedTuple):
     receiver: str
     words: str
     lost: bool = False
+    again: bool = False  # the same message, taken by another
 
 
 def arrows_of(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> tuple[list[Arrow], int]:
     """The arrows in order, and the number of replies whose call is not in the table."""
     found: list[tuple[float, Arrow]] = []
     waiting: list[Arrow] = []
-    orphans = 0
+    orphans, last = 0, None
     places = messages["seq"] if "seq" in messages.columns else range(len(messages))
     for place, row in zip(places, messages[list(MESSAGES)].itertuples(index=False), strict=True):
-        if row.kind == "reply":
+        if row.kind in ("reply", "heartbeat"):
             asked = next(
                 (a for a in waiting if (a.receiver, a.words) == (row.sender, row.method)), None
             )
             if asked is None:
                 orphans += 1
                 continue
-            waiting.remove(asked)
+            if row.kind == "reply":
+                waiting.remove(asked)
             raised = f": {row.args}" if row.args else ""
-            arrow = Arrow(row.t_s, "reply", row.sender, asked.sender, f"reply{raised}")
+            arrow = Arrow(row.t_s, row.kind, row.sender, asked.sender, f"{row.kind}{raised}")
         else:
             receiver = f"{row.topic}@{row.server}" if _is_name(row.server) else str(row.topic)
-            arrow = Arrow(row.t_s, row.kind, row.sender, receiver, row.method, bool(row.lost))
+            lost, again = bool(row.lost), place == last
+            arrow = Arrow(row.t_s, row.kind, row.sender, receiver, row.method, lost, again)
             if row.kind == "call":
                 waiting.append(arrow)
         found.append((place, arrow))
+        last = place
     if calls is not None and len(calls):
         checked(messages, ("seq",))
         checked(calls, ("seq", *CALLS))
@@ -85,16 +89,17 @@ def fitting_in(arrows: list[Arrow], most: int) -> tuple[list[Arrow], str]:
 
 def said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
     """How many messages of which kind, what was lost, who was refused, what is left out."""
-    sent = [arrow for arrow in arrows if arrow.kind != "ask"]
+    drawn = [arrow for arrow in arrows if arrow.kind != "ask"]
+    sent = [arrow for arrow in drawn if not arrow.again]
     if not sent:
         return "The table has only replies, and not what they answer."
-    ends = services_of(name for arrow in sent for name in (arrow.sender, arrow.receiver))
+    ends = services_of(name for arrow in drawn for name in (arrow.sender, arrow.receiver))
     count = Counter(arrow.kind for arrow in sent)
-    plural = {"reply": "replies", "fanout": "fanouts", "call": "calls", "cast": "casts"}
-    kinds = [f"{n} {plural[kind] if n > 1 else kind}" for kind, n in count.items()]
+    plural = {"reply": "replies"}
+    kinds = [f"{n} {plural.get(kind, f'{kind}s') if n > 1 else kind}" for kind, n in count.items()]
     many = f"{len(sent)} message{'s' if len(sent) > 1 else ''}"
     span = max(arrow.t_s for arrow in arrows)
-    words = [f"{many} until {span:.2f} s between {listed(ends, 5)}: {listed(kinds, 4)}."]
+    words = [f"{many} until {span:.2f} s between {listed(ends, 5)}: {listed(kinds, 5)}."]
     lost = [arrow.words for arrow in sent if arrow.lost]
     if lost:
         words.append(f"{listed(lost)} {'is' if len(lost) == 1 else 'are'} lost.")
@@ -103,7 +108,7 @@ def said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
         for arrow in sent
         if arrow.kind == "reply" and arrow.words != "reply"
     ][:3]
-    asked = len(arrows) - len(sent)
+    asked = len(arrows) - len(drawn)
     if asked:
         words.append(
             f"Neighbours and hypervisors are asked {asked} time{'s' if asked > 1 else ''}."

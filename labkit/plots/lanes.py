@@ -128,7 +128,8 @@ def paper(drawing: ServerLanes, head: float, remark: list[str], ax: Axes | None)
     ax.set_axis_off()
     for line, words in enumerate(remark):
         y = head + drawing.height + 16 * line + 4
-        ax.text(width - 14, y, words, ha="right", va="center", fontsize=SMALL)
+        # Above the veil that a cursor lays over what is still to come: that ends where these begin.
+        ax.text(width - 14, y, words, ha="right", va="center", fontsize=SMALL, zorder=8)
     return ax
 
 

@@ -28,12 +28,13 @@ MOST_ROWS = 60
 WIDTH = 9.6  # inches
 ROW = 0.29  # inches that one arrow takes, its name above it
 SIDES = 56  # points left and right of the lifelines: the times, the margins
-LINES = {"call": "-", "cast": "-", "fanout": "-.", "reply": "--", "ask": "-"}
+LINES = {"call": "-", "cast": "-", "fanout": "-.", "reply": "--", "heartbeat": ":", "ask": "-"}
 KINDS = {
     "call": "call: waits for its reply",
     "cast": "cast: waits for nothing",
     "fanout": "fanout: a cast to all of them",
     "reply": "reply",
+    "heartbeat": "heartbeat: still at work",
     "ask": "asks a neighbour or the hypervisor",
 }
 
@@ -151,7 +152,7 @@ def _arrow(
         end = start + 26 / scale
     if arrow.lost:
         end = start + (end - start) * 0.6
-    heads = {"cast": "->", "fanout": "->", "reply": "->"}
+    heads = {"cast": "->", "fanout": "->", "reply": "->", "heartbeat": "->"}
     style = {"color": colour, "lw": 1.1, "ls": LINES[arrow.kind], "shrinkA": 0, "shrinkB": 0}
     style["arrowstyle"] = "-" if arrow.lost else heads.get(arrow.kind, "-|>")
     ax.annotate("", (end, row), (start, row), arrowprops=style, zorder=3)
@@ -185,7 +186,7 @@ def _legend(ax: Axes, kinds: Sequence[str], lost: bool, outside: bool) -> None:
     """What the lines mean, below the diagram."""
     from matplotlib.lines import Line2D
 
-    marks = {"call": ">", "ask": ">", "cast": "4", "fanout": "4", "reply": "4"}
+    marks = {"call": ">", "ask": ">", "cast": "4", "fanout": "4", "reply": "4", "heartbeat": "4"}
     handles = [
         Line2D(
             [],

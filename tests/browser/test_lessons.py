@@ -39,6 +39,8 @@ BOTH_DIFFER = f"""([panel, before]) => {{
   return now[0] !== before[0] && now[1] !== before[1];
 }}"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
+CHOICES = ".widget-toggle-buttons"
+CHOSEN = ".mod-active"  # a button that is down
 OTHER_ENTRY = "e => [...e.options].filter(o => !o.selected).slice(0, 1).map(o => o.text[0])"
 NAME = "e => e.closest('.jupyter-widgets').innerText"
 
@@ -68,6 +70,8 @@ def test_runs_from_top_to_bottom_and_its_dials_turn(lesson, stem, screenshots):
     for place in range(panels.count()):
         for control, keys in controls(panels.nth(place)):
             turn(lesson, panels.nth(place), control, keys)
+        for choices in panels.nth(place).locator(CHOICES).all():
+            choose(lesson, panels.nth(place), choices)
         panels.nth(place).screenshot(path=screenshots / f"{stem}-dial-{place + 1}.png")
     picture_of_all(lesson, screenshots / f"{stem}.png")
 
@@ -90,7 +94,7 @@ def controls(panel):
         for control in panel.locator(selector).all()
         if control.is_visible() and control.is_enabled()
     ]
-    assert found, "a figure that no dial turns"
+    assert found or panel.locator(CHOICES).count(), "a figure that no dial turns"
     return found
 
 
@@ -118,6 +122,22 @@ def turn(page, panel, control, keys):
                 control.press(keys[0] if key == keys[-1] else keys[-1])
             return
     pytest.fail(f"nothing changes with the dial {control.evaluate(NAME)!r}")
+
+
+def choose(page, panel, choices):
+    """Press each button of a choice: each changes figure and words. Then the first one again."""
+    begun = choices.locator(CHOSEN).inner_text()
+    for button in choices.locator("button").all():
+        if button.evaluate(f"e => e.matches('{CHOSEN}')"):
+            continue
+        before = panel.evaluate(SHOWN)
+        button.focus()
+        button.press("Enter")
+        try:
+            page.wait_for_function(BOTH_DIFFER, arg=[panel.element_handle(), before])
+        except NoChange:
+            pytest.fail(f"nothing changes with the button {button.inner_text()!r}")
+    choices.get_by_text(begun, exact=True).press("Enter")
 
 
 def picture_of_all(page, path):

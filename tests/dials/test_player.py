@@ -49,10 +49,8 @@ def step_of(dial, what):
 # -- stepping ---------------------------------------------------------------------------
 def test_every_event_of_a_lone_server_is_a_step(cloud, dial):
     assert dial.step.max == len(cloud.events)
-    expected = cloud.events.drop(columns="seq").to_numpy().tolist()
-    assert (
-        dial.events[["t_s", "service", "instance", "kind", "what"]].to_numpy().tolist() == expected
-    )
+    columns = ["t_s", "service", "instance", "kind", "what"]
+    assert dial.events[columns].to_numpy().tolist() == cloud.events[columns].to_numpy().tolist()
 
 
 def test_a_step_says_who_does_what_and_where_it_is_in_nova(dial):
@@ -292,3 +290,13 @@ def test_there_is_one_page_and_no_output_widget_in_it(dial):
         todo += getattr(found[-1], "children", ())
     assert not any(isinstance(widget, ipywidgets.Output | ipywidgets.Dropdown) for widget in found)
     assert len([widget for widget in found if isinstance(widget, ipywidgets.HTML)]) == 1
+
+
+def test_the_veil_over_what_is_still_to_come_covers_no_remark(dial):
+    dial.step.value = 1
+    (axes,) = dial.figure.figure.axes
+    remarks = [text for text in axes.texts if text.get_text().startswith(("●", "not to scale"))]
+    veils = [patch for patch in axes.patches if patch.get_alpha() and patch.get_width()]
+    boxes = [remark.get_window_extent() for remark in remarks]
+    assert any(veil.get_window_extent().overlaps(box) for veil in veils for box in boxes)
+    assert min(r.zorder for r in remarks) > max(veil.zorder for veil in veils)

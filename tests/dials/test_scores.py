@@ -302,3 +302,9 @@ def test_shows_itself_as_a_panel_a_picture_and_its_answer(two):
 
 def test_the_answer_is_shown_without_quotes(two):
     assert repr(dials.scores(two, SPEC).answer).startswith("cn-2 wins")
+
+
+def test_the_slider_of_vcpus_ends_where_no_host_is_left(two):
+    dial = dials.scores(two, SPEC)
+    dial.vcpus.value = dial.vcpus.max
+    assert "none is left" in dial.answer

@@ -186,6 +186,11 @@ class Player:
         kind, at = _step(step)
         self.add(Fault(kind, host=host, at=at, delay_s=HOLD_S))
 
+    def let_go(self):
+        """Let nobody wait any more at the last hold, if nobody has come to it."""
+        self.faults.pop()
+        self._cloud._site.faults._left.pop()
+
     def add(self, fault):
         """Add a fault, to the cloud if there is one already."""
         self.faults.append(fault)

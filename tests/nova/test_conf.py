@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from labkit import Options
+from labkit import NotModelled, Options
 
 
 def write(tmp_path, text):
@@ -87,6 +87,16 @@ def test_a_mistake_in_nova_conf_is_named(tmp_path, text, sentence):
 def test_a_wrong_keyword_is_named(values, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         Options(**values)
+
+
+def test_disks_that_the_lab_does_not_have_are_refused_by_name(tmp_path):
+    with pytest.raises(NotModelled, match="no ploop disks"):
+        Options(images_type="ploop")
+    conf = "[ephemeral_storage_encryption]\nenabled = {}\n"
+    with pytest.raises(NotModelled, match="encrypts no disk"):
+        Options.read(write(tmp_path, conf.format("True")))
+    read = Options.read(write(tmp_path, conf.format("false")))
+    assert read.ignored == ("[ephemeral_storage_encryption] enabled",)
 
 
 def test_options_are_equal_by_value_and_say_what_differs():

@@ -63,7 +63,8 @@ class Kit:
         self.broker.env.run(until=self.broker.env.now + 1)
         for envelope in self.broker.log:
             told = envelope._asdict() | {"body": envelope.body}
-            self.sent.append({k: v for k, v in told.items() if k not in ("t_s", "outer")})
+            own = ("t_s", "outer", "sender")
+            self.sent.append({k: v for k, v in told.items() if k not in own})
         self.broker.log.clear()
 
 
@@ -159,6 +160,31 @@ def test_the_real_one_says_the_same_over_rabbitmq(ours, oracle):
 def test_rabbitmq_throws_away_the_call_that_nobody_waits_for(oracle):
     told = oracle.hold(BROKER, conversation.EXPIRING)
     assert differences(held_by_the_lab(conversation.EXPIRING), told) == []
+
+
+@pytest.mark.nova
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("kombu+memory://", id="memory"),
+        pytest.param(
+            BROKER,
+            id="rabbitmq",
+            marks=pytest.mark.skipif(not BROKER, reason="LAB_TRANSPORT_URL names no broker"),
+        ),
+    ],
+)
+def test_what_is_taken_from_a_queue_is_what_was_put_in(oracle, url):
+    """Keys, nesting and properties of a call, cast, fanout, reply and error stay on the way."""
+    kit = oracle.Kit()
+    oracle.hold(url, conversation.STEPS[:12], kit)
+    left = list(kit.put)
+    (fanout,) = (envelope for envelope in left if envelope["exchange"] == "scheduler_fanout")
+    left.append(fanout)  # two schedulers
+    assert len(kit.taken) == len(left) > 20
+    for envelope in kit.taken:
+        left.remove(envelope)
+    assert left == []
 
 
 def test_a_cast_waits_for_a_host_and_a_call_no_longer_than_its_caller():

@@ -152,6 +152,27 @@ def test_the_answer_counts_kinds():
     )
 
 
+def test_a_message_that_several_take_is_drawn_for_each_and_counted_once():
+    rows = [("fanout", "api", "scheduler", f"s-{i}", "update_instance_info") for i in range(30)]
+    fanout = table(CAST, *rows).assign(seq=[0] + [1] * 30)
+    figure = plots.sequence(fanout)
+    assert figure.answer.startswith("2 messages until 3.00 s between api, conductor, compute@cn-1,")
+    assert ": 1 cast and 1 fanout. Drawn are 6; left out are 25 to or from" in figure.answer
+    assert complaints(figure) == []
+
+
+def test_a_heartbeat_is_an_arrow_back_and_the_call_still_waits():
+    beat = ("heartbeat", *REPLY[1:])
+    figure = plots.sequence(table(CALL, beat, beat, REPLY))
+    assert figure.answer.endswith("1 call, 2 heartbeats and 1 reply.")
+    arrows, orphans = arrows_of(table(CALL, beat, REPLY, beat))
+    assert [(a.kind, a.receiver) for a in arrows[1:]] == [
+        ("heartbeat", "conductor"),
+        ("reply", "conductor"),
+    ]
+    assert orphans == 1
+
+
 def test_more_than_fits_is_left_out_and_told():
     figure = plots.sequence(table(*[CAST] * (MOST_ROWS + 5)))
     assert figure.answer.endswith("Drawn are 60; left out are 5 later ones, from 6.00 s on.")

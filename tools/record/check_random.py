@@ -1,11 +1,13 @@
 """Random sequences of actions through a whole live Nova; played for tools/record/compare_random.py."""
 
 import json
+import re
 
 from tools.record import cloud as nova_cloud
 from tools.record import sequences
 
 # isort: split
+from nova import objects
 from nova.compute import power_state
 
 from tools.record import hooks_moves  # noqa: F401  moves can be made to fail
@@ -48,7 +50,7 @@ def release(cloud):
 
 def run_sequence(cloud, sequence):
     """The steps of one sequence, in the form of the scenarios in data/nova-34."""
-    trace = Trace(cloud)
+    trace, before = Trace(cloud), max(migrations(cloud), default=0)
     for group, name, value in sequence.options:
         cloud.flag(group, name, value)
     RecordDriver.snapshot_model = sequence.snapshot_model
@@ -58,7 +60,16 @@ def run_sequence(cloud, sequence):
             fails = {"raises": RAISES[raises]} if raises else {"lost": True}
             cloud.fault(step, host=host, times=times, **fails)
         play(cloud, trace, action)
-    return trace.steps
+    # The first migration of a sequence is number 1, as in a cloud of its own.
+    number = lambda found: f"Migration {max(int(found[1]) - before, 0)} "  # noqa: E731
+    return json.loads(re.sub(r"Migration (\d+) ", number, json.dumps(trace.steps)))
+
+
+def migrations(cloud, **filters):
+    """The numbers of migrations, also of those that servers took with them."""
+    with cloud.cell_context() as context:
+        context.read_deleted = "yes"
+        return sorted(each.id for each in objects.MigrationList.get_by_filters(context, filters))
 
 
 def play(cloud, trace, action):
@@ -80,6 +91,10 @@ def play(cloud, trace, action):
             trace.delete(api)
         elif name == "update":
             trace.ask("update", "PUT", "/servers/{id}", {"server": {"name": "renamed"}}, api)
+        elif name in sequences.OF_MIGRATIONS:
+            of_migration(cloud, trace, name, api)
+        elif name in sequences.IN_THE_MIDDLE:
+            in_the_middle(cloud, trace, *sequences.IN_THE_MIDDLE[name])
         else:
             trace.ask(name, "POST", "/servers/{id}/action", body(name), api)
     if name == "evacuate":
@@ -88,6 +103,27 @@ def play(cloud, trace, action):
             cloud.start_again(host)
         service = cloud.admin_api.get_services(host=host, binary="nova-compute")[0]
         cloud.admin_api.put_service(service["id"], {"forced_down": False})
+
+
+def of_migration(cloud, trace, name, api=None):
+    """Ask for the end of the server's newest live migration; 0 is the number of none."""
+    found = migrations(cloud, instance_uuid=cloud.server_id, migration_type="live-migration")
+    path = f"/servers/{{id}}/migrations/{max(found, default=0)}"
+    if name == "live_migration_abort":
+        trace.ask(name, "DELETE", path, api=api)
+    else:
+        trace.ask(name, "POST", f"{path}/action", {"force_complete": None}, api)
+
+
+def in_the_middle(cloud, trace, step, name):
+    """Ask for a live migration and, if it comes as far as a step, there for its end."""
+    held = cloud.hold(step)
+    trace.ask("migrateLive", "POST", "/servers/{id}/action", body("migrateLive"))
+    cloud.quiet(held)
+    cloud.stalled()
+    of_migration(cloud, trace, name)
+    cloud.stalled()
+    held.let_go()
 
 
 def body(name):

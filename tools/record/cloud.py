@@ -129,11 +129,14 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
         return reply["server"] if status == 200 else None
 
     # -- waiting ------------------------------------------------------------------------
-    def quiet(self):
-        """Wait until nothing is under way, but for who waits at a fault or for a lock."""
+    def quiet(self, fault=None):
+        """Wait until nothing is under way, but for who waits at a fault or for a lock.
+
+        With a *fault* only until somebody has come to it, if that is earlier.
+        """
         end = time.monotonic() + LIMIT_S
         calm = seen = 0
-        while calm < ROUNDS:
+        while calm < ROUNDS and not (fault and fault.arrived.is_set()):
             time.sleep(PAUSE_S)
             calm = calm + 1 if Work.idle() and REC.count == seen else 0
             seen = REC.count

@@ -72,6 +72,8 @@ def ask(player, action):
     with player.step(action):
         if name == "create":
             player.create()
+        elif name in sequences.IN_THE_MIDDLE:
+            in_the_middle(player, *sequences.IN_THE_MIDDLE[name])
         else:
             what, arguments = in_the_lab(name)
             player.act(name, what, is_admin=name == action, **arguments)
@@ -80,10 +82,19 @@ def ask(player, action):
             player.cloud.host_up(host)
 
 
+def in_the_middle(player, step, name):
+    """Ask for a live migration and, if it comes as far as a step, there for its end."""
+    player.hold(step)
+    player.act("migrateLive")
+    player.arrive()
+    player.act(name)
+    player.let_go()
+
+
 def in_the_lab(name):
     """What the Cloud calls an action, and its arguments."""
-    if name == "delete":
-        return "delete", {}
+    if name in ("delete", *sequences.OF_MIGRATIONS):
+        return name, {}
     if name in IN_THE_LAB:
         return IN_THE_LAB[name]
     ((what, body),) = sequences.BODIES[name].items()

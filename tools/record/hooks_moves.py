@@ -9,7 +9,7 @@ from tools.record import backend  # noqa: F401
 
 # isort: split
 from nova import exception
-from nova.compute import power_state, resource_tracker
+from nova.compute import manager, power_state, resource_tracker
 
 from tools.record import driver
 from tools.record.driver import RecordDriver
@@ -36,6 +36,16 @@ def install():
     def move_claim(original, self, *args, **kwargs):
         FAULTS.at("claim", self.host)
         return original(self, *args, **kwargs)
+
+    @wrap(manager.ComputeManager, "check_can_live_migrate_destination")
+    def check(original, self, *args, **kwargs):
+        # All services share one CONF.host here, and Nova's words to a refusal name it.
+        last = manager.CONF.host
+        manager.CONF.set_override("host", self.host)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            manager.CONF.set_override("host", last)
 
 
 def _live_migration(

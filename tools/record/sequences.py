@@ -46,6 +46,14 @@ MOVES = {
     "unshelve": {"unshelve": None},
 }
 BODIES = ACTIONS | MOVES
+#: Asked of the server's newest live migration.
+OF_MIGRATIONS = ("live_migration_abort", "live_migration_force_complete")
+#: The same, asked while the live migration waits at a step: step, what is asked for.
+IN_THE_MIDDLE = {
+    f"migrateLive, {what} at {step}": (step, what)
+    for step in ("pre_live_migration", "migrating")
+    for what in OF_MIGRATIONS
+}
 #: What is no POST: a DELETE, a PUT, and what happens by itself before the power states are compared.
 OTHERS = ("delete", "update", "power_sync", "guest_stops", "guest_starts")
 #: Added to a name: asked by the owner, who is no administrator.
@@ -74,18 +82,19 @@ NEXT_OF_MOVES = {
     "migrate": ("confirmResize", "revertResize", "reboot_hard", "delete"),
     "confirmResize": ("resize_back", "migrate", "evacuate", "rebuild_another"),
     "revertResize": ("resize", "migrateLive", "evacuate", "shelve"),
-    "migrateLive": ("migrateLive", "resize", "evacuate"),
+    "migrateLive": ("migrateLive", "resize", "evacuate", *IN_THE_MIDDLE),
     "evacuate": ("start", "migrate", "evacuate", "rebuild"),
     "rebuild_another": ("rebuild", "resize", "rebuild_another"),
     "shelve": ("unshelve", "shelveOffload", "createImage", "delete"),
     "shelveOffload": ("unshelve", "delete"),
-    "unshelve": ("migrateLive", "resize", "shelve", "evacuate"),
+    "unshelve": ("migrateLive", "resize", "shelve", "evacuate", *IN_THE_MIDDLE),
     "stop": ("start", "resize", "migrate", "rebuild", "shelve", "evacuate"),
-    "pause": ("unpause", "migrateLive", "shelve", "stop"),
+    "pause": ("unpause", "migrateLive", "shelve", "stop", *IN_THE_MIDDLE),
     "suspend": ("resume", "shelve", "migrate"),
     "rescue": ("unrescue", "evacuate", "resize"),
     "reset_error": ("rebuild", "evacuate", "reset_active", "unshelve"),
 }
+NEXT_OF_MOVES |= dict.fromkeys(IN_THE_MIDDLE, ("migrateLive", "resize", *IN_THE_MIDDLE, "delete"))
 #: A fault is a step of a create, and what is raised there (None: the message is lost).
 FAULTS = (
     ("claim", "ComputeResourcesUnavailable"),
@@ -199,7 +208,7 @@ def draw(seed, number):
         name = _next(rng, sequel.get(before, likely), moves)
         if name in sequel:
             before = name
-        may_ask = name in BODIES or name in ("delete", "update")
+        may_ask = name in BODIES or name in (*OF_MIGRATIONS, "delete", "update")
         actions.append(name + AS_USER if may_ask and rng.random() < 0.15 else name)
     options = (
         ("notifications", "notify_on_state_change", rng.choice(MODES)),
@@ -215,7 +224,8 @@ def draw(seed, number):
 def _next(rng, likely, moves):
     """Return an action: what people do after the last one that has a sequel, or any."""
     if rng.random() < 0.3:
-        return rng.choice([*(BODIES if moves else ACTIONS), *OTHERS])
+        known = [*BODIES, *OF_MIGRATIONS, *IN_THE_MIDDLE] if moves else ACTIONS
+        return rng.choice([*known, *OTHERS])
     return likely[0] if rng.random() < 0.3 else rng.choice(likely)
 
 
@@ -234,7 +244,8 @@ def _fault(rng, actions):
 def _fault_in_moves(rng, actions):
     """Return a fault in one of the moves, or none, and from which action on it is there."""
     names = {name.removesuffix(AS_USER) for name in actions}
-    steps = {step for name in names for step in FAULTS_OF_MOVES.get(name, ())}
+    steps = {step for name in names for step in FAULTS_OF_MOVES.get(name.split(",")[0], ())}
+    steps -= {step for name, (step, _) in IN_THE_MIDDLE.items() if name in names}
     if "evacuate" in names:
         steps.discard("destroy")  # the nova-compute that returns would fail to start
     if rng.random() < 0.4 or not steps:

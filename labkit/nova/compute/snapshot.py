@@ -78,7 +78,11 @@ class Snapshot:
             instance.task_state = None
             instance.save(by, expected_task_state=task.IMAGE_UPLOADING)
             notify.about(self, instance, "snapshot", "end")
-        except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError):
+        except (
+            exception.InstanceNotFound,
+            exception.InstanceNotRunning,  # as Nova: the server keeps its task_state
+            exception.UnexpectedDeletingTaskStateError,
+        ):
             self._clean_up_image(instance, image_id, by)
         except exception.ImageNotFound:
             instance.task_state = None

@@ -10,7 +10,7 @@ from labkit.nova import exception
 from labkit.nova.processutils import ProcessExecutionError
 
 
-def qemu_img_info(host, path, format=None):  # noqa: A002 - Nova's name
+def qemu_img_info(host, path, format=None, options=("--force-share", "--output=json")):  # noqa: A002 - Nova's name
     """Return what qemu-img tells of an image: file_format, virtual_size, backing_file, cluster_size.
 
     Raises DiskNotFound when there is no such file.
@@ -19,7 +19,7 @@ def qemu_img_info(host, path, format=None):  # noqa: A002 - Nova's name
     """
     if path not in host.images and not path.startswith("rbd:"):
         raise exception.DiskNotFound(location=path)
-    cmd = ["env", "LC_ALL=C", "LANG=C", "qemu-img", "info", path, "--force-share", "--output=json"]
+    cmd = ["env", "LC_ALL=C", "LANG=C", "qemu-img", "info", path, *options]
     if format is not None:
         cmd += ["-f", format]
     out, _err = host.execute(*cmd)

@@ -33,7 +33,8 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     A learner may replace ``get_disk_type_from_path``, add to ``image_backend.BACKEND``, to
     ``image_formats`` (what a backend's key is called in the image's metadata and by qemu-img) and
     to ``never_live`` (backends whose guests are suspended for a snapshot), and with
-    ``freeze_first`` let a live snapshot freeze the guest as Nova did until 24.0.0. Raises TypeError when
+    ``freeze_first`` let a live snapshot freeze the guest as Nova did until 24.0.0
+    (``nova13.LibvirtDriver`` has all rules of the notes' Nova). Raises TypeError when
     *root_disk* is no function, ValueError for lvm without a volume group.
 
     >>> from labkit import Cloud, Flavor, Fleet, LibvirtDriver, RequestSpec
@@ -48,8 +49,11 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
     ['mirror', 'convert', 'upload']
 
     Source: ``LibvirtDriver`` in nova/virt/libvirt/driver.py, Nova 34.0.0. Unlike Nova, there are
-    no containers, no PCI devices, no encryption.
+    no containers and no PCI devices; ploop and encrypted disks are refused by name.
     """
+
+    libvirt_utils = libvirt_utils
+    says_deleted = "WARNING", "Failed to snapshot image because it was deleted"
 
     def __init__(self, options=None, root_disk=None, costs=None, supports_direct_io=True):
         super().__init__()
@@ -64,7 +68,7 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
             raise ValueError("images_type = 'lvm' needs images_volume_group, the name of one")
         self.host = Host(options, costs, supports_direct_io)
         self.guests = self.host.guests
-        self.get_disk_type_from_path = libvirt_utils.get_disk_type_from_path
+        self.get_disk_type_from_path = self.libvirt_utils.get_disk_type_from_path
         self.image_backend = imagebackend.Backend(options.images_type, options.use_cow_images)
         usual = partial(blockinfo.usual_disk, options, self.image_backend.backend())
         self.root_disk = root_disk or usual
@@ -94,20 +98,16 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
             raise exception.InstanceNotRunning(instance_id=instance.uuid) from None
         glance, service = host.service.site.glance, host.service
         snapshot = glance.get(service, instance.name, _BY, image_id)
-        disk_path, source_format = libvirt_utils.find_disk(guest)
+        disk_path, source_format = self.libvirt_utils.find_disk(guest)
         source_type = self.get_disk_type_from_path(disk_path)
         if source_type is None:  # a file: the XML knows
             source_type = source_format
         image_format = self.options.snapshot_image_format or source_type
         image_format = self.image_formats.get(image_format, image_format)
-        metadata = _create_snapshot_metadata(instance, image_format, snapshot.get("name"))
+        metadata = self._create_snapshot_metadata(instance, image_format, snapshot.get("name"))
         snapshot_name = uuids.uuid5(uuids.NAMESPACE_DNS, f"snapshot/{image_id}").hex
         original_power_state = guest.get_power_state()
-        live = (
-            source_type not in self.never_live
-            and not self.options.disable_libvirt_livesnapshot
-            and original_power_state != power_state.SHUTDOWN
-        )
+        live = self._is_live(guest, disk_path, source_type, original_power_state)
         yield from self._suspend_guest_for_snapshot(host, live, original_power_state, instance)
         # outside of any try, as in Nova: when it raises nobody resumes the guest
         root_disk = self.image_backend.by_libvirt_path(
@@ -145,7 +145,7 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
                     host, live, original_power_state, instance
                 )
         except exception.ImageNotFound:
-            host.log("WARNING", "Failed to snapshot image because it was deleted")
+            host.log(*self.says_deleted)
             _cleanup_direct_snapshot(root_disk, metadata)
             raise
         except Exception:
@@ -168,19 +168,18 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
             host.remove(tmpdir)  # no finally: a nova-compute that dies leaves it behind
         host.log("INFO", "Snapshot image upload complete")
 
+    def _is_live(self, guest, disk_path, source_type, current_power_state):
+        """Return whether the guest may go on while its disk is read."""
+        return (
+            source_type not in self.never_live
+            and not self.options.disable_libvirt_livesnapshot
+            and current_power_state != power_state.SHUTDOWN
+        )
+
     def _extract(self, host, guest, root_disk, live, original_power_state, instance, extract):
         """Write the disk into a file, and let the guest go on whatever comes of it."""
-        disk_path, out_path, source_format, image_format = extract
         try:
-            if live:
-                host.note("file", "chmod", out_path.rpartition("/")[0], "0o701")
-                yield from self._live_snapshot(
-                    host, instance, guest, disk_path, out_path, source_format, image_format
-                )
-            else:
-                yield from self._converting(
-                    host, root_disk.snapshot_extract, out_path, image_format
-                )
+            yield from self._write(host, guest, root_disk, live, instance, extract)
             host.log("INFO", "Snapshot extracted, beginning image upload")
         except Exception as error:
             try:
@@ -198,6 +197,17 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
                 )
         yield from self._resume_guest_after_snapshot(host, live, original_power_state, guest)
 
+    def _write(self, host, guest, root_disk, live, instance, extract):
+        """Write the disk into a file, of a guest that goes on or of one that stands still."""
+        disk_path, out_path, source_format, image_format = extract
+        if live:
+            host.note("file", "chmod", out_path.rpartition("/")[0], "0o701")
+            yield from self._live_snapshot(
+                host, instance, guest, disk_path, out_path, source_format, image_format
+            )
+        else:
+            yield from self._converting(host, root_disk.snapshot_extract, out_path, image_format)
+
     def _upload(self, host, instance, image_id, metadata, out_path):
         """Send the file to glance."""
         start_s, service = host.service.site.env.now, host.service
@@ -207,6 +217,23 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
         host.staged("upload", start_s)
         host.strike("update")
         service.site.glance.update(service, instance.name, _BY, image_id, metadata, length)
+
+    @staticmethod
+    def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:
+        """Return what the image will be called and consist of."""
+        return {
+            "status": "active",
+            "name": snp_name,
+            "properties": {
+                "kernel_id": "",
+                "image_location": "snapshot",
+                "image_state": "available",
+                "owner_id": instance.project_id,
+                "ramdisk_id": "",
+            },
+            "disk_format": img_fmt,
+            "container_format": "bare",
+        }
 
     # -- suspend and resume ----------------------------------------------------------------
     @staticmethod
@@ -258,23 +285,6 @@ class LibvirtDriver(disks.Disks, live_snapshot.LiveSnapshot, FakeDriver):
             host.staged("convert", start_s)
         if failed is not None:
             raise failed
-
-
-def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:
-    """Return what the image will be called and consist of."""
-    return {
-        "status": "active",
-        "name": snp_name,
-        "properties": {
-            "kernel_id": "",
-            "image_location": "snapshot",
-            "image_state": "available",
-            "owner_id": instance.project_id,
-            "ramdisk_id": "",
-        },
-        "disk_format": img_fmt,
-        "container_format": "bare",
-    }
 
 
 def _cleanup_direct_snapshot(root_disk, metadata):

@@ -8,6 +8,7 @@ from labkit.nova import exception
 from labkit.nova.compute import power_state
 
 VIR_ERR_NO_DOMAIN = 42
+VIR_ERR_CONFIG_UNSUPPORTED = 67
 VIR_ERR_AGENT_UNRESPONSIVE = 86
 
 
@@ -29,7 +30,7 @@ class RootDisk:
     *source_name* ("pool/volume"); *driver_format*, what QEMU reads it as. Sizes in MiB: what the
     guest sees, what is written in the disk itself and in its *backing_file*. *ratio*: what
     compression leaves of it, 1.0 for random data. Raises ValueError for a value that makes no
-    sense.
+    sense, NotModelled for an encrypted disk and for ploop.
 
     >>> RootDisk("block", "/dev/sdb").path
     '/dev/sdb'
@@ -55,6 +56,10 @@ class RootDisk:
             raise ValueError(
                 f"source_type {self.source_type!r}; there are 'file', 'block' and 'network'"
             )
+        if self.driver_format in ("luks", "ploop", "parallels"):
+            raise exception.NotModelled(
+                f"Unlike Nova, the lab has no {self.driver_format} disks (driver_format)"
+            )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
             value = getattr(self, name)
             if not is_number(value) or value < 0:
@@ -78,6 +83,7 @@ class Guest:
         self._host = host
         self.uuid = uuid
         self.name = host.instance.name
+        self.options = host.options
 
     def _do(self, name, *words):
         self._host.note("guest", name, *words)

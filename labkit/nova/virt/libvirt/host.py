@@ -170,11 +170,15 @@ class Host:
         return json.dumps(told)
 
     def _create(self, cmd):
-        options = dict(pair.split("=") for pair in cmd[-3].split(",") if "=" in pair)
+        """Make an empty image; its size is the last word, or, as once, an option."""
+        words = cmd[cmd.index("create") + 1 :]
+        told = words[words.index("-o") + 1] if "-o" in words else ""
+        options = dict(pair.split("=") for pair in told.split(",") if pair)
+        path, size = (words[-1], options["size"]) if "size" in options else words[-2:]
         backing = options.get("backing_file")
         ratio = self.images[backing].ratio if backing else 1.0
-        self.images[cmd[-2]] = DiskImage(cmd[6], int(cmd[-1]), 0, backing, ratio)
-        self.files.add(cmd[-2])
+        self.images[path] = DiskImage(words[1], int(size), 0, backing, ratio)
+        self.files.add(path)
 
     def _convert(self, cmd, words):
         """Write the new image, and remember what that takes."""

@@ -3,7 +3,6 @@
 import contextlib
 
 from labkit.nova import exception
-from labkit.nova.virt.libvirt import utils as libvirt_utils
 from labkit.nova.virt.libvirt.guest import VIR_ERR_AGENT_UNRESPONSIVE, libvirtError
 
 #: Seconds between two questions whether the mirror is complete.
@@ -13,12 +12,13 @@ POLL_S = 0.5
 class LiveSnapshot:
     """The part of LibvirtDriver that leaves the guest running.
 
-    ``freeze_first``: whether the guest is frozen before the mirror, as it was until 24.0.0.
+    ``freeze_first``: whether the guest is frozen before the mirror, as it was until 24.0.0;
+    ``keeps_delta``: whether the mirror's overlay stays until the image is sent.
 
     Source: ``_live_snapshot`` and what it calls in nova/virt/libvirt/driver.py, Nova 34.0.0.
     """
 
-    freeze_first = False
+    freeze_first = keeps_delta = False
 
     def _live_snapshot(
         self, host, instance, guest, disk_path, out_path, source_format, image_format
@@ -28,16 +28,18 @@ class LiveSnapshot:
         properties = instance.spec.image.properties
         with contextlib.suppress(Exception):  # a job may be left from before
             dev.abort_job()
-        size = libvirt_utils.get_disk_size(host, disk_path, source_format)
-        backing = libvirt_utils.get_disk_backing_file(host, disk_path, source_format)
+        utils = self.libvirt_utils
+        size = utils.get_disk_size(host, disk_path, source_format)
+        backing = utils.get_disk_backing_file(host, disk_path, source_format)
         disk_delta = out_path + ".delta"
-        libvirt_utils.create_image(host, disk_delta, "qcow2", size, backing)
+        utils.create_image(host, disk_delta, "qcow2", size, backing)
         mirror = self._mirror_frozen if self.freeze_first else self._mirror
         yield from mirror(host, instance, guest, dev, disk_delta, properties)
         yield from self._converting(
-            host, libvirt_utils.extract_snapshot, host, disk_delta, "qcow2", out_path, image_format
+            host, utils.extract_snapshot, host, disk_delta, "qcow2", out_path, image_format
         )
-        host.remove(disk_delta)
+        if not self.keeps_delta:
+            host.remove(disk_delta)
 
     def _mirror(self, host, instance, guest, dev, disk_delta, properties):
         """Mirror the disk while the guest writes on; freeze it for the moment of the cut."""

@@ -1,18 +1,26 @@
 """A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle_libvirt.py."""
 
+import contextlib
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from unittest import mock
 
-from labkit import Cloud, Fleet, Options
+from labkit import Cloud, Fleet, Options, nova13
 from labkit.nova import exception
 from labkit.nova.compute import power_state
+from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import ImageMeta
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
-from labkit.nova.virt.libvirt.guest import RootDisk, libvirtError
+from labkit.nova.virt.libvirt.guest import (
+    VIR_ERR_CONFIG_UNSUPPORTED,
+    RootDisk,
+    libvirtError,
+)
 from labkit.nova.virt.libvirt.imagebackend import Image
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
 from labkit.snapshot_cost import SnapshotCosts
@@ -44,7 +52,8 @@ class Case:
 
     *failing* is one of the oracle's FAILURES, *polls* how often the mirror is not complete yet,
     *fixes* the steps that somebody took to mend the isolate backend, by their letters;
-    *freeze_first* as until 24.0.0.
+    *freeze_first* as until 24.0.0; *then* is a driver of nova13; *refused* the number of a save
+    and why it is refused.
     """
 
     backend: str = "qcow2"
@@ -56,6 +65,17 @@ class Case:
     polls: int = 2
     fixes: str = ""
     freeze_first: bool = False
+    then: bool = False
+    refused: tuple[int, str] | None = None
+
+
+#: Why a save is refused.
+REFUSALS = {
+    "deleting": lambda: exception.UnexpectedDeletingTaskStateError(_CONFLICT),
+    "gone": lambda: exception.InstanceNotFound(instance_id=UUID),
+    "other task": lambda: exception.UnexpectedTaskStateError(_CONFLICT),
+}
+_CONFLICT = f"Conflict updating instance {UUID}. Expected: {{}}. Actual: {{}}"
 
 
 class GlanceConnectionFailed(exception.NovaException):
@@ -111,6 +131,43 @@ class Glance:
             raise self._failing["update"]
 
 
+class OneImage(Glance):
+    """A glance that keeps one image: queued, active, or None when it is gone."""
+
+    status = "queued"
+
+    def get(self, service, name, by, image_id=None):
+        with self._gone_if_not_found():
+            found = super().get(service, name, by, image_id)
+            self._there(image_id)
+            return found | {"status": self.status}
+
+    def update(self, service, name, by, image_id, *args, **kwargs):
+        with self._gone_if_not_found():
+            super().update(service, name, by, image_id, *args, **kwargs)
+            self._there(image_id)
+
+    def upload(self, image_id):
+        self.status = "active"
+
+    def delete(self, service, name, by, image_id):
+        self._note("glance", "delete", image_id)
+        self._there(image_id)
+        self.status = None
+
+    def _there(self, image_id):
+        if self.status is None and image_id == IMAGE:
+            raise exception.ImageNotFound(image_id=image_id)
+
+    @contextlib.contextmanager
+    def _gone_if_not_found(self):
+        try:
+            yield
+        except exception.ImageNotFound:
+            self.status = None
+            raise
+
+
 class Bench:
     """One host on which snapshot after snapshot is made."""
 
@@ -121,14 +178,11 @@ class Bench:
 
     def snapshot(self, case):
         """Return {"events", "raised", "left"} as the oracle does."""
-        driver = self.driver(case)
-        instance = SimpleNamespace(name="instance-00000001", uuid=UUID, project_id="project")
-        image = ImageMeta(id=BASE_IMAGE, properties=case.properties)
-        instance.spec = SimpleNamespace(image=image)
+        driver, instance = self.driver(case), _instance(case)
         del self._site.trace[:]
         self._site.glance = Glance(self._note, self._wrong(case, driver), driver.host.files)
         raised = []
-        work = driver.snapshot(self._service, instance, self._update, image_id=IMAGE)
+        work = self._work(case, driver, instance)
         process = self._site.env.process(_noting(work, raised))
         self._site.env.run(until=process)
         return {
@@ -145,12 +199,17 @@ class Bench:
             },
         }
 
+    def _work(self, case, driver, instance):
+        return driver.snapshot(self._service, instance, self._update, image_id=IMAGE)
+
     def driver(self, case):
         options = {"images_rbd_pool": "vms", "images_volume_group": "vg0"} | case.options
-        driver = LibvirtDriver(Options(**options), None, A_SECOND, case.direct_io)
+        make = nova13.LibvirtDriver if case.then else LibvirtDriver
+        driver = make(Options(**options), None, A_SECOND, case.direct_io)
         driver.guests[UUID] = STATES[case.power_state]
         driver.host.define(UUID, DISKS[case.backend])
-        driver.freeze_first = case.freeze_first
+        driver.freeze_first = case.freeze_first or case.then
+        driver.never_live = {"lvm"}  # 15.1.5 took a live snapshot of rbd
         if "A" in case.fixes:
             driver.get_disk_type_from_path = _classify
         if "B" in case.fixes:
@@ -196,6 +255,9 @@ class Bench:
             "freeze_filesystems": {
                 "freeze_filesystems": libvirtError("Guest agent is not responding", 86)
             },
+            "abort_job unsupported": {
+                "abort_job": libvirtError("unsupported configuration", VIR_ERR_CONFIG_UNSUPPORTED)
+            },
             "launch": {
                 "launch": libvirtError("internal error: qemu unexpectedly closed the monitor")
             },
@@ -209,6 +271,43 @@ class Bench:
             "image gone": {"get": exception.ImageNotFound(image_id=IMAGE)},
             "image gone meanwhile": {"update": exception.ImageNotFound(image_id=IMAGE)},
         }.get(case.failing, {})
+
+
+class Managed(Bench):
+    """One host on which a manager has snapshot after snapshot made; see tools/oracle_snapshot.py."""
+
+    def snapshot(self, case):
+        """Return what the oracle does: also the image's status and the server's task_state."""
+        with mock.patch.object(notify, "about"):
+            found = super().snapshot(case)
+        return found | {"image": self._site.glance.status, "task_state": self._instance.task_state}
+
+    def _work(self, case, driver, instance):
+        self._instance, saves = instance, itertools.count(1)
+        instance.task_state, instance.vm_state = "image_snapshot", "active"
+
+        def save(by, expected_task_state="any"):
+            self._note("save", instance.task_state, expected_task_state)
+            number = next(saves)
+            if case.refused is not None and number == case.refused[0]:
+                raise REFUSALS[case.refused[1]]()
+
+        instance.save = save
+        self._service.driver = driver
+        self._site.glance = OneImage(self._note, self._wrong(case, driver), driver.host.files)
+        work = self._service._snapshot(instance, IMAGE, "image_snapshot")
+        return self._service._deleting(instance, IMAGE, work)
+
+
+def _instance(case):
+    """A server with its image."""
+    image = ImageMeta(id=BASE_IMAGE, properties=case.properties)
+    return SimpleNamespace(
+        name="instance-00000001",
+        uuid=UUID,
+        project_id="project",
+        spec=SimpleNamespace(image=image),
+    )
 
 
 def _noting(work, raised):

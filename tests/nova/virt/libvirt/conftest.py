@@ -8,21 +8,40 @@ import pytest
 from tests.nova.virt.libvirt import bench
 
 
-@pytest.fixture(scope="module")
-def nova(tmp_path_factory):
-    """The real driver; in memory, where a directory is quickly removed."""
-    pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools import oracle_libvirt
-
+def _in_memory(tmp_path_factory, oracle):
+    """Ask an oracle; in memory, where a directory is quickly removed."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
     parent = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         link = tmp_path_factory.mktemp("nova") / "in_memory"
         link.symlink_to(folder)  # Nova takes a path that begins with /dev for a logical volume
-        with oracle_libvirt.Oracle(link) as oracle:
-            yield oracle
+        with oracle(link) as ready:
+            yield ready
+
+
+@pytest.fixture(scope="module")
+def nova(tmp_path_factory):
+    """The real driver."""
+    pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
+    from tools import oracle_libvirt
+
+    yield from _in_memory(tmp_path_factory, oracle_libvirt.Oracle)
+
+
+@pytest.fixture(scope="module")
+def managed_nova(tmp_path_factory):
+    """The real driver under the real manager."""
+    pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
+    from tools import oracle_snapshot
+
+    yield from _in_memory(tmp_path_factory, oracle_snapshot.Oracle)
 
 
 @pytest.fixture(scope="module")
 def lab(root):
     return bench.Bench(root)
+
+
+@pytest.fixture(scope="module")
+def managed_lab(root):
+    return bench.Managed(root)

@@ -1,0 +1,150 @@
+"""The dial of contexts: choose a role, a way to the context and what it reads; see what it may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from labkit.decision import Sentence
+from labkit.dials.panel import Panel
+from labkit.nova.context import RequestContext, get_admin_context, get_context
+from labkit.plots.rights import RightsGrid, paper, rows_of, width_for
+from labkit.rights_table import QUESTIONS, SERVERS, rights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A role, and those that keystone adds to it.
+ROLES = {
+    "reader": ["reader"],
+    "member": ["member", "reader"],
+    "admin": ["admin", "member", "reader"],
+}
+#: A way, and how its context is written in Nova's code.
+WAYS = {
+    "from the request": 'context = req.environ["nova.context"]',
+    "elevated": 'context = req.environ["nova.context"].elevated()',
+    "by hand": 'context = RequestContext("alice", "physics", is_admin=True)',
+    "get_admin_context": "context = get_admin_context()",
+    "get_context": "context = get_context()",
+}
+READ_DELETED = ("no", "yes", "only")
+_CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance.example"}]}]
+
+
+def context() -> ContextDial:
+    """Choose who asks and how the context was made; see what it may do with four servers.
+
+    Out: a panel. Each control is an attribute: ``role`` of the user alice of the project physics
+    ("reader", "member", "admin"), ``way`` to the context ("from the request", "elevated",
+    "by hand", "get_admin_context", "get_context") and ``read_deleted`` ("no", "yes", "only").
+    All together are ``dial.value``, a dict; ``dial.answer`` is the sentence below the figure,
+    ``dial.context`` the RequestContext and ``dial.table`` the table ``rights`` of it. Raises
+    ValueError for a value that a control does not have.
+
+    >>> dial = context()
+    >>> dial.answer
+    A member's context from the request, read_deleted no: it may not list all; policy lets it \
+stop 2 of 4 servers; it reads and saves 1 of 4 rows; glance is asked with alice's token.
+    >>> dial.way.value = "get_admin_context"
+    >>> dial.answer
+    A context of get_admin_context, read_deleted no: it may not list all; policy lets it stop \
+0 of 4 servers; it reads and saves 2 of 4 rows; glance cannot be asked (EmptyCatalog).
+
+    Source: ``labkit.rights_table``.
+    """
+    return ContextDial()
+
+
+class Known:
+    """A control that says which choices there are when one is asked for that there is not."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value" and value not in self.options:
+            known = ", ".join(self.options)
+            raise ValueError(f"{self.description} is not {value!r}; there are {known}")
+        super().__setattr__(name, value)
+
+
+class Buttons(Known, ipywidgets.ToggleButtons):
+    """A button for each choice."""
+
+
+class Slider(Known, ipywidgets.SelectionSlider):
+    """A slider from the least to the most."""
+
+
+class ContextDial(Panel):
+    """The panel that ``context`` makes."""
+
+    def __init__(self) -> None:
+        self._begin(self._make_controls())
+        self._asked = [(system, asked) for asked, (system, _) in QUESTIONS.items()]
+        left, column = width_for(list(SERVERS), self._asked)
+        axes = paper(left + column * len(self._asked) + 8, left, len(SERVERS))
+        self._grid = RightsGrid(axes, list(SERVERS), self._asked)
+        self._turned()
+        super().__init__([*self._controls.values(), self.picture])
+
+    def _turned(self) -> None:
+        """Ask anew with the context that the controls describe, and draw that."""
+        role, way = self.role.value, self.way.value
+        self.context = made(role, way, self.read_deleted.value)
+        self.table: pd.DataFrame = rights({way: self.context})
+        _, rows = rows_of(self.table)
+        self._grid.show([[row[one] for one in self._asked] for row in rows])
+        self.answer = Sentence(self._said(role, way))
+        code = WAYS[way]
+        if self.read_deleted.value != "no":
+            code += f'; context.read_deleted = "{self.read_deleted.value}"'
+        drawn = self._grid.ax.get_figure(root=True)
+        self._show(drawn, self.answer, f"<code>{code}</code>", str(self.answer))
+
+    def _said(self, role: str, way: str) -> str:
+        yes = self.table.groupby("asked").allowed.sum()
+        mine = f"A{'n' if role == 'admin' else ''} {role}'s context"
+        who = {
+            "from the request": f"{mine} from the request",
+            "elevated": f"{mine}, elevated",
+            "by hand": "A context by hand",
+        }.get(way, f"A context of {way}")
+        errors = self.table.query("asked == 'image'").answer
+        error = errors.iloc[0].partition(":")[0]
+        image = f"cannot be asked ({error})" if error else "is asked with alice's token"
+        return (
+            f"{who}, read_deleted {self.read_deleted.value}:"
+            f" it may {'' if yes['list all'] else 'not '}list all;"
+            f" policy lets it stop {yes['stop']} of {len(SERVERS)} servers;"
+            f" it reads and saves {yes['read']} of {len(SERVERS)} rows; glance {image}."
+        )
+
+    def _make_controls(self) -> dict[str, Any]:
+        """A control for each thing that can be turned."""
+        controls: dict[str, Any] = {
+            "role": Slider(options=tuple(ROLES), value="member", description="role"),
+            "way": Buttons(options=tuple(WAYS), description="way"),
+            "read_deleted": Buttons(options=READ_DELETED, description="read_deleted"),
+        }
+        widths = {"role": "26em", "way": "62em", "read_deleted": "40em"}
+        for name in ("way", "read_deleted"):
+            controls[name].style.button_width = "auto"
+        for name, control in controls.items():
+            control.style.description_width = "initial"
+            control.layout.width = widths[name]
+        return controls
+
+
+def made(role: str, way: str, read_deleted: str) -> RequestContext:
+    """The context of alice, or of nobody, as a way makes it."""
+    token = {"auth_token": "of alice", "service_catalog": _CATALOG}
+    alice = RequestContext("alice", "physics", roles=list(ROLES[role]), **token)
+    context = {
+        "from the request": lambda: alice,
+        "elevated": alice.elevated,
+        "by hand": lambda: RequestContext("alice", "physics", is_admin=True),
+        "get_admin_context": get_admin_context,
+        "get_context": get_context,
+    }[way]()
+    context.read_deleted = read_deleted
+    return context

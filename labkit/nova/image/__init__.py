@@ -1,0 +1,1 @@
+"""How Nova talks to glance (nova/image)."""

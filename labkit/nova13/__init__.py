@@ -1,0 +1,29 @@
+"""The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's."""
+
+from labkit.nova13.compared import then_and_now
+from labkit.nova13.conf import WEIGHERS, options
+from labkit.nova13.filters import (
+    FILTERS,
+    AvailabilityZoneFilter,
+    CoreFilter,
+    DiskFilter,
+    RamFilter,
+    RetryFilter,
+)
+from labkit.nova13.scheduler import FilterScheduler, StickyWeightHandler
+from labkit.nova13.snapshot import LibvirtDriver
+
+__all__ = [
+    "FILTERS",
+    "WEIGHERS",
+    "AvailabilityZoneFilter",
+    "CoreFilter",
+    "DiskFilter",
+    "FilterScheduler",
+    "LibvirtDriver",
+    "RamFilter",
+    "RetryFilter",
+    "StickyWeightHandler",
+    "options",
+    "then_and_now",
+]

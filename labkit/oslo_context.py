@@ -1,0 +1,156 @@
+"""The part of a request's context that all of OpenStack shares, as oslo_context/context.py has it."""
+
+import itertools
+import uuid
+
+_numbers = itertools.count()
+#: Each argument, and the keys of the request's environment that it is read from: the first that
+#: is there. Source: ``_ENVIRON_HEADERS`` in oslo_context/context.py, 6.5.0.
+ENVIRON_HEADERS = {
+    "auth_token": ("HTTP_X_AUTH_TOKEN", "HTTP_X_STORAGE_TOKEN"),
+    "user_id": ("HTTP_X_USER_ID", "HTTP_X_USER"),
+    "project_id": ("HTTP_X_PROJECT_ID", "HTTP_X_TENANT_ID", "HTTP_X_TENANT"),
+    "domain_id": ("HTTP_X_DOMAIN_ID",),
+    "system_scope": ("HTTP_OPENSTACK_SYSTEM_SCOPE",),
+    "user_domain_id": ("HTTP_X_USER_DOMAIN_ID",),
+    "project_domain_id": ("HTTP_X_PROJECT_DOMAIN_ID",),
+    "user_name": ("HTTP_X_USER_NAME",),
+    "project_name": ("HTTP_X_PROJECT_NAME", "HTTP_X_TENANT_NAME"),
+    "request_id": ("openstack.request_id",),
+    "global_request_id": ("openstack.global_request_id",),
+}
+
+
+class RequestContext:
+    """Who asks, with which roles and which token, and under which request id.
+
+    Unlike oslo, a context without a *request_id* gets the next of a fixed series, and neither the
+    context of the thread nor a second, service's, user is kept.
+
+    Source: ``RequestContext`` in oslo_context/context.py, 6.5.0.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth_token=None,
+        user_id=None,
+        project_id=None,
+        domain_id=None,
+        user_domain_id=None,
+        project_domain_id=None,
+        is_admin=False,
+        read_only=False,
+        show_deleted=False,
+        request_id=None,
+        resource_uuid=None,
+        roles=None,
+        user_name=None,
+        project_name=None,
+        is_admin_project=True,
+        global_request_id=None,
+        system_scope=None,
+    ):
+        self.auth_token = auth_token
+        self.user_id = user_id
+        self.project_id = project_id
+        self.domain_id = domain_id
+        self.user_domain_id = user_domain_id
+        self.project_domain_id = project_domain_id
+        self.is_admin = is_admin
+        self.read_only = read_only
+        self.show_deleted = show_deleted
+        self.request_id = request_id or generate_request_id()
+        self.resource_uuid = resource_uuid
+        self.roles = roles or []
+        self.user_name = user_name
+        self.project_name = project_name
+        self.is_admin_project = is_admin_project
+        self.global_request_id = global_request_id
+        self.system_scope = system_scope
+
+    @property
+    def global_id(self):
+        """The id to tell other services: the one from outside, if there is one."""
+        return self.global_request_id or self.request_id
+
+    @property
+    def user_identity(self):
+        """Who asks: user, project and three domains, "-" for what nobody said."""
+        parts = (
+            self.user_id,
+            self.project_id,
+            self.domain_id,
+            self.user_domain_id,
+            self.project_domain_id,
+        )
+        return " ".join(part or "-" for part in parts)
+
+    def to_dict(self) -> dict:
+        """Return the 17 fields that every service of OpenStack sends."""
+        return {
+            "user": self.user_id,
+            "project_id": self.project_id,
+            "system_scope": self.system_scope,
+            "project": self.project_id,
+            "domain": self.domain_id,
+            "user_domain": self.user_domain_id,
+            "project_domain": self.project_domain_id,
+            "is_admin": self.is_admin,
+            "read_only": self.read_only,
+            "show_deleted": self.show_deleted,
+            "auth_token": self.auth_token,
+            "request_id": self.request_id,
+            "global_request_id": self.global_request_id,
+            "resource_uuid": self.resource_uuid,
+            "roles": self.roles,
+            "user_identity": self.user_identity,
+            "is_admin_project": self.is_admin_project,
+        }
+
+    @classmethod
+    def from_dict(cls, values, **more) -> "RequestContext":
+        """Make a context of what ``to_dict`` gave; what is missing takes its default."""
+        get = values.get
+        fields = {
+            "auth_token": get("auth_token"),
+            "user_id": get("user"),
+            "project_id": get("project_id"),
+            "domain_id": get("domain"),
+            "user_domain_id": get("user_domain"),
+            "project_domain_id": get("project_domain"),
+            "is_admin": get("is_admin", False),
+            "read_only": get("read_only", False),
+            "show_deleted": get("show_deleted", False),
+            "request_id": get("request_id"),
+            "global_request_id": get("global_request_id"),
+            "resource_uuid": get("resource_uuid"),
+            "roles": get("roles"),
+            "user_name": get("user_name"),
+            "project_name": get("project_name"),
+            "is_admin_project": get("is_admin_project", True),
+            "system_scope": get("system_scope"),
+        }
+        fields.update(more)
+        return cls(**fields)
+
+    @classmethod
+    def from_environ(cls, environ, **values) -> "RequestContext":
+        """Make a context of the headers that the keystone middleware has put into a request.
+
+        In: the WSGI environment; *values* go before it.
+        """
+        for name, keys in ENVIRON_HEADERS.items():
+            found = [environ[key] for key in keys if key in environ]
+            if found and name not in values:
+                values[name] = found[0]
+        roles = environ.get("HTTP_X_ROLES", environ.get("HTTP_X_ROLE"))
+        values.setdefault("roles", [role.strip() for role in roles.split(",")] if roles else [])
+        is_admin_project = environ.get("HTTP_X_IS_ADMIN_PROJECT", "true").lower() == "true"
+        values.setdefault("is_admin_project", is_admin_project)
+        return cls(**values)
+
+
+def generate_request_id() -> str:
+    """Return a request id that no other context of this process has."""
+    return f"req-{uuid.uuid5(uuid.NAMESPACE_OID, str(next(_numbers)))}"

@@ -1,0 +1,148 @@
+"""Who may do what: a square for each question, with a sign, and the name of the error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from labkit.plots.figure import (
+    DPI,
+    SMALL,
+    TITLE,
+    Figure,
+    canvas,
+    checked,
+    label,
+    settle,
+    title_lines,
+    titled,
+)
+from labkit.plots.services import width_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+COLUMNS = ("context", "server", "system", "asked", "allowed", "answer")
+YES, NO = "\N{CHECK MARK}", "\N{BALLOT X}"
+MAY, MAY_NOT = "#CFE8F5", "#FBDDAE"  # light sky and light orange; the sign says the same
+ROW, HEAD = 26, 44  # pixels
+MOST_ROWS = 40
+
+
+def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """Draw which questions each context may ask: a check mark, or a cross and the error's name.
+
+    *rights* has one row per question: context, server, system, asked, allowed, answer, as
+    ``labkit.rights_table``. A row of the figure is a context, a server, or both, whichever there
+    are several of. Raises ValueError for a table without rows, or with more than 40 pairs.
+
+    >>> import pandas as pd
+    >>> rows = [("alice", "web-1", "policy", "stop", True, ""),
+    ...         ("bob", "web-1", "policy", "stop", False, "PolicyNotAuthorized: Policy doesn't")]
+    >>> columns = ["context", "server", "system", "asked", "allowed", "answer"]
+    >>> rights(pd.DataFrame(rows, columns=columns))
+    Allowed, of 1 question: alice 1; bob 0.
+    """
+    checked(rights, COLUMNS)
+    names, rows = rows_of(rights)
+    if len(names) > MOST_ROWS:
+        raise ValueError(
+            f"{len(names)} rows are too many to read, {MOST_ROWS} can be; choose with .query(...)."
+        )
+    asked = list(dict.fromkeys(zip(rights["system"], rights["asked"], strict=True)))
+    answer = said(names, rows, asked)
+    own = _paper(answer, names, asked, ax)
+    grid = RightsGrid(own, names, asked)
+    grid.show([[row.get(one) for one in asked] for row in rows])
+    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+
+
+def rows_of(table: pd.DataFrame) -> tuple[list[str], list[dict]]:
+    """The rows of the figure: their names, and {(system, asked): the error's name or nothing}."""
+    several = [name for name in ("context", "server") if table[name].nunique() > 1] or ["context"]
+    found: dict[tuple, dict] = {}
+    for row in table.itertuples(index=False):
+        key = tuple(str(getattr(row, name)) for name in several)
+        word = "" if row.allowed else str(row.answer).partition(":")[0]
+        found.setdefault(key, {})[row.system, row.asked] = word
+    return [label(", ".join(key), 48) for key in found], list(found.values())
+
+
+def said(names: Sequence[str], rows: Sequence[dict], asked: Sequence[tuple]) -> str:
+    """How many questions each row may ask."""
+    counts = [
+        f"{name} {sum(not word for word in row.values())}"
+        for name, row in zip(names, rows, strict=True)
+    ]
+    many = f"{len(asked)} question{'s' if len(asked) > 1 else ''}"
+    more = [f"and {len(counts) - 8} more rows"] if len(counts) > 8 else []
+    return f"Allowed, of {many}: {'; '.join(counts[:8] + more)}."
+
+
+def width_for(names: Sequence[str], asked: Sequence[tuple]) -> tuple[float, float]:
+    """The pixels that the names of the rows take, and each column."""
+    scale = DPI / 72
+    left = max(width_of(name) for name in names) * scale + 16
+    column = max(width_of(f"{NO} PolicyNotAuthorized"), *(width_of(w) for _, w in asked)) * scale
+    return left, column + 14
+
+
+def _paper(answer, names, asked, ax):
+    """Axes with their title; what is drawn later changes no layout."""
+    if ax is not None:
+        titled(ax, True, answer)
+        return ax
+    left, column = width_for(names, asked)
+    width = left + column * len(asked) + 8
+    lines = title_lines(answer, 0.75 * width - 16)
+    head = 18 * len(lines) + 12
+    return paper(width, left, len(names), head, lines)
+
+
+def paper(width: float, left: float, rows: int, head: float = 6, lines: Sequence[str] = ()) -> Axes:
+    """Axes for a grid of that many rows in a figure of its own; all in pixels."""
+    height = head + HEAD + ROW * rows + 8
+    figure = canvas(width / DPI, height / DPI)
+    figure.set_layout_engine("none")  # every place is known in pixels
+    if lines:
+        figure.suptitle("\n".join(lines), x=0.01, y=1 - 6 / height, ha="left", fontsize=TITLE)
+    settle(figure)
+    box = (left / width, 8 / height, 1 - (left + 8) / width, (HEAD + ROW * rows) / height)
+    return figure.add_axes(box)
+
+
+class RightsGrid:
+    """Draws a grid of rows and questions into *ax*; ``show`` may be called again and again."""
+
+    def __init__(self, ax: Axes, names: Sequence[str], asked: Sequence[tuple[str, str]]) -> None:
+        self.ax, self._squares, self._words = ax, {}, {}
+        top = HEAD / ROW
+        ax.set_xlim(0, len(asked))
+        ax.set_ylim(len(names), -top)
+        ax.set_xticks([])
+        ax.set_yticks([place + 0.5 for place in range(len(names))], names, fontsize=SMALL)
+        ax.tick_params(axis="y", length=0)
+        ax.spines[:].set_visible(False)
+        for place, (system, words) in enumerate(asked):
+            ax.text(place + 0.5, -top / 4, label(words), ha="center", va="center", fontsize=SMALL)
+            if place == 0 or asked[place - 1][0] != system:
+                end = max(k + 1 for k, (name, _) in enumerate(asked) if name == system)
+                style = {"ha": "center", "va": "center", "fontsize": SMALL, "fontweight": "bold"}
+                ax.text((place + end) / 2, -0.78 * top, label(system), **style)
+                ax.plot([place + 0.06, end - 0.06], [-top / 2] * 2, color="#333333", linewidth=0.8)
+        for row in range(len(names)):
+            for place in range(len(asked)):
+                square = ax.bar(place + 0.5, 0.88, 0.95, row + 0.06, edgecolor="white")[0]
+                style = {"ha": "center", "va": "center", "fontsize": SMALL}
+                self._squares[row, place] = square
+                self._words[row, place] = ax.text(place + 0.5, row + 0.5, "", **style)
+
+    def show(self, rows: Sequence[Sequence[str | None]]) -> None:
+        """Write the answers: nothing for yes, an error's name for no, None where nobody asked."""
+        for (row, place), square in self._squares.items():
+            word = rows[row][place]
+            square.set_visible(word is not None)
+            square.set_facecolor(MAY_NOT if word else MAY)
+            shown = "" if word is None else f"{NO} {label(word, 22)}" if word else YES
+            self._words[row, place].set_text(shown)
