@@ -3,12 +3,10 @@
 import pytest
 
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
-from labkit.nova.compute.claims import claim_test_before_20
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
-from labkit.nova.objects import ComputeNode, Flavor
+from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
 from labkit.reports import chain_table, fleet_of, inventory_table, report_table
@@ -320,17 +318,6 @@ def test_the_inventories_as_a_table_say_what_does_not_fit():
     assert table.capacity.to_dict() == {"small": 3584, "big": 7680}
     assert table.reason["big"] == ""
     assert table.reason["small"] == "MEMORY_MB: used 0 + 4096 > capacity 3584 = (4096 - 512) * 1"
-
-
-def test_claims_before_20_name_each_shortage():
-    cn = ComputeNode("one", memory_mb=1024, memory_mb_used=768, vcpus=1, vcpus_used=1)
-    with pytest.raises(ComputeResourcesUnavailable) as caught:
-        claim_test_before_20(cn, FLAVOR, {"memory_mb": 1024.0, "vcpu": 1.0})
-    assert str(caught.value) == (
-        "Insufficient compute resources: Free memory 256.00 MB < requested 1024 MB; "
-        "Free vcpu 0.00 VCPU < requested 1 VCPU."
-    )
-    claim_test_before_20(cn, FLAVOR, {})
 
 
 def test_in_a_cloud_an_outdated_migration_becomes_an_error():

@@ -5,10 +5,10 @@ import reprlib
 
 import numpy as np
 
-from labkit import placement
+from labkit import nova13, placement
 from labkit.checks import Question, Uncheckable, Wrong
 from labkit.decision import place
-from labkit.nova.compute.claims import claim_test, claim_test_before_20
+from labkit.nova.compute.claims import claim_test
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.conf import Options
@@ -114,7 +114,7 @@ def refusing():
     _built(tracker)
     node, found = tracker.compute_nodes["cn-9"], []
     try:
-        claim_test_before_20(node, FILL, {"memory_mb": 10240.0})
+        nova13.claim_test(node, FILL, nova13.limits(fleet["cn-9"]))
     except ComputeResourcesUnavailable:
         found.append("nova-compute")
     claim_test(InstanceRow("second", FILL))  # today's has nothing against it
