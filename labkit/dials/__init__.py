@@ -6,6 +6,7 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 
 from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.overcommit import OvercommitDial, overcommit
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
 from labkit.dials.qemu_img import QemuImgPanel, real_qemu_img
@@ -17,6 +18,7 @@ __all__ = [
     "MULTIPLIERS",
     "ContextDial",
     "CreationDial",
+    "OvercommitDial",
     "OverlayDial",
     "PlayerDial",
     "QemuImgPanel",
@@ -25,6 +27,7 @@ __all__ = [
     "SnapshotDial",
     "context",
     "creation",
+    "overcommit",
     "overlay",
     "player",
     "real_qemu_img",
