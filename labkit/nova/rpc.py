@@ -1,6 +1,7 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
-from labkit.nova.exception import MessagingTimeout, NovaException
+from labkit.nova.exception import NovaException
+from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
 from labkit.trace import Message, Reply
 
