@@ -39,10 +39,11 @@ class Cloud(
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
-    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and
-    ``as_deployed``: whether each write of a nova-compute is a call to the conductor (False: it
-    reaches the database itself, as in Nova's functional tests). Raises TypeError or ValueError for
-    what is none of these, KeyError for a fault on an unknown host.
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), how many
+    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ..., and ``as_deployed``:
+    whether each write of a nova-compute is a call to the conductor (False: it reaches the database
+    itself, as in Nova's functional tests). Raises TypeError or ValueError for what is none of
+    these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
     >>> from labkit import Flavor, Fleet, RequestSpec
@@ -53,7 +54,7 @@ class Cloud(
     >>> cloud.show("web-1")["status"]
     'ACTIVE'
 
-    Source: the services of Nova 34.0.0, one conductor and one scheduler.
+    Source: the services of Nova 34.0.0, one conductor.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Cloud(
         snapshot_model="flat",
         quota=None,
         driver=None,
+        schedulers=1,
         as_deployed=False,
     ):
         site = Site(
@@ -82,7 +84,7 @@ class Cloud(
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site)
         site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
+        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
         for host, row in fleet.rows.items():
             site.host_drivers[host] = fleet_hosts.prepare(site, row)
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
@@ -231,7 +233,7 @@ class Cloud(
         column, row = fleet.texts[field], fleet.rows[host]
         site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
         column[row] = value
-        fleet._static.clear()
+        fleet._static = {}  # what a scheduler has read meanwhile keeps its own
 
     def _notice(self, host, compute):
         """After a while without heartbeats Nova takes the service for dead."""
@@ -267,6 +269,16 @@ class Cloud(
                         site.db.touched.add(host)
                 elif host in touched or site.host_drivers[host].changed:
                     compute.update_available_resource()
+
+
+def _schedulers(site, seed, count):
+    """Return schedulers on hosts of their own, each with its own memory and dice."""
+    services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
+    for number in range(2, cloud_input.schedulers(count) + 1):
+        host = f"{CONTROLLER}-{number}"
+        rng = random.Random(f"{seed} {host}")
+        services.append(SchedulerService(site, f"scheduler@{host}", host, rng))
+    return services
 
 
 def _own(fleet):

@@ -1,7 +1,10 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
+import functools
+
 from labkit.messaging.broker import Broker
-from labkit.nova.exception import MessagingTimeout, NovaException
+from labkit.nova.exception import NovaException
+from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
 from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
 from labkit.trace import Message, Reply
@@ -23,10 +26,14 @@ class Bus:
         self._readers = {}
         self._reply_queues = {}
 
-    def serve(self, topic, server, service):
-        """Let a service read what is sent to it, first of all what has been waiting."""
-        reader = self._readers.setdefault(service, lambda sent: sent.deliver(service))
-        self.broker.serve(EXCHANGE, topic, server or service.host, reader, service.name)
+    def serve(self, topic, server, *services):
+        """Let a service read what is sent to it, first of all what has been waiting.
+
+        Several take turns: each message goes to one of them, the next message to the next.
+        """
+        for service in services:
+            reader = self._readers.setdefault(service, functools.partial(_deliver, service))
+            self.broker.serve(EXCHANGE, topic, server or service.host, reader, service.name)
 
     def leave(self, service):
         """Let a service read no more."""
@@ -201,6 +208,10 @@ class Bus:
             sent.context.is_admin,
             about,
         )
+
+
+def _deliver(service, sent):
+    sent.deliver(service)
 
 
 def _copy(value, service):
