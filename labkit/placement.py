@@ -227,6 +227,22 @@ def of_host(inventories, row) -> dict:
     return {name: record for name, record in records.items() if record}
 
 
+def accepts(told) -> bool:
+    """Return whether an inventory may be as it is: some of each class, not more reserved than that.
+
+    In: ``{resource class: {total, reserved, max_unit, allocation_ratio, ...}}``.
+
+    Source: ``_validate_inventory_capacity`` in placement/handlers/inventory.py and
+    placement/schemas/inventory.py, Placement 16.0.0.
+    """
+    return all(
+        min(each["total"], each["max_unit"]) >= 1
+        and each["reserved"] >= 0
+        and int((each["total"] - each["reserved"]) * each["allocation_ratio"]) >= 0
+        for each in told.values()
+    )
+
+
 def report(inventories, row, told):
     """Replace what a host has of the classes that its driver knows; others stay as they are.
 

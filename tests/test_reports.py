@@ -5,7 +5,8 @@ import pytest
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.exception_hosts import InvalidInput
+from labkit.nova.exception import NotModelled
+from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
@@ -161,15 +162,16 @@ def test_what_was_reported_is_the_fleet_that_the_cloud_was_made_with():
     [
         ("reserved_host_memory_mb", "free_ram_mb", 3584 + 512 - 1000),
         ("reserved_host_disk_mb", "free_disk_mb", 9216),
-        ("reserved_host_cpus", "vcpus_used", 1000),
+        ("reserved_host_cpus", "vcpus_used", 3),
     ],
 )
 def test_what_is_reserved_acts_through_the_report(option, column, now):
-    cloud = two_hosts(**{option: 1000})
+    amount = 3 if option == "reserved_host_cpus" else 1000
+    cloud = two_hosts(**{option: amount})
     assert seen(cloud)[column] == now
     name = {"memory": "MEMORY_MB", "disk": "DISK_GB", "cpus": "VCPU"}[option.split("_")[2]]
     row = cloud.inventories.set_index(["host", "resource_class"]).loc["one", name]
-    assert row.reserved == (1 if name == "DISK_GB" else 1000)
+    assert row.reserved == (1 if name == "DISK_GB" else amount)
     assert row.capacity == (row.total - row.reserved) * row.allocation_ratio
 
 
@@ -239,10 +241,122 @@ def test_what_is_reserved_is_taken_off_twice_over():
     assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
 
 
-def test_negative_memory_is_passed_on_as_it_is():
-    one = tracker("one", memory_mb=-1)
+@pytest.mark.parametrize(("memory_mb", "reserved"), [(-1, 0), (-1, 512), (1024, 1025), (512, 4096)])
+def test_placement_refuses_negative_memory_and_more_reserved_than_there_is(memory_mb, reserved):
+    one = tracker("one", memory_mb=memory_mb, reserved_host_memory_mb=reserved)
+    with pytest.raises(ResourceProviderSyncFailed, match="Failed to synchronize the placement"):
+        one.update_available_resource("one")
+    assert one.tables.inventory is None
+    assert len(fleet_of([one])) == 0  # the row says no usage yet: the scheduler ignores it
+
+
+def test_all_may_be_reserved_and_a_host_without_memory_has_no_such_inventory():
+    one = tracker("one", memory_mb=1024, reserved_host_memory_mb=1024)
     one.update_available_resource("one")
-    assert one.compute_nodes["one"].free_ram_mb == -513
+    assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
+    none = tracker("none", memory_mb=0)
+    none.update_available_resource("none")
+    assert set(none.tables.inventory) == {"VCPU", "DISK_GB"}
+    assert none.compute_nodes["none"].free_ram_mb == -512
+
+
+def test_in_a_cloud_a_refused_report_leaves_the_host_as_it_was():
+    cloud = two_hosts()
+    before = seen(cloud), cloud.inventories
+    cloud.hypervisor("one").memory_mb = -1
+    cloud.run(61)
+    assert cloud.reports.memory_mb.tolist()[-1] == -1
+    assert seen(cloud).equals(before[0])
+    assert cloud.inventories.equals(before[1])
+    cloud.hypervisor("one").memory_mb = 8192
+    cloud.run(121)
+    assert seen(cloud).total_usable_ram_mb == 8192
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("numa_topology", "{}"), ("pci_passthrough_devices", '[{"address": "0000:81:00.0"}]')],
+)
+def test_numa_cells_and_pci_devices_of_a_host_are_refused_by_name(key, value):
+    one = tracker("one")
+    told = one.driver.get_available_resource("one") | {key: value}
+    with pytest.raises(NotModelled, match=f"does not track {key}"):
+        one.update_available_resource("one", told)
+
+
+@pytest.mark.parametrize("spec", ["hw:numa_nodes", "hw:cpu_policy", "pci_passthrough:alias"])
+def test_a_claim_for_a_numa_topology_or_a_pci_device_is_refused_by_name(spec):
+    one = tracker("one")
+    one.update_available_resource("one")
+    flavor = Flavor(vcpus=1, memory_mb=1024, root_gb=1, extra_specs={spec: "1"})
+    with pytest.raises(NotModelled, match=spec):
+        one.instance_claim(InstanceRow("a", flavor, tables=one.tables), "one")
+    assert one.tracked_instances == set()
+
+
+def test_monitors_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"compute_monitors = .* does not model anything else"):
+        Options(compute_monitors=["cpu.virt_driver"])
+
+
+@pytest.mark.parametrize("key", ["vcpus", "memory_mb", "local_gb", "numa_topology", "vcpus_used"])
+def test_a_report_that_lacks_something_changes_nothing(key):
+    one = tracker("one")
+    one.update_available_resource("one")
+    before = one.compute_nodes["one"].obj_clone()
+    told = one.driver.get_available_resource("one")
+    del told[key]
+    with pytest.raises(InvalidInput, match=rf"Missing keys: \['{key}'\]"):
+        one.update_available_resource("one", told)
+    assert one.compute_nodes["one"] == before
+
+
+def fits(options, host, flavor):
+    """How many servers a host of 4 vCPUs, 4 GiB and 9 GiB of disk takes."""
+    size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
+    size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    cloud = Cloud(Fleet([{"host": "one"} | size | host]), Options(**options))
+    for number in range(30):
+        cloud.create(f"web-{number}", RequestSpec(flavor))
+        cloud.settle()
+        if cloud.show(f"web-{number}")["status"] == "ERROR":
+            return number
+    return None
+
+
+CPU, RAM, DISK = Flavor(1, 1), Flavor(1, 1024), Flavor(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "flavor", "count"),
+    [
+        ({}, {}, CPU, 16),
+        ({"cpu_allocation_ratio": 1.5}, {}, CPU, 6),
+        ({"cpu_allocation_ratio": 1.5}, {"cpu_allocation_ratio": 2.0}, CPU, 6),
+        ({"initial_cpu_allocation_ratio": 1.0}, {"cpu_allocation_ratio": 2.0}, CPU, 8),
+        ({"initial_cpu_allocation_ratio": 1.0}, {"cpu_allocation_ratio": 0.0}, CPU, 4),
+        ({"initial_cpu_allocation_ratio": 1.0, "cpu_allocation_ratio": 1.25},
+         {"cpu_allocation_ratio": 0.0}, CPU, 5),
+        ({"cpu_allocation_ratio": 2.0, "reserved_host_cpus": 1}, {}, CPU, 6),
+        ({"ram_allocation_ratio": 2.0}, {}, RAM, 7),
+        ({"initial_ram_allocation_ratio": 2.0}, {"ram_allocation_ratio": 0.0}, RAM, 7),
+        ({"reserved_host_memory_mb": 2048}, {"free_ram_mb": 4096}, RAM, 2),
+        ({"disk_allocation_ratio": 1.5}, {}, DISK, 13),
+        ({"initial_disk_allocation_ratio": 1.5}, {"disk_allocation_ratio": 0.0}, DISK, 13),
+        ({"reserved_host_disk_mb": 1}, {}, DISK, 8),
+    ],
+)  # fmt: skip
+def test_ratios_and_reserves_act_through_the_report_on_what_is_decided(
+    options, host, flavor, count
+):
+    assert fits(options, host, flavor) == count
+
+
+def test_the_ratio_that_a_host_reckons_with_is_in_its_row_too():
+    fleet = Fleet([{"host": "one", "vcpus_total": 4, "cpu_allocation_ratio": 0.0}])
+    cloud = Cloud(fleet, Options(initial_cpu_allocation_ratio=3.0))
+    assert seen(cloud).cpu_allocation_ratio == 3.0
+    assert cloud.compute_nodes.cpu_allocation_ratio.tolist() == [3.0]
 
 
 def test_a_host_that_reports_nothing():

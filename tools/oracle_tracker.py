@@ -13,6 +13,8 @@ import warnings
 from types import SimpleNamespace
 from unittest import mock
 
+import jsonschema
+
 from tools.oracle_nova import CONF, context, exception, host_manager, objects, quiet
 
 with warnings.catch_warnings():
@@ -23,6 +25,8 @@ with warnings.catch_warnings():
     from nova.virt.libvirt import driver, guest
     from nova.virt.libvirt import host as libvirt_host
     from oslo_db import exception as db_exc
+    from placement.objects import inventory
+    from placement.schemas import inventory as inventory_schema
 
     from tools.oracle_libvirt import stand_ins
 
@@ -145,7 +149,17 @@ class Placement:
 
     def update_from_provider_tree(self, _context, tree, allocations=None):
         (root,) = tree.roots
-        self.inventory = root.data().inventory
+        told = root.data().inventory
+        try:
+            jsonschema.validate(
+                {"inventories": told, "resource_provider_generation": 1},
+                inventory_schema.PUT_INVENTORY_SCHEMA,
+            )
+        except jsonschema.ValidationError:
+            raise exception.ResourceProviderSyncFailed from None
+        if any(inventory.Inventory(**each).capacity < 0 for each in told.values()):
+            raise exception.ResourceProviderSyncFailed
+        self.inventory = told
 
 
 def _flavor(told):

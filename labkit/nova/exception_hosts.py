@@ -22,6 +22,15 @@ class InvalidConfiguration(Invalid):
     msg_fmt = "Configuration is Invalid."
 
 
+class ResourceProviderSyncFailed(NovaException):
+    """Placement refuses what a host reports."""
+
+    msg_fmt = (
+        "Failed to synchronize the placement service with resource provider information supplied "
+        "by the compute host."
+    )
+
+
 class InvalidNodeConfiguration(NovaException):
     """A driver reports another uuid than before."""
 

@@ -1,6 +1,7 @@
 """The rows of a cloud, as the resource tracker of one of its hosts reads and writes them."""
 
 from labkit import placement
+from labkit.nova.exception_hosts import ResourceProviderSyncFailed
 from labkit.nova.objects import migration as migrations
 
 
@@ -52,7 +53,10 @@ class HostTables:
 
     # -- placement ------------------------------------------------------------------------
     def update_from_provider_tree(self, driver):
-        """Let placement know what the driver has; it answers who holds what there."""
+        """Let placement know what the driver has; it answers who holds what there.
+
+        Raises ResourceProviderSyncFailed when placement refuses it.
+        """
         if not self.quiet:
             if not self._tree_read:
                 self._service.reportclient.read_provider_tree()
@@ -62,6 +66,8 @@ class HostTables:
         if now != self._reported:
             inventories = self._site.allocations.inventories
             told = driver.update_provider_tree(placement.of_host(inventories, self._row))
+            if not placement.accepts(told):
+                raise ResourceProviderSyncFailed
             placement.report(inventories, self._row, told)
             self._reported = now
 

@@ -5,6 +5,11 @@ import contextlib
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.exception_hosts import (
+    Invalid,
+    InvalidNodeConfiguration,
+    ResourceProviderSyncFailed,
+)
 from labkit.nova.notifications import instance as notify
 
 _HERE = "compute/manager.py:"
@@ -72,6 +77,8 @@ class Periodic:
     def update_available_resource(self, quiet=True):
         """Let the resource tracker report; *quiet*: what it asks placement is not noted.
 
+        A report that is refused changes nothing: the host stays as it reported before.
+
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
         site, instances = self.site, self.site.db.instances
@@ -85,6 +92,8 @@ class Periodic:
         self.tables.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
+        except (Invalid, InvalidNodeConfiguration, ResourceProviderSyncFailed):
+            pass  # as Nova, which only logs it
         finally:
             self.tables.quiet = False
 

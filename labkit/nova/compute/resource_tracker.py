@@ -5,7 +5,7 @@ In Nova nova/compute/resource_tracker.py; how usage adds up is in usage.py.
 
 from labkit.nova.compute.claims import Claim, MoveClaim, claim_test
 from labkit.nova.compute.usage import NOBODY, Usage, flavor_of, volume_backed
-from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.exception import ComputeResourcesUnavailable, NotModelled
 from labkit.nova.exception_hosts import (
     InvalidConfiguration,
     InvalidInput,
@@ -62,7 +62,9 @@ class ResourceTracker(Usage):
 
         In: the node; what the driver tells, if it is to be something else. Raises InvalidInput
         when the driver tells too little, InvalidConfiguration when the node's name is taken,
-        InvalidNodeConfiguration when its uuid is another than before.
+        InvalidNodeConfiguration when its uuid is another than before, ResourceProviderSyncFailed
+        when placement refuses the inventory: the row is not written then. Raises NotModelled
+        for a driver that tells of NUMA cells or PCI devices.
         """
         if resources is None:
             resources = self.driver.get_available_resource(nodename)
@@ -71,6 +73,9 @@ class ResourceTracker(Usage):
         missing = [key for key in _NEEDED if key not in resources]
         if missing:
             raise InvalidInput(reason=f"Missing keys: {missing}")
+        for key in ("numa_topology", "pci_passthrough_devices"):
+            if resources.get(key) not in (None, "[]"):
+                raise NotModelled(f"Unlike Nova, the lab does not track {key} of a host")
         is_new = self._init_compute_node(resources)
         if self.disabled(nodename):
             return
