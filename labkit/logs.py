@@ -8,12 +8,12 @@ import dataclasses
 import functools
 import gzip
 import json
-import math
 import os
 import re
 import types
 
 from labkit import tables
+from labkit.logs_pass import Pass, name_of
 
 _COLUMNS = {
     "weights": tables.WEIGHTS,
@@ -63,9 +63,6 @@ _FIELD = {  # what HostManager does before the filters, and the field of the req
 _BEFORE = re.compile(rf"Host filter ({'|'.join(_FIELD)}) ?(.*?)(?: and node .*)?$")
 _COUNT = re.compile(r"(?:Starting with|Filter (\w+) returned) (\d{1,5}) host(?:\(s\)|s)$")
 _NONE_LEFT = re.compile(r"Filtering removed all hosts .* instance ID '([^']*)'\. .*\]$")
-_RESULTS = re.compile(r"\('\w+', (?:None|\[([^\[\]]*)\])\)")
-_COUNTS = re.compile(r"'(\w+): \(start: (\d{1,5}), end: (\d{1,5})\)'")
-_PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
 _OURS = re.compile(  # a line that begins like this and was not understood is cut or changed
     r"Starting (?:to schedule for|with )|Filter \w+ returned|Filtering removed|Filtered |Weighed "
     r"|Selected host|Host filter|\w+: (?:raw weights|normalized weights|score \()"
@@ -119,49 +116,6 @@ def read(path_or_lines) -> Log:
         with opener(path_or_lines, "rt", encoding="utf-8", errors="replace") as lines:
             return _Reader().read(lines)
     return _Reader().read(path_or_lines)
-
-
-class _Pass:
-    """One run through the filters and weighers: for one server of a request."""
-
-    def __init__(self, instance, hosts):
-        self.instance, self.hosts, self.stage = instance, list(hosts), 0
-        self.start, self.left, self.chosen = None, None, ""
-        self.before, self.reasons, self.group, self.steps = [], {}, {}, []
-        self.weighers, self.ranked = {}, []
-
-    def filters(self):
-        """Yield filter, host, passed, reason; follow the names as long as the counts agree."""
-        yield from self.before
-        named = [*self.hosts, *(self.left or ()), *(h for step in self.steps for h in step[2])]
-        named, count = list(dict.fromkeys(named)), self.start
-        now = named if len(named) == count else None
-        for name, end, reasons, listed in self.steps:
-            explained = [host for host in now or () if host not in reasons]
-            after = next((x for x in (listed, explained, self.left) if len(x or ()) == end), None)
-            stay = set(after or ())
-            gone = list(reasons) if now is None or after is None else now
-            gone = [host for host in gone if host not in stay]
-            removed = len(gone) if count is None else max(count - end, 0)
-            for host in _fill(after or [], end):
-                yield name, host, True, ""
-            for host in _fill(gone, removed):
-                yield name, host, False, "; ".join(reasons.get(host) or self.group.get(host, []))
-            now, count = after, end
-
-    def weights(self):
-        for weigher, parts in self.weighers.items():
-            raw, normalized, score = (parts.get(p, {}) for p in ("raw", "normalized", "score"))
-            for host in {**raw, **normalized, **score}:
-                multiplier, weight = score.get(host, (math.nan, math.nan))
-                (value,), (weight,) = raw.get(host, [math.nan]), normalized.get(host, [weight])
-                ends = math.nan, math.nan
-                yield host, weigher, value, *ends, weight, multiplier, multiplier * weight
-
-    def placements(self):
-        ranked = sorted(self.ranked, key=lambda one: one[0] != self.chosen)
-        for rank, (host, weight) in enumerate(ranked, 1):
-            yield host, weight, rank, host == self.chosen, None
 
 
 class _Reader:
@@ -222,7 +176,7 @@ class _Reader:
             self._close(request)
             servers = request.servers
             instance = servers.pop(0) if servers else "" if servers is None else "alternates"
-            now = request.now = _Pass(instance, request.hosts)
+            now = request.now = Pass(instance, request.hosts)
         now.stage = stage
         return now
 
@@ -254,21 +208,21 @@ class _Reader:
                 now.reasons = {}
         elif removed := _REMOVED.match(text):
             now = self._pass(name, 3, again=True)
-            now.reasons.setdefault(_name(removed[1], removed[2]), []).append(removed[3])
+            now.reasons.setdefault(name_of(removed[1], removed[2]), []).append(removed[3])
         elif group := _GROUP.match(text):
             self._pass(name, 3, again=True).group[group[1]] = [text]
         elif end := _NONE_LEFT.match(text):
-            _none_left(self._pass(name, 3, again=True), end[1], text)
+            self._pass(name, 3, again=True).none_left(end[1], text)
         elif text.startswith("Filtered ") and text.endswith(("]", "])")):
-            left = [_name(*host) for host in _STATES.findall(text)]
+            left = [name_of(*host) for host in _STATES.findall(text)]
             self._pass(name, 4).left = left
             self._request(name).hosts = dict.fromkeys(left)
         elif text.startswith("Weighed ") and text.endswith("]]"):
-            ranked = [(_name(*host), float(weight)) for *host, weight in _WEIGHED.findall(text)]
+            ranked = [(name_of(*host), float(weight)) for *host, weight in _WEIGHED.findall(text)]
             self._pass(name, 6).ranked = ranked
         elif text.startswith("Selected host: ") and (state := _STATES.search(text)):
             now = self._pass(name, 7)
-            now.chosen, now.instance = _name(*state.groups()), instance or now.instance
+            now.chosen, now.instance = name_of(*state.groups()), instance or now.instance
             self._close(self._request(name))
         elif before := _BEFORE.match(text):
             now, names = self._pass(name, 1, again=True), before[2].split(", ")
@@ -281,7 +235,7 @@ class _Reader:
         elif text.startswith("Update host state from compute node: "):
             host, node = (re.search(p + r"='([^']*)'", text) for p in (r"\bhost", "visor_hostname"))
             if host and node:
-                self._request(name).hosts[_name(host[1], node[1])] = None
+                self._request(name).hosts[name_of(host[1], node[1])] = None
         elif text.startswith("Starting to schedule for") and text.endswith(("]", "None")):
             request = self._request(name)
             self._close(request)
@@ -301,15 +255,6 @@ class _Reader:
         return True
 
 
-def _name(host, node):
-    """Name a compute node: by its host, unless a node of another name runs there (Ironic)."""
-    return host if node == host or node.startswith(host + ".") else f"{host}/{node}"
-
-
-def _fill(names, count):
-    return [*names[:count], *["?"] * (count - len(names))]  # "?": counted, but not named
-
-
 def _values(text, weigher):
     """Return {host: (raw,) or (normalized,) or (multiplier, weight)} of a weigher's line."""
     values, at, numbers = {}, weigher.end(), 1 + (weigher[2] == "score")
@@ -317,20 +262,8 @@ def _values(text, weigher):
         item = _ITEM.match(text, at)
         if not item or (item[4] is not None) != (numbers == 2):
             raise ValueError(text)
-        values[_name(item[1], item[2])] = tuple(map(float, item.groups()[2 : 2 + numbers]))
+        values[name_of(item[1], item[2])] = tuple(map(float, item.groups()[2 : 2 + numbers]))
         at = item.end()
     if text[-1] != "}":
         raise ValueError(text)
     return values
-
-
-def _none_left(now, instance, text):
-    """Nova says it twice: at DEBUG with the hosts left by each filter, at INFO with counts."""
-    now.instance, counts, results = instance, _COUNTS.findall(text), _RESULTS.findall(text)
-    if counts:
-        now.start = int(counts[0][1])
-        if len(counts) != len(now.steps):  # a log without debug lines
-            now.steps = [[name, int(end), {}, None] for name, _, end in counts]
-    elif len(results) == len(now.steps):
-        for step, hosts in zip(now.steps, results, strict=True):
-            step[3] = [_name(*pair) for pair in _PAIR.findall(hosts)]

@@ -148,99 +148,10 @@ def claim(inventories, row, resources) -> bool:
     return True
 
 
-class Allocations:
-    """Who holds what on which host, and the inventories that are booked accordingly.
-
-    In: a fleet of the cloud's own, whose inventories are changed. ``held`` maps a consumer (a
-    server's uuid, or that of a migration) to its amounts by the row of their hosts. ``tell`` is
-    called with a consumer, a row and the resources (None: given back) whenever one changes.
-
-    Source: the allocations of Placement 16.0.0.
-    """
-
-    def __init__(self, fleet):
-        self.inventories = fleet.inventories
-        self.held = {}
-        self.by_host = {}
-        self.tell = lambda consumer, row, resources: None
-        self.mark()
-
-    def mark(self):
-        """Remember what is used now as what nobody by name uses."""
-        self.others = {name: each.used.copy() for name, each in self.inventories.items()}
-
-    def put(self, consumer, row, resources):
-        """Note what a consumer got; the amounts are booked already.
-
-        Where it holds something already that is all it gets, as a move in Nova asks for no more.
-
-        Source: ``_move_operation_alloc_request`` in nova/scheduler/client/report.py, 34.0.0.
-        """
-        if row in self.held.get(consumer, ()):
-            self._free(row, resources)
-        else:
-            self._note(consumer, row, resources)
-
-    def _note(self, consumer, row, resources):
-        self.tell(consumer, row, resources)
-        self.held.setdefault(consumer, {})[row] = resources
-        self.by_host.setdefault(row, {})[consumer] = None
-
-    def on_host(self, row) -> list:
-        """Return the consumers on a host, oldest first."""
-        return list(self.by_host.get(row, ()))
-
-    def move(self, source, target):
-        """Let a consumer have all that another holds; what it held itself is given back.
-
-        Source: ``POST /allocations`` of Placement 16.0.0.
-        """
-        self.remove(target)
-        for row, resources in self.held.pop(source).items():
-            self.by_host[row].pop(source)
-            self.tell(source, row, None)
-            self._note(target, row, resources)
-
-    def remove(self, consumer, row=None) -> bool:
-        """Give back what a consumer holds, all of it or on one host; return whether it held any."""
-        rows = [r for r in self.held.get(consumer, ()) if row in (None, r)]
-        for each in rows:
-            self._give_back(consumer, each)
-        return bool(rows)
-
-    def _give_back(self, consumer, row):
-        resources = self.held[consumer].pop(row)
-        if not self.held[consumer]:
-            del self.held[consumer]
-        self.by_host[row].pop(consumer)
-        self.tell(consumer, row, None)
-        self._free(row, resources)
-
-    def _free(self, row, resources):
-        for name, amount in resources.items():
-            self.inventories[name].used[row] -= amount
-
-
 def of_host(inventories, row) -> dict:
     """Return the inventory of one host: {resource class: {total, reserved, ...}}."""
     records = {name: inventory.record(row) for name, inventory in inventories.items()}
     return {name: record for name, record in records.items() if record}
-
-
-def accepts(told) -> bool:
-    """Return whether an inventory may be as it is: some of each class, not more reserved than that.
-
-    In: ``{resource class: {total, reserved, max_unit, allocation_ratio, ...}}``.
-
-    Source: ``_validate_inventory_capacity`` in placement/handlers/inventory.py and
-    placement/schemas/inventory.py, Placement 16.0.0.
-    """
-    return all(
-        min(each["total"], each["max_unit"]) >= 1
-        and each["reserved"] >= 0
-        and int((each["total"] - each["reserved"]) * each["allocation_ratio"]) >= 0
-        for each in told.values()
-    )
 
 
 def report(inventories, row, told):
@@ -248,7 +159,7 @@ def report(inventories, row, told):
 
     Source: ``update_from_provider_tree`` in nova/scheduler/client/report.py, Nova 34.0.0.
     """
-    for name in told.keys() - inventories.keys():
+    for name in [name for name in told if name not in inventories]:
         n = len(next(iter(inventories.values())).used) if inventories else row + 1
         inventories[name] = Inventory(_empty(n), np.zeros(n))
     for name in told.keys() | (inventories.keys() & DRIVERS):

@@ -9,8 +9,8 @@ from labkit.nova.exception import NotModelled
 from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-from labkit.reports import fleet_of, report_table
+from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.reports import chain_table, fleet_of, inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -158,15 +158,14 @@ def test_what_was_reported_is_the_fleet_that_the_cloud_was_made_with():
 
 
 @pytest.mark.parametrize(
-    ("option", "column", "now"),
+    ("option", "amount", "column", "now"),
     [
-        ("reserved_host_memory_mb", "free_ram_mb", 3584 + 512 - 1000),
-        ("reserved_host_disk_mb", "free_disk_mb", 9216),
-        ("reserved_host_cpus", "vcpus_used", 3),
+        ("reserved_host_memory_mb", 1000, "free_ram_mb", 3584 + 512 - 1000),
+        ("reserved_host_disk_mb", 1000, "free_disk_mb", 9216),
+        ("reserved_host_cpus", 1, "vcpus_used", 1),
     ],
 )
-def test_what_is_reserved_acts_through_the_report(option, column, now):
-    amount = 3 if option == "reserved_host_cpus" else 1000
+def test_what_is_reserved_acts_through_the_report(option, amount, column, now):
     cloud = two_hosts(**{option: amount})
     assert seen(cloud)[column] == now
     name = {"memory": "MEMORY_MB", "disk": "DISK_GB", "cpus": "VCPU"}[option.split("_")[2]]
@@ -183,6 +182,18 @@ def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on
     assert (cloud.host_states.free_ram_mb == 3584).all()
     cloud.settle()
     assert sorted(cloud.host_states.free_ram_mb) == [2560, 3584]
+
+
+def test_a_cloud_of_hosts_that_have_reported_builds_on_them():
+    one = tracker("one")
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.driver.host.uuid = "node-1"
+    one.update_available_resource("one")
+    cloud = Cloud(fleet_of([one]))
+    cloud.create("web", spec())
+    cloud.settle()
+    assert cloud.show("web")["status"] == "ACTIVE"
+    assert seen(cloud).num_instances == 2
 
 
 def test_until_the_next_report_a_server_that_is_built_counts_as_building():
@@ -241,13 +252,32 @@ def test_what_is_reserved_is_taken_off_twice_over():
     assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
 
 
-@pytest.mark.parametrize(("memory_mb", "reserved"), [(-1, 0), (-1, 512), (1024, 1025), (512, 4096)])
-def test_placement_refuses_negative_memory_and_more_reserved_than_there_is(memory_mb, reserved):
-    one = tracker("one", memory_mb=memory_mb, reserved_host_memory_mb=reserved)
+@pytest.mark.parametrize("host", [{"memory_mb": -1}, {"reserved_host_memory_mb": 4097}])
+def test_memory_that_placement_does_not_take_leaves_a_new_host_unseen(host):
+    one = tracker("one", **host)
     with pytest.raises(ResourceProviderSyncFailed, match="Failed to synchronize the placement"):
         one.update_available_resource("one")
-    assert one.tables.inventory is None
-    assert len(fleet_of([one])) == 0  # the row says no usage yet: the scheduler ignores it
+    assert len(fleet_of([one])) == 0
+
+
+def test_memory_that_placement_does_not_take_leaves_the_last_report():
+    one = tracker("one")
+    one.update_available_resource("one")
+    one.driver.host.memory_mb = -1
+    with pytest.raises(ResourceProviderSyncFailed):
+        one.update_available_resource("one")
+    assert fleet_of([one])["one"].free_ram_mb == 4096 - 512
+
+
+def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
+    cloud = Cloud(Fleet.read("data/two_hosts"))
+    before = cloud.host_states
+    cloud.hypervisor("cn-1").memory_mb = -1
+    cloud.run(61)
+    assert cloud.host_states.equals(before)
+    cloud.hypervisor("cn-1").memory_mb = 65536
+    cloud.run(121)
+    assert cloud.host_states.total_usable_ram_mb[0] == 65536
 
 
 def test_all_may_be_reserved_and_a_host_without_memory_has_no_such_inventory():
@@ -258,19 +288,6 @@ def test_all_may_be_reserved_and_a_host_without_memory_has_no_such_inventory():
     none.update_available_resource("none")
     assert set(none.tables.inventory) == {"VCPU", "DISK_GB"}
     assert none.compute_nodes["none"].free_ram_mb == -512
-
-
-def test_in_a_cloud_a_refused_report_leaves_the_host_as_it_was():
-    cloud = two_hosts()
-    before = seen(cloud), cloud.inventories
-    cloud.hypervisor("one").memory_mb = -1
-    cloud.run(61)
-    assert cloud.reports.memory_mb.tolist()[-1] == -1
-    assert seen(cloud).equals(before[0])
-    assert cloud.inventories.equals(before[1])
-    cloud.hypervisor("one").memory_mb = 8192
-    cloud.run(121)
-    assert seen(cloud).total_usable_ram_mb == 8192
 
 
 @pytest.mark.parametrize(
@@ -372,6 +389,32 @@ def test_the_report_as_a_table_has_units():
     assert len(table) == 16
     assert table.unit["memory_mb"] == "MiB"
     assert table.value["memory_mb"] == 4096
+    assert table.source.ne("").all()
+
+
+def test_a_number_is_followed_from_the_report_to_what_is_believed_of_the_host():
+    one = tracker("one")
+    one.driver.host.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    one.update_available_resource("one")
+    table = chain_table(one).set_index("quantity")
+    assert table.loc["memory_mb_used"].tolist() == ["MiB", 0, 1536, "", "MEMORY_MB used 1024"]
+    assert table.loc["local_gb"].tolist()[1:3] == [99.9, 99]
+    assert table.loc["local_gb"].tolist()[3:] == ["total_usable_disk_gb 99", "DISK_GB total 99"]
+    assert table.loc["disk_available_least"].tolist()[1:4] == [41.5, 41, "free_disk_mb 41984"]
+    assert table.report["free_ram_mb"] == ""
+
+
+def test_the_inventories_as_a_table_say_what_does_not_fit():
+    trackers = [tracker("small"), tracker("big", 8192)]
+    for each in trackers:
+        each.update_available_resource(each.host)
+    table = inventory_table(fleet_of(trackers), {"MEMORY_MB": 4096})
+    table = table.query("resource_class == 'MEMORY_MB'").set_index("host")
+    assert table.capacity.to_dict() == {"small": 3584, "big": 7680}
+    assert table.reason["big"] == ""
+    assert table.reason["small"] == "MEMORY_MB: used 0 + 4096 > capacity 3584 = (4096 - 512) * 1"
 
 
 def test_in_a_cloud_an_outdated_migration_becomes_an_error():

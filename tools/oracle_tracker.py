@@ -26,7 +26,7 @@ with warnings.catch_warnings():
     from nova.virt.libvirt import host as libvirt_host
     from oslo_db import exception as db_exc
     from placement.objects import inventory
-    from placement.schemas import inventory as inventory_schema
+    from placement.schemas import inventory as schema
 
     from tools.oracle_libvirt import stand_ins
 
@@ -125,7 +125,10 @@ def _disks(domain):
 
 
 class Placement:
-    """The inventories and allocations of one provider, in Nova's own ProviderTree."""
+    """The inventories and allocations of one provider, in Nova's own ProviderTree.
+
+    What it refuses is what Placement's own schema refuses, and more reserved than there is.
+    """
 
     def __init__(self, allocations):
         self.inventory, self.allocations, self.deleted = None, allocations, []
@@ -151,10 +154,8 @@ class Placement:
         (root,) = tree.roots
         told = root.data().inventory
         try:
-            jsonschema.validate(
-                {"inventories": told, "resource_provider_generation": 1},
-                inventory_schema.PUT_INVENTORY_SCHEMA,
-            )
+            body = {"resource_provider_generation": 0, "inventories": told}
+            jsonschema.validate(body, schema.PUT_INVENTORY_SCHEMA)
         except jsonschema.ValidationError:
             raise exception.ResourceProviderSyncFailed from None
         if any(inventory.Inventory(**each).capacity < 0 for each in told.values()):

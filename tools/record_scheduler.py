@@ -21,6 +21,8 @@ from tests import answers, scenarios
 from tools import oracle_nova, oracle_scheduler
 
 CASES = 300
+#: Where Nova keeps the options that decide on a host, but for service_down_time.
+SECTIONS = ("scheduler", "filter_scheduler", "metrics")
 
 
 def plain(value):
@@ -42,11 +44,12 @@ def record(number):
 
 
 def settings():
-    """Return what the installed Nova is, and its defaults of all options in the cases."""
+    """Return what the installed Nova is, and its defaults of the options that decide on a host."""
     conf = oracle_nova.CONF
     defaults = {
         opt.name: plain(conf[opt.name] if opt.group == "DEFAULT" else conf[opt.group][opt.name])
         for opt in oracle_nova.OPTIONS
+        if opt.group in SECTIONS or opt.name == "service_down_time"
     }
     return {
         "nova": oracle_nova.version.version_string(),

@@ -8,12 +8,14 @@ import json
 from typing import NamedTuple
 
 from labkit.messaging.exceptions import RemoteError
-from labkit.nova import exception, exception_moves
+from labkit.nova import exception, exception_hosts, exception_moves
 
 #: The version of the outer layer.
 ENVELOPE_VERSION = "2.0"
 #: Modules whose exceptions a caller of Nova rebuilds. Source: ALLOWED_EXMODS in nova/rpc.py.
 ALLOWED = ("nova.exception",)
+#: Where the lab keeps what Nova keeps in that one module.
+_NOVA_EXCEPTION = (exception, exception_hosts, exception_moves)
 CONTEXT_PREFIX = "_context_"
 
 
@@ -124,7 +126,7 @@ def deserialize_remote_exception(text, allowed=ALLOWED) -> Exception:
             return remote
         error.args = (text, *error.args[1:])
         return error
-    cls = getattr(exception, name, None) or getattr(exception_moves, name, None)
+    cls = next((vars(found)[name] for found in _NOVA_EXCEPTION if name in vars(found)), None)
     if module not in allowed or cls is None or home_of(cls) != module:
         return remote
     names = {"__str__": lambda error: text, "__module__": f"{module}_Remote"}

@@ -1,6 +1,6 @@
 """What goes wrong on the way, in the words of oslo.messaging 18.3.1."""
 
-from labkit.nova.exception import MessagingException, MessagingTimeout
+from labkit.nova.exception_neighbours import MessagingException, MessagingTimeout
 
 __all__ = [
     "InvalidTarget",

@@ -2,32 +2,12 @@
 
 import configparser
 import difflib
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from labkit.nova.conf_opt import TRUE, Opt
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.image_meta import ARCHITECTURES
-
-
-@dataclass(frozen=True)
-class Opt:
-    """One option: where Nova keeps it, what it accepts, what it is when nobody sets it.
-
-    *modelled* is False for options that Nova has and the lab has no use for; those of
-    _MUST_BE_DEFAULT would change the answer, so they are accepted with their default only.
-    """
-
-    group: str
-    name: str
-    kind: type
-    default: object
-    min: float | None = None
-    max: float | None = None
-    modelled: bool = True
-    choices: tuple[str, ...] = ()
-
 
 #: Nova's weighers in the order of its sorted module names: the order in which scores add up.
 ALL_WEIGHERS = (
@@ -152,7 +132,6 @@ OPTIONS = (
 )
 _BY_NAME = {opt.name: opt for opt in OPTIONS}
 _ENCRYPTED = "ephemeral_storage_encryption", "enabled"
-_TRUE, _FALSE = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
 
 
 class Options:
@@ -231,7 +210,7 @@ class Options:
         for section in parser.sections():
             for name, text in parser.items(section):
                 known = _BY_NAME.get(name)
-                if (section, name) == _ENCRYPTED and str(text).strip().lower() in _TRUE:
+                if (section, name) == _ENCRYPTED and str(text).strip().lower() in TRUE:
                     raise NotModelled(f"{path}: unlike Nova, the lab encrypts no disk: [{section}]")
                 if section not in groups or (section in _PARTLY and known is None):
                     ignored.append(f"[{section}] {name}")
@@ -276,44 +255,10 @@ def _find(name, error=ValueError, where="", group=None) -> Opt:
 
 
 def _checked(opt: Opt, value):
-    """Turn *value* (an object, or text from a file) into what the option holds."""
-
-    def refuse(wanted):
-        raise ValueError(f"[{opt.group}] {opt.name} = {value!r}: expected {wanted}") from None
-
-    if opt.kind is list:
-        if isinstance(value, str):
-            text = value.strip().rstrip(",")
-            value = [part.strip() for part in text.split(",")] if text else []
-        elif not isinstance(value, list | tuple):
-            refuse("a list, or names with commas between them")
-        result = tuple(value)
-    elif opt.kind is bool:
-        text = str(value).strip().lower()
-        if text not in _TRUE | _FALSE:
-            refuse("true or false")
-        result = text in _TRUE
-    elif opt.kind is str:
-        result = None if value is None else str(value)
-        if (opt.name, result) == ("images_type", "ploop"):
-            raise NotModelled("Unlike Nova, the lab has no ploop disks (images_type = ploop)")
-        if opt.choices and result is not None and result not in opt.choices:
-            refuse("one of " + ", ".join(opt.choices))
-    elif value is None and opt.default is None:
-        result = None
-    else:
-        try:
-            result = opt.kind(value)
-            if isinstance(value, bool) or (opt.kind is int and float(value) != result):
-                refuse("a whole number" if opt.kind is int else "a number")
-        except (TypeError, ValueError, OverflowError):
-            refuse("a whole number" if opt.kind is int else "a number")
-        if opt.min is not None and not (result >= opt.min):
-            refuse(f"at least {opt.min}")
-        if opt.kind is float and math.isnan(result):
-            refuse("a number")
+    """Turn *value* into what the option holds; some options may only have their default."""
+    result = opt.checked(value)
     if not opt.modelled and opt.name in _MUST_BE_DEFAULT and result != opt.default:
-        refuse(f"{opt.default!r}: the lab does not model anything else")
+        opt.refuse(value, f"{opt.default!r}: the lab does not model anything else")
     return result
 
 

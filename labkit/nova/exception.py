@@ -46,14 +46,6 @@ class ComputeHostMetricNotFound(NovaException):
     msg_fmt = "Metric %(name)s could not be found on the compute host node %(host)s.%(node)s."
 
 
-class OrphanedObjectError(NovaException):
-    """An object without a context should have been read from the database, or saved there."""
-
-    home = "oslo_versionedobjects.exception"
-
-    msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
-
-
 class InstanceInvalidState(NovaException):
     """An action does not fit the server's state; the API answers 409 with this text.
 
@@ -103,12 +95,6 @@ class ServiceUnavailable(NovaException):
 
     code = 409
     msg_fmt = "Service is unavailable at this time."
-
-
-class HTTPBadRequest(NovaException):
-    """A request that makes no sense (webob.exc)."""
-
-    code = 400
 
 
 class InstanceNotFound(NovaException):
@@ -310,18 +296,6 @@ class InstanceNotRescuable(NovaException):
 
     code = 400
     msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
-
-
-class MessagingException(Exception):
-    """A message could not be sent or answered (oslo.messaging)."""
-
-    home = "oslo_messaging.exceptions"
-
-
-class MessagingTimeout(MessagingException):
-    """Nobody answered a call in time."""
-
-    code = 500
 
 
 class NotModelled(Exception):

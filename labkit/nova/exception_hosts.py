@@ -22,16 +22,16 @@ class InvalidConfiguration(Invalid):
     msg_fmt = "Configuration is Invalid."
 
 
-class ResourceProviderSyncFailed(NovaException):
-    """Placement refuses what a host reports."""
-
-    msg_fmt = (
-        "Failed to synchronize the placement service with resource provider information supplied "
-        "by the compute host."
-    )
-
-
 class InvalidNodeConfiguration(NovaException):
     """A driver reports another uuid than before."""
 
     msg_fmt = "Invalid node identity configuration: %(reason)s"
+
+
+class ResourceProviderSyncFailed(NovaException):
+    """Placement does not take the inventory that a host reports."""
+
+    msg_fmt = (
+        "Failed to synchronize the placement service with resource provider information "
+        "supplied by the compute host."
+    )

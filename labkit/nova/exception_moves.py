@@ -94,12 +94,6 @@ class ComputeServiceInUse(NovaException):
     msg_fmt = "Compute service of %(host)s is still in use."
 
 
-class HTTPNotFound(NovaException):
-    """Something that the request names is not there (webob.exc)."""
-
-    code = 404
-
-
 class UnshelveException(NovaException):
     """The image of a shelved server is gone."""
 

@@ -1,4 +1,4 @@
-"""What the libraries say with which Nova reaches its databases and its neighbours."""
+"""What the libraries say with which Nova reaches its databases, its neighbours and itself."""
 
 from labkit.nova.exception import NovaException
 
@@ -31,6 +31,20 @@ class AuthorizationFailure(NovaException):
     msg_fmt = "No valid authentication is available"
 
 
+class HTTPBadRequest(NovaException):
+    """A request that makes no sense (webob.exc)."""
+
+    home = "webob.exc"
+    code = 400
+
+
+class HTTPNotFound(NovaException):
+    """Something that the request names is not there (webob.exc)."""
+
+    home = "webob.exc"
+    code = 404
+
+
 class HTTPUnauthorized(NovaException):
     """The request brings no user (webob.exc)."""
 
@@ -47,4 +61,23 @@ class HTTPInternalServerError(NovaException):
     """The API cannot go on (webob.exc)."""
 
     home = "webob.exc"
+    code = 500
+
+
+class OrphanedObjectError(NovaException):
+    """An object without a context should have been read from the database, or saved there."""
+
+    home = "oslo_versionedobjects.exception"
+    msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
+
+
+class MessagingException(Exception):
+    """A message could not be sent or answered (oslo.messaging)."""
+
+    home = "oslo_messaging.exceptions"
+
+
+class MessagingTimeout(MessagingException):
+    """Nobody answered a call in time."""
+
     code = 500

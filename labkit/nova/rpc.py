@@ -2,7 +2,8 @@
 
 import itertools
 
-from labkit.nova.exception import MessagingTimeout, NovaException
+from labkit.nova.exception import NovaException
+from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
 from labkit.trace import Message, Reply
 

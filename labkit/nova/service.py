@@ -2,7 +2,8 @@
 
 import simpy
 
-from labkit.nova.exception import MessagingTimeout, NovaException
+from labkit.nova.exception import NovaException
+from labkit.nova.exception_neighbours import MessagingTimeout
 
 
 class Thread(simpy.Process):

@@ -10,7 +10,7 @@ from labkit.nova.compute import power_state
 
 #: What happens to a server carries its number; the first, 0, is left out.
 _NUMBERED = """db notify rpc virt action action_event fault build_request instance_mapping
-migration""".split()
+migration host""".split()
 #: Noted by the recorder alone: the lab notes a request with its answer.
 _LEFT_OUT = ("request", "response")
 
@@ -284,6 +284,7 @@ _EVENT = {
     ),
     trace.ActionEvent: _action_event,
     trace.Call: _call,
+    trace.HostEvent: lambda r: {"kind": "host", "what": r.kind, "words": list(r.words)},
     trace.InstanceFault: lambda r: {
         "kind": "fault",
         "code": r.code,

@@ -77,6 +77,7 @@ class Player:
         self.hosts = hosts
         self.options = Options(**settings | {name: value for _, name, value in options})
         self.model = "flat"
+        self.driver = None
         self.is_admin = True
         self.faults = []
         self.steps = []
@@ -95,6 +96,7 @@ class Player:
                 faults=self.faults,
                 durations=DURATIONS,
                 snapshot_model=self.model,
+                driver=self.driver,
             )
             self._cloud._site.trace = Threads(self._cloud._site.env)
             self._cloud._site.glance.registered = "active"  # as Nova's fake Glance says

@@ -1,4 +1,4 @@
-"""The questions of lesson 01: wrong answers get a sentence that helps, right ones are right."""
+"""The answers to the questions of lesson 01: right, wrong, and not checkable."""
 
 from types import SimpleNamespace
 
@@ -9,12 +9,14 @@ import pytest
 
 from labkit import Fleet, checks
 from labkit.questions import lesson_01
+from tests.questions.asked import Asked
 
-# Written by hand, so that the questions and the model are not each other's only witness.
+ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
+LEFT = ["cn-2", "cn-3"]
 RIGHT = {
-    "road": ["request filters", "placement", "filters", "weighers", "claim"],
-    "who-is-left": ["cn-2", "cn-3"],
-    "three-apart": 0,
+    "road": [ROAD],
+    "who-is-left": [LEFT, {"cn-3", "cn-2"}, ("cn-2", "cn-3"), "cn-2, cn-3", pd.Series(LEFT)],
+    "three-apart": [0, 0.0, np.int64(0)],
 }
 WRONG = {
     "road": [
@@ -23,7 +25,7 @@ WRONG = {
         (["request filters", "placement", "weighers", "filters", "claim"], "who says which may"),
         (["request filters", "placement", "filters", "claim", "weighers"], "known yet"),
         (["filters", "weighers"], "missing"),
-        ([*RIGHT["road"], "claim"], "each of the 5 once"),
+        ([*ROAD, "claim"], "each of the 5 once"),
     ],
     "who-is-left": [
         (["cn-2"], "exactly enough fit"),
@@ -34,76 +36,31 @@ WRONG = {
     ],
     "three-apart": [(1, "Asked"), (2, "the third"), (3, "without a group"), (-1, "Asked")],
 }
+NOT_CHECKABLE = [
+    ("who-is-left", ["cn2"], "the nearest is 'cn-2'"),
+    ("who-is-left", 2, "one int"),
+    ("who-is-left", [2], "2 (int)"),
+    ("road", {"claim": 5}, "one dict"),
+    ("road", ["weigher"], "the nearest is 'weighers'"),
+    ("three-apart", "none", "'none' (str)"),
+    ("three-apart", True, "True (bool)"),
+    ("three-apart", [0, 1], "(list)"),
+]
+SOLUTIONS = {
+    "road": "request filters, placement, filters, weighers, claim. ",
+    "who-is-left": "cn-2, cn-3. ",
+    "three-apart": "0. ",
+}
 
 
-def test_every_question_is_tried_here():
-    names = [question.name for question in lesson_01.QUESTIONS]
-    assert sorted(names) == sorted(RIGHT) == sorted(WRONG)
+class TestAnswers(Asked):
+    lesson = lesson_01
 
 
 def test_the_four_hosts_are_those_of_the_lesson(root):
     theirs = Fleet.read(root / "data" / "four_hosts").hosts
     ours = lesson_01.fleet().hosts[lesson_01._NUMBERS]
     pd.testing.assert_frame_equal(ours, theirs[lesson_01._NUMBERS])
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_the_right_answer_is_right_and_the_solution_says_it(name):
-    feedback = checks.check(name, RIGHT[name])
-    said = ", ".join(RIGHT[name]) if isinstance(RIGHT[name], list) else str(RIGHT[name])
-    assert feedback.outcome == "right"
-    assert feedback.text.startswith(f"{said}. ")
-    assert checks.solution(name).text == feedback.text
-    assert checks.hint(name, 2) != checks.hint(name, 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "says"), [(name, *one) for name, those in WRONG.items() for one in those]
-)
-def test_a_wrong_answer_gets_a_sentence_that_helps(name, answer, says):
-    feedback = checks.check(name, answer)
-    assert feedback.outcome == "wrong"
-    assert "ou gave" in feedback.text
-    assert says in feedback.text
-
-
-@pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("blank", [None, ..., "", " ", [], [...]])
-def test_an_untouched_answer_repeats_the_question(name, blank):
-    feedback = checks.check(name, blank)
-    assert feedback.outcome == "not tried yet"
-    assert feedback.text == next(q.asks for q in lesson_01.QUESTIONS if q.name == name)
-
-
-@pytest.mark.parametrize(
-    "form", [{"cn-3", "cn-2"}, ("cn-2", "cn-3"), "cn-2, cn-3", pd.Series(["cn-2", "cn-3"])]
-)
-def test_hosts_may_come_in_any_form_and_order(form):
-    assert checks.check("who-is-left", form).outcome == "right"
-
-
-@pytest.mark.parametrize("form", [0, 0.0, np.int64(0)])
-def test_numbers_may_come_in_any_form(form):
-    assert checks.check("three-apart", form).outcome == "right"
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "says"),
-    [
-        ("who-is-left", ["cn2"], "the nearest is 'cn-2'"),
-        ("who-is-left", 2, "one int"),
-        ("who-is-left", [2], "2 (int)"),
-        ("road", {"claim": 5}, "one dict"),
-        ("road", ["weigher"], "the nearest is 'weighers'"),
-        ("three-apart", "none", "'none' (str)"),
-        ("three-apart", True, "True (bool)"),
-        ("three-apart", [0, 1], "(list)"),
-    ],
-)
-def test_what_cannot_be_judged_is_said(name, answer, says):
-    feedback = checks.check(name, answer)
-    assert feedback.outcome == "not checkable"
-    assert says in feedback.text
 
 
 def test_answers_follow_the_model(monkeypatch):

@@ -1,4 +1,4 @@
-"""The questions of lesson 08: untouched, each wrong repair, the right ones, and not checkable."""
+"""The answers to the questions of lesson 08: each wrong repair, right ones, and not checkable."""
 
 import re
 
@@ -8,15 +8,15 @@ from labkit import LibvirtDriver, checks
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.imagebackend import Flat, Image, Lvm
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
-from labkit.questions import QUESTIONS, lesson_08, whole_disk
+from labkit.questions import lesson_08, whole_disk
 from tests.nova.virt.libvirt.bench import Case
 from tests.nova.virt.libvirt.conftest import nova  # noqa: F401 - a fixture
+from tests.questions.asked import Asked
 
 REPAIR = "isolate-repair"
 ALL = whole_disk.PLACES
 
 
-# Written by hand, so that the questions and the model are not each other's only witness.
 class Disk(Image):
     def __init__(self, host, instance=None, path=None):
         super().__init__(host, path, "block", "raw", is_block_dev=True)
@@ -105,14 +105,18 @@ def needs_a_group(driver):
     )
 
 
-RIGHT = [
-    repair(),
-    whole_disk.mend,
-    repair(lambda path: "x" if by_suffix(path) == "isolate" else by_suffix(path), key="x"),
-    and_then(lambda driver: driver.image_formats.update(isolate="qcow2")),
-]
+RIGHT = {
+    REPAIR: [
+        repair(),
+        whole_disk.mend,
+        repair(lambda path: "x" if by_suffix(path) == "isolate" else by_suffix(path), key="x"),
+        and_then(lambda driver: driver.image_formats.update(isolate="qcow2")),
+    ],
+    "isolate-places": [["format", "type", "class"], {"type", "class", "format"}],
+    "isolate-option": ["snapshot_image_format", "[libvirt] snapshot_image_format = raw"],
+}
 #: What one wrong repair after the other hears, from nothing at all to the last step.
-WRONG = {
+REPAIRS = {
     "nothing": (lambda driver: driver, "still has the type 'lvm': the snapshot ends with Process"),
     "all but the type": (repair(classify=None), "still has the type 'lvm'"),
     "lvm's class": (
@@ -187,42 +191,39 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", [question.name for question in lesson_08.QUESTIONS])
-@pytest.mark.parametrize("blank", [None, ..., "", " ", [], [...]])
-def test_an_untouched_answer_repeats_the_question(name, blank):
-    feedback = checks.check(name, blank)
-    assert (feedback.outcome, feedback.text) == ("not tried yet", QUESTIONS[name].asks)
-
-
-@pytest.mark.parametrize("answer", RIGHT)
-def test_a_repair_that_holds_is_right(answer):
-    feedback = checks.check(REPAIR, answer)
-    assert feedback.outcome == "right"
-    assert checks.solution(REPAIR).text == feedback.text
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_repair_hears_what_is_still_wrong(name):
-    answer, says = WRONG[name]
-    feedback = checks.check(REPAIR, answer)
-    assert feedback.outcome == "wrong"
-    assert "ou gave" in feedback.text
-    assert says in feedback.text
-
-
-@pytest.mark.parametrize(
-    ("answer", "says"),
-    [
-        (5, "without calling it"),
-        (LibvirtDriver, "without calling it"),
-        (repair()(LibvirtDriver()) or LibvirtDriver(), "without calling it"),
-        (lambda driver: driver.never_live, "returns {'lvm'} (set)"),
+WRONG = {
+    REPAIR: list(REPAIRS.values()),
+    "isolate-places": [
+        (["type", "class"], "Unknown file format"),
+        (["type"], "Unknown image_type"),
+        (["class", "format", "cold"], 'Volume group "sdb" not found'),
+        (list(ALL), "can be left out"),
     ],
-)
-def test_what_is_no_repair_is_said(answer, says):
-    feedback = checks.check(REPAIR, answer)
-    assert feedback.outcome == "not checkable"
-    assert says in feedback.text
+    "isolate-option": [
+        ("snapshot_compression", "-c"),
+        ("disable_libvirt_livesnapshot", "cold"),
+        ("images_type", "path decides"),
+        ("image_format", "Asked"),
+    ],
+}
+NOT_CHECKABLE = [
+    (REPAIR, 5, "without calling it"),
+    (REPAIR, LibvirtDriver, "without calling it"),
+    (REPAIR, repair()(LibvirtDriver()) or LibvirtDriver(), "without calling it"),
+    (REPAIR, lambda driver: driver.never_live, "returns {'lvm'} (set)"),
+    ("isolate-places", "type", "one str"),
+    ("isolate-places", ["type", "backend"], "'backend'"),
+    ("isolate-option", 5, "(int)"),
+]
+SOLUTIONS = {
+    REPAIR: "Type, class, format, and cold. ",
+    "isolate-places": "type, class, format. With these the image arrives, live. No smaller set",
+    "isolate-option": "snapshot_image_format. When it is set, the type is never taken for a format.",
+}
+
+
+class TestAnswers(Asked):
+    lesson = lesson_08
 
 
 def test_an_answer_does_not_change_the_driver_of_the_next():
@@ -236,48 +237,6 @@ def test_what_the_notes_name_is_needed_and_not_enough():
     assert not whole_disk.arrives(("class", "format", "cold"))
     assert whole_disk.arrives(("type", "class", "format"))
     assert whole_disk.arrives(ALL)
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome", "says"),
-    [
-        (["format", "type", "class"], "right", "type, class, format. "),
-        ({"type", "class", "format"}, "right", "No smaller set"),
-        (["type", "class"], "wrong", "Unknown file format"),
-        (["type"], "wrong", "Unknown image_type"),
-        (["class", "format", "cold"], "wrong", 'Volume group "sdb" not found'),
-        (list(ALL), "wrong", "can be left out"),
-        ("type", "not checkable", "one str"),
-        (["type", "backend"], "not checkable", "'backend'"),
-    ],
-)
-def test_the_fewest_places(answer, outcome, says):
-    feedback = checks.check("isolate-places", answer)
-    assert feedback.outcome == outcome
-    assert says in feedback.text
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome", "says"),
-    [
-        ("snapshot_image_format", "right", "snapshot_image_format. "),
-        ("[libvirt] snapshot_image_format = raw", "right", "the type is never taken"),
-        ("snapshot_compression", "wrong", "-c"),
-        ("disable_libvirt_livesnapshot", "wrong", "cold"),
-        ("images_type", "wrong", "path decides"),
-        ("image_format", "wrong", "Asked"),
-        (5, "not checkable", "(int)"),
-    ],
-)
-def test_the_option_that_stands_in_for_the_third_place(answer, outcome, says):
-    feedback = checks.check("isolate-option", answer)
-    assert feedback.outcome == outcome
-    assert says in feedback.text
-
-
-@pytest.mark.parametrize("question", lesson_08.QUESTIONS, ids=lambda question: question.name)
-def test_hints_are_there_and_do_not_repeat(question):
-    assert len(set(question.hints)) == len(question.hints) >= 2
 
 
 @pytest.mark.nova

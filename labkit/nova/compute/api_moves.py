@@ -10,10 +10,10 @@ from labkit.nova.exception_moves import (
     CannotResizeDisk,
     CannotResizeToSameFlavor,
     ComputeServiceInUse,
-    HTTPNotFound,
     InvalidMigrationState,
     MigrationNotFoundForInstance,
 )
+from labkit.nova.exception_neighbours import HTTPBadRequest, HTTPNotFound
 from labkit.nova.notifications import moves as notify
 from labkit.nova.objects import Destination
 from labkit.nova.objects import migration as migrations
@@ -84,7 +84,7 @@ class Moves:
         if host is not None and host not in self.site.fleet.rows:
             raise HTTPNotFound(f"Compute host {host} not found.")
         if host == instance.host:
-            raise exception.HTTPBadRequest("The target host can't be the same one.")
+            raise HTTPBadRequest("The target host can't be the same one.")
         if self.site.service_is_up(instance.host):
             raise ComputeServiceInUse(host=instance.host)
         by, spec = _HERE + "evacuate", self.site.spec_of(instance.name)

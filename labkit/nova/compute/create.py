@@ -12,9 +12,9 @@ from labkit.nova.exception import (
     FlavorDiskSmallerThanImage,
     FlavorDiskSmallerThanMinDisk,
     FlavorMemoryTooSmall,
-    HTTPBadRequest,
     ImageNotActive,
 )
+from labkit.nova.exception_neighbours import HTTPBadRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.quota import check_num_instances_quota
 from labkit.trace import BuildRequest as Written

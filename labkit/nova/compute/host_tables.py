@@ -1,8 +1,8 @@
 """The rows of a cloud, as the resource tracker of one of its hosts reads and writes them."""
 
 from labkit import placement
-from labkit.nova.exception_hosts import ResourceProviderSyncFailed
 from labkit.nova.objects import migration as migrations
+from labkit.nova.scheduler.client.report import checked
 
 
 class HostTables:
@@ -53,10 +53,7 @@ class HostTables:
 
     # -- placement ------------------------------------------------------------------------
     def update_from_provider_tree(self, driver):
-        """Let placement know what the driver has; it answers who holds what there.
-
-        Raises ResourceProviderSyncFailed when placement refuses it.
-        """
+        """Let placement know what the driver has; it answers who holds what there."""
         if not self.quiet:
             if not self._tree_read:
                 self._service.reportclient.read_provider_tree()
@@ -66,9 +63,7 @@ class HostTables:
         if now != self._reported:
             inventories = self._site.allocations.inventories
             told = driver.update_provider_tree(placement.of_host(inventories, self._row))
-            if not placement.accepts(told):
-                raise ResourceProviderSyncFailed
-            placement.report(inventories, self._row, told)
+            placement.report(inventories, self._row, checked(told))
             self._reported = now
 
     def get_allocations_for_resource_provider(self) -> list:

@@ -7,6 +7,7 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.exception_hosts import (
     Invalid,
+    InvalidConfiguration,
     InvalidNodeConfiguration,
     ResourceProviderSyncFailed,
 )
@@ -77,7 +78,7 @@ class Periodic:
     def update_available_resource(self, quiet=True):
         """Let the resource tracker report; *quiet*: what it asks placement is not noted.
 
-        A report that is refused changes nothing: the host stays as it reported before.
+        A report that cannot be made changes nothing: the next one is tried as if none had been.
 
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
@@ -92,8 +93,10 @@ class Periodic:
         self.tables.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
+        except InvalidConfiguration:  # only at the start, where it ends the service
+            raise
         except (Invalid, InvalidNodeConfiguration, ResourceProviderSyncFailed):
-            pass  # as Nova, which only logs it
+            pass  # Nova logs it and goes on
         finally:
             self.tables.quiet = False
 

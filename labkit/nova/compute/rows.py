@@ -3,11 +3,10 @@
 import copy
 from dataclasses import dataclass, field
 
-from labkit import placement
 from labkit.nova.exception import InstanceNotFound
-from labkit.nova.exception_hosts import ResourceProviderSyncFailed
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import OVER, MigrationContext
+from labkit.nova.scheduler.client.report import checked
 
 
 @dataclass
@@ -148,14 +147,8 @@ class Tables:
         self.written.append("update")
 
     def update_from_provider_tree(self, driver):
-        """Let placement know what the driver has.
-
-        Raises ResourceProviderSyncFailed when placement refuses it.
-        """
-        told = driver.update_provider_tree(self.inventory or {})
-        if not placement.accepts(told):
-            raise ResourceProviderSyncFailed
-        self.inventory = told
+        """Let placement know what the driver has."""
+        self.inventory = checked(driver.update_provider_tree(self.inventory or {}))
 
     def get_allocations_for_resource_provider(self) -> list:
         """Return who holds something of the host."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from labkit.nova import exception
 from labkit.nova.compute.guards import GUARDS, Guard, check
 from labkit.nova.exception_moves import MigrationNotFoundByStatus
+from labkit.nova.exception_neighbours import HTTPBadRequest, OrphanedObjectError
 from labkit.nova.objects import migration as migrations
 
 
@@ -142,7 +143,7 @@ def refuse(api, action, wanted, instance, is_admin):
     if wanted.needs_host_up and not _source_is_up(api, instance):
         raise exception.ServiceUnavailable
     if action == "evacuate" and up:
-        raise exception.HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
+        raise HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
 
 
 def _source_is_up(api, instance):
@@ -157,11 +158,11 @@ def _refuse_specials(api, action, instance, is_admin, up):
     if unbuilt and action in _ONLY_IN_A_CELL:
         raise exception.InstanceNotFound(instance_id=instance.uuid)
     if unbuilt and action in ("lock", "unlock", "resetState"):
-        raise exception.OrphanedObjectError(method="save", objtype="Instance")
+        raise OrphanedObjectError(method="save", objtype="Instance")
     if action == "unlock" and not is_admin and instance.locked_by == "admin":
         raise exception.PolicyNotAuthorized(action=f"{_RULE}lock-server:unlock:unlock_override")
     if action == "evacuate" and not instance.host:
-        raise exception.HTTPBadRequest("The target host can't be the same one.")
+        raise HTTPBadRequest("The target host can't be the same one.")
 
 
 def handle(api, action, instance, is_admin, arguments):
@@ -177,7 +178,7 @@ def handle(api, action, instance, is_admin, arguments):
     try:
         yield from api.do(method, instance, **arguments)
     except MigrationNotFoundByStatus:
-        raise exception.HTTPBadRequest("Instance has not been resized.") from None
+        raise HTTPBadRequest("Instance has not been resized.") from None
     return wanted.status
 
 

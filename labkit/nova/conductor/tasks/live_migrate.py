@@ -12,6 +12,7 @@ from labkit.nova.exception_moves import (
     MigrationPreCheckError,
     UnableToMigrateToSelf,
 )
+from labkit.nova.exception_neighbours import MessagingTimeout
 
 _HERE = "conductor/tasks/live_migrate.py:"
 #: These leave the server as it was; any other puts it in error.
@@ -148,7 +149,7 @@ class LiveMigrationTask:
                 caller=by,
                 migration=self.migration,
             )
-        except exception.MessagingTimeout as error:
+        except MessagingTimeout as error:
             reason = f"Timeout while checking if we can live migrate to host: {host}"
             raise MigrationPreCheckError(reason) from error
         by = _HERE + "_bind_ports_on_destination"

@@ -1,10 +1,28 @@
 """What a service asks placement about allocations (nova/scheduler/client/report.py)."""
 
 from labkit import placement
+from labkit.nova.exception_hosts import ResourceProviderSyncFailed
 from labkit.trace import Call
 
 _HERE = "scheduler/client/report.py:"
 _ALLOCATION = "/allocations/{uuid}"
+#: The largest number that placement's database holds.
+MAX_INT = 0x7FFFFFFF
+
+
+def checked(told) -> dict:
+    """Return what a driver tells for placement. Raises ResourceProviderSyncFailed where placement
+    answers 400: a total below 1, or more reserved than there is.
+
+    Source: ``update_from_provider_tree`` in nova/scheduler/client/report.py, Nova 34.0.0;
+    placement/schemas/inventory.py and handlers/inventory.py, Placement 16.0.0.
+    """
+    for inventory in told.values():
+        total, reserved = inventory["total"], inventory["reserved"]
+        within = 1 <= total <= MAX_INT and 0 <= reserved <= MAX_INT
+        if not within or int((total - reserved) * inventory["allocation_ratio"]) < 0:
+            raise ResourceProviderSyncFailed
+    return told
 
 
 class SchedulerReportClient:

@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from labkit.nova import exception
 from labkit.nova.conf import parse_options
+from labkit.nova.exception_neighbours import OrphanedObjectError
 from labkit.nova.objects.image_meta import ImageMeta
 from labkit.nova.scheduler import weights
 
@@ -45,7 +45,7 @@ class ImagePropertiesWeigher(weights.BaseHostWeigher):
         existing = Counter()
         for props in instances.values():
             if props is None:
-                raise exception.OrphanedObjectError(method="obj_load_attr", objtype="Instance")
+                raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
             existing.update(_known(tuple(props.items())))
         weight = 0.0
         for pair in requested:

@@ -1,0 +1,42 @@
+"""The refusals are Nova's own, and a caller of a message meets the class that was raised."""
+
+import importlib
+
+import pytest
+
+from labkit.messaging.envelope import deserialize_remote_exception, serialize_remote_exception
+from labkit.nova import exception, exception_hosts, exception_moves, exception_neighbours
+
+
+def classes(*modules):
+    """The exceptions that the modules define, but for what the lab alone says."""
+    found = [one for module in modules for one in vars(module).values() if isinstance(one, type)]
+    names = {module.__name__ for module in modules}
+    return [one for one in found if one.__module__ in names and one is not exception.NotModelled]
+
+
+NOVAS = classes(exception, exception_hosts, exception_moves)
+OTHERS = classes(exception_neighbours)
+
+
+@pytest.mark.parametrize("cls", NOVAS)
+def test_a_caller_meets_the_class_that_was_raised(cls):
+    raised = cls.__new__(cls)
+    exception.NovaException.__init__(raised, "in these words")
+    met = deserialize_remote_exception(serialize_remote_exception(raised))
+    assert isinstance(met, cls)
+    assert str(met).startswith("in these words\n")
+
+
+@pytest.mark.nova
+@pytest.mark.parametrize("cls", [cls for cls in NOVAS if "msg_fmt" in vars(cls)])
+def test_the_words_are_novas(cls):
+    real = pytest.importorskip("nova.exception", reason="needs the installed Nova (extra nova)")
+    assert cls.msg_fmt == getattr(real, cls.__name__).msg_fmt
+
+
+@pytest.mark.nova
+@pytest.mark.parametrize("cls", OTHERS)
+def test_the_others_have_the_home_that_they_name(cls):
+    pytest.importorskip("nova", reason="needs the installed Nova (extra nova)")
+    assert hasattr(importlib.import_module(cls.home), cls.__name__)
