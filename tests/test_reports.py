@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit import Cloud, Fault, Fleet, Options, RequestSpec, select_destinations
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.exception import NotModelled
@@ -48,20 +48,6 @@ def test_a_server_counts_only_after_the_claim_and_the_report():
     assert chosen([small, big]) == "big"  # the row is there; the report is old
     big.update_available_resource("big")
     assert chosen([small, big]) == "small"
-
-
-def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
-    trackers = [tracker("small", 2048), tracker("big", 2304)]
-    for each in trackers:
-        each.update_available_resource(each.host)
-    fleet = fleet_of(trackers)
-    first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
-    assert first.host == second.host == "big"
-    resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
-    assert placement.claim(fleet.inventories, fleet.rows[first.host], resources)
-    assert not placement.claim(fleet.inventories, fleet.rows[second.host], resources)
-    (alternate,) = second.alternates
-    assert placement.claim(fleet.inventories, fleet.rows[alternate], resources)
 
 
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
