@@ -4,13 +4,12 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
-import numpy as np
-
 from labkit.checks import Question, Uncheckable, Wrong
 from labkit.decision import select_destinations
 from labkit.fleet import Fleet
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, InstanceGroup, RequestSpec
+from labkit.questions import read
 
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
 _NUMBERS = (
@@ -85,18 +84,14 @@ def _judge_left(answer):
 
 def _judge_built(answer):
     asked = "how many of the three servers find a host, one number"
-    if isinstance(answer, (bool, np.bool_)) or not isinstance(
-        answer, (int, float, np.integer, np.floating)
-    ):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-    if answer == built():
+    given = read.number(answer, asked)
+    if given == built():
         return
     slips = {
         2: "Two hosts have room, and two servers are claimed at first. Then the third asks.",
         built(None): "So it is without a group. How many hosts are there for three servers apart?",
     }
-    raise Wrong(f"You gave {answer:g}. {slips.get(answer, f'Asked: {asked}.')}")
+    raise Wrong(f"You gave {given:g}. {slips.get(given, f'Asked: {asked}.')}")
 
 
 def _texts(answer, known, what, asked):
@@ -107,10 +102,7 @@ def _texts(answer, known, what, asked):
         raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
     given = []
     for one in answer:
-        if not isinstance(one, str):
-            shown = f"{reprlib.repr(one)} ({type(one).__name__})"
-            raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-        word = " ".join(one.split()).lower()
+        word = " ".join(read.text(one, asked).split()).lower()
         if word not in known:
             near = difflib.get_close_matches(word, known, 1, 0)[0]
             raise Uncheckable(f"{reprlib.repr(one)} is no {what} here; the nearest is {near!r}.")
