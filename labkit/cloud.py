@@ -37,7 +37,8 @@ class Cloud(
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
-    returns the hypervisor of a host (LibvirtDriver; by default guests without disks). Raises
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how
+    many ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises
     TypeError or ValueError for what is none of these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud_tables.py.
 
@@ -49,7 +50,7 @@ class Cloud(
     >>> cloud.show("web-1")["status"]
     'ACTIVE'
 
-    Source: the services of Nova 34.0.0, one conductor and one scheduler.
+    Source: the services of Nova 34.0.0, one conductor.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Cloud(
         snapshot_model="flat",
         quota=None,
         driver=None,
+        schedulers=1,
     ):
         site = Site(
             _own(cloud_input.fleet(fleet)),
@@ -76,7 +78,7 @@ class Cloud(
         holdings.watch(site, self._drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.bus.serve("conductor", None, ComputeTaskManager(site))
-        site.bus.serve("scheduler", None, SchedulerService(site, random.Random(seed)))
+        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
         for host, row in fleet.rows.items():
             site.host_drivers[host] = fleet_hosts.prepare(site, row)
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
@@ -224,7 +226,7 @@ class Cloud(
         column, row = fleet.texts[field], fleet.rows[host]
         site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
         column[row] = value
-        fleet._static.clear()
+        fleet._static = {}  # what a scheduler has read meanwhile keeps its own
 
     def _notice(self, host, compute):
         """After a while without heartbeats Nova takes the service for dead."""
@@ -260,6 +262,16 @@ class Cloud(
                         site.db.touched.add(host)
                 elif host in touched or site.host_drivers[host].changed:
                     compute.update_available_resource()
+
+
+def _schedulers(site, seed, count):
+    """Return schedulers on hosts of their own, each with its own memory and dice."""
+    services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
+    for number in range(2, cloud_input.schedulers(count) + 1):
+        host = f"{CONTROLLER}-{number}"
+        rng = random.Random(f"{seed} {host}")
+        services.append(SchedulerService(site, f"scheduler@{host}", host, rng))
+    return services
 
 
 def _own(fleet):

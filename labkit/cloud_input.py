@@ -44,6 +44,13 @@ def seed(value):
     return value
 
 
+def schedulers(value):
+    """Return how many. Raises ValueError for something else than a whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"schedulers = {value!r} is not a whole number of 1 or more, as in 2")
+    return value
+
+
 def faults(value) -> list:
     """Return the faults as a list. Raises TypeError for something else than Faults in a list."""
     if isinstance(value, str | Fault) or not isinstance(value, Iterable):

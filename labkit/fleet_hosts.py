@@ -81,7 +81,7 @@ def others(fleet, row) -> Others:
     number = {name: column[row] for name, column in fleet.columns.items()}
     free_gb = -(-(number["total_usable_disk_gb"] * 1024 - number["free_disk_mb"]) // 1024)
     used_mb = number["total_usable_ram_mb"] - number["free_ram_mb"]
-    stats = dict(fleet.texts["stats"][row])
+    stats = {name: _counted(value) for name, value in fleet.texts["stats"][row].items()}
     if number["num_instances"]:
         stats["num_instances"] = int(number["num_instances"])
     if number["num_io_ops"]:
@@ -92,6 +92,11 @@ def others(fleet, row) -> Others:
         int(free_gb),
         tuple(stats.items()),
     )
+
+
+def _counted(value):
+    """A count that a row keeps as a text is a number again; what is none stays as it is."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def hypervisor(fleet, row, used) -> Hypervisor:

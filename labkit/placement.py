@@ -232,7 +232,7 @@ def report(inventories, row, told):
 
     Source: ``update_from_provider_tree`` in nova/scheduler/client/report.py, Nova 34.0.0.
     """
-    for name in told.keys() - inventories.keys():
+    for name in [name for name in told if name not in inventories]:
         n = len(next(iter(inventories.values())).used) if inventories else row + 1
         inventories[name] = Inventory(_empty(n), np.zeros(n))
     for name in told.keys() | (inventories.keys() & DRIVERS):

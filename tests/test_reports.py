@@ -3,15 +3,13 @@
 import pytest
 
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
-from labkit.nova.compute.claims import claim_test_before_20
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.exception import ComputeResourcesUnavailable
-from labkit.nova.exception_hosts import InvalidInput
-from labkit.nova.objects import ComputeNode, Flavor
+from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
+from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-from labkit.reports import fleet_of, report_table
+from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.reports import chain_table, fleet_of, inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -75,11 +73,56 @@ def test_the_allocation_of_a_server_does_not_wait_for_a_report():
     assert not inventory.fits(1024)[0]
 
 
-def two_hosts(**options):
-    """A cloud of two hosts of 4 GiB with nothing on them."""
+def two_hosts(more=None, **options):
+    """A cloud of two hosts of 4 GiB with nothing on them; *more* is for Cloud."""
     size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
     size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
-    return Cloud(Fleet({"host": host} | size for host in ("one", "two")), Options(**options))
+    fleet = Fleet({"host": host} | size for host in ("one", "two"))
+    return Cloud(fleet, Options(**options), **(more or {}))
+
+
+@pytest.mark.parametrize(
+    ("schedulers", "services"),
+    [(1, {"scheduler"}), (2, {"scheduler", "scheduler@controller-2"})],
+)
+def test_in_a_cloud_the_second_claim_is_refused_and_the_next_host_takes_over(schedulers, services):
+    cloud = two_hosts({"schedulers": schedulers})
+    wide = RequestSpec(Flavor(vcpus=1, memory_mb=2048, root_gb=1))
+    for name in ("a", "b"):
+        cloud.at(0.0, name, "create", spec=wide)
+    cloud.settle()
+    calls = cloud.calls[cloud.calls.service.str.startswith("scheduler")]
+    claims = calls[calls.call.str.startswith("PUT")]
+    assert claims.http_status.tolist() == [204, 409, 204]
+    assert {cloud.show(name)["host"] for name in ("a", "b")} == {"one", "two"}
+    assert set(calls.service) == services
+    assert cloud.imbalances() == []
+
+
+def test_a_later_request_sees_what_an_earlier_one_has_claimed():
+    cloud = two_hosts({"schedulers": 2})
+    wide = RequestSpec(Flavor(vcpus=1, memory_mb=2048, root_gb=1))
+    for t_s, name in ((0.0, "a"), (1.0, "b")):
+        cloud.at(t_s, name, "create", spec=wide)
+    cloud.settle()
+    assert 409 not in cloud.calls.http_status.tolist()
+
+
+def test_what_a_scheduler_has_read_stays_as_it_was():
+    late = Fault("select_destinations", delay_s=30)
+    cloud = two_hosts({"faults": [late]})
+    cloud.at(0.0, "a", "create", spec=spec())
+    cloud.run(1)
+    cloud.host_down("one", forced=True)
+    cloud.run(40)
+    messages = cloud.messages
+    assert messages[messages.method == "build_and_run_instance"].server.tolist() == ["one"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.0, True, "2"])
+def test_a_cloud_has_a_whole_number_of_schedulers(number):
+    with pytest.raises(ValueError, match="is not a whole number of 1 or more"):
+        two_hosts({"schedulers": number})
 
 
 def seen(cloud, host="one"):
@@ -114,19 +157,19 @@ def test_what_was_reported_is_the_fleet_that_the_cloud_was_made_with():
 
 
 @pytest.mark.parametrize(
-    ("option", "column", "now"),
+    ("option", "amount", "column", "now"),
     [
-        ("reserved_host_memory_mb", "free_ram_mb", 3584 + 512 - 1000),
-        ("reserved_host_disk_mb", "free_disk_mb", 9216),
-        ("reserved_host_cpus", "vcpus_used", 1000),
+        ("reserved_host_memory_mb", 1000, "free_ram_mb", 3584 + 512 - 1000),
+        ("reserved_host_disk_mb", 1000, "free_disk_mb", 9216),
+        ("reserved_host_cpus", 1, "vcpus_used", 1),
     ],
 )
-def test_what_is_reserved_acts_through_the_report(option, column, now):
-    cloud = two_hosts(**{option: 1000})
+def test_what_is_reserved_acts_through_the_report(option, amount, column, now):
+    cloud = two_hosts(**{option: amount})
     assert seen(cloud)[column] == now
     name = {"memory": "MEMORY_MB", "disk": "DISK_GB", "cpus": "VCPU"}[option.split("_")[2]]
     row = cloud.inventories.set_index(["host", "resource_class"]).loc["one", name]
-    assert row.reserved == (1 if name == "DISK_GB" else 1000)
+    assert row.reserved == (1 if name == "DISK_GB" else amount)
     assert row.capacity == (row.total - row.reserved) * row.allocation_ratio
 
 
@@ -138,6 +181,18 @@ def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on
     assert (cloud.host_states.free_ram_mb == 3584).all()
     cloud.settle()
     assert sorted(cloud.host_states.free_ram_mb) == [2560, 3584]
+
+
+def test_a_cloud_of_hosts_that_have_reported_builds_on_them():
+    one = tracker("one")
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.driver.host.uuid = "node-1"
+    one.update_available_resource("one")
+    cloud = Cloud(fleet_of([one]))
+    cloud.create("web", spec())
+    cloud.settle()
+    assert cloud.show("web")["status"] == "ACTIVE"
+    assert seen(cloud).num_instances == 2
 
 
 def test_until_the_next_report_a_server_that_is_built_counts_as_building():
@@ -196,10 +251,32 @@ def test_what_is_reserved_is_taken_off_twice_over():
     assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
 
 
-def test_negative_memory_is_passed_on_as_it_is():
-    one = tracker("one", memory_mb=-1)
+@pytest.mark.parametrize("host", [{"memory_mb": -1}, {"reserved_host_memory_mb": 4097}])
+def test_memory_that_placement_does_not_take_leaves_a_new_host_unseen(host):
+    one = tracker("one", **host)
+    with pytest.raises(ResourceProviderSyncFailed, match="Failed to synchronize the placement"):
+        one.update_available_resource("one")
+    assert len(fleet_of([one])) == 0
+
+
+def test_memory_that_placement_does_not_take_leaves_the_last_report():
+    one = tracker("one")
     one.update_available_resource("one")
-    assert one.compute_nodes["one"].free_ram_mb == -513
+    one.driver.host.memory_mb = -1
+    with pytest.raises(ResourceProviderSyncFailed):
+        one.update_available_resource("one")
+    assert fleet_of([one])["one"].free_ram_mb == 4096 - 512
+
+
+def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
+    cloud = Cloud(Fleet.read("data/two_hosts"))
+    before = cloud.host_states
+    cloud.hypervisor("cn-1").memory_mb = -1
+    cloud.run(61)
+    assert cloud.host_states.equals(before)
+    cloud.hypervisor("cn-1").memory_mb = 65536
+    cloud.run(121)
+    assert cloud.host_states.total_usable_ram_mb[0] == 65536
 
 
 def test_a_host_that_reports_nothing():
@@ -215,17 +292,32 @@ def test_the_report_as_a_table_has_units():
     assert len(table) == 16
     assert table.unit["memory_mb"] == "MiB"
     assert table.value["memory_mb"] == 4096
+    assert table.source.ne("").all()
 
 
-def test_claims_before_20_name_each_shortage():
-    cn = ComputeNode("one", memory_mb=1024, memory_mb_used=768, vcpus=1, vcpus_used=1)
-    with pytest.raises(ComputeResourcesUnavailable) as caught:
-        claim_test_before_20(cn, FLAVOR, {"memory_mb": 1024.0, "vcpu": 1.0})
-    assert str(caught.value) == (
-        "Insufficient compute resources: Free memory 256.00 MB < requested 1024 MB; "
-        "Free vcpu 0.00 VCPU < requested 1 VCPU."
-    )
-    claim_test_before_20(cn, FLAVOR, {})
+def test_a_number_is_followed_from_the_report_to_what_is_believed_of_the_host():
+    one = tracker("one")
+    one.driver.host.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
+    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    one.update_available_resource("one")
+    table = chain_table(one).set_index("quantity")
+    assert table.loc["memory_mb_used"].tolist() == ["MiB", 0, 1536, "", "MEMORY_MB used 1024"]
+    assert table.loc["local_gb"].tolist()[1:3] == [99.9, 99]
+    assert table.loc["local_gb"].tolist()[3:] == ["total_usable_disk_gb 99", "DISK_GB total 99"]
+    assert table.loc["disk_available_least"].tolist()[1:4] == [41.5, 41, "free_disk_mb 41984"]
+    assert table.report["free_ram_mb"] == ""
+
+
+def test_the_inventories_as_a_table_say_what_does_not_fit():
+    trackers = [tracker("small"), tracker("big", 8192)]
+    for each in trackers:
+        each.update_available_resource(each.host)
+    table = inventory_table(fleet_of(trackers), {"MEMORY_MB": 4096})
+    table = table.query("resource_class == 'MEMORY_MB'").set_index("host")
+    assert table.capacity.to_dict() == {"small": 3584, "big": 7680}
+    assert table.reason["big"] == ""
+    assert table.reason["small"] == "MEMORY_MB: used 0 + 4096 > capacity 3584 = (4096 - 512) * 1"
 
 
 def test_in_a_cloud_an_outdated_migration_becomes_an_error():

@@ -13,6 +13,7 @@ import os
 import shutil
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from tools import libvirt_world as stand_ins
@@ -30,6 +31,7 @@ with warnings.catch_warnings():
     from nova.virt.libvirt import driver, guest, imagebackend
     from nova.virt.libvirt.cpu import api as cpu
     from oslo_concurrency import processutils
+    from oslo_log.log import KeywordArgumentAdapter
 
 for module in (driver, guest):
     module.libvirt = stand_ins.LIBVIRT
@@ -109,9 +111,9 @@ class IsolateExtracts(Isolate):
         images.convert_image(self.path, target, self.driver_format, out_format, run_as_root=True)
 
 
-def _driver(world):
+def _driver(world, glance):
     made = driver.LibvirtDriver.__new__(driver.LibvirtDriver)
-    made._host, made._image_api = stand_ins.Host(world), Glance(lambda: world)
+    made._host, made._image_api = stand_ins.Host(world), glance
     made.image_backend = imagebackend.Backend(CONF.use_cow_images)
     if "B" in world.case.fixes:
         made.image_backend.BACKEND["isolate"] = Isolate
@@ -125,21 +127,23 @@ def _driver(world):
 class Oracle:
     """The real driver between its stand-ins; ``with Oracle(folder) as oracle: oracle.snapshot(case)``.
 
-    In: an empty folder, best one in memory: Nova makes and removes a directory in each snapshot.
+    In: an empty folder, best one in memory: Nova makes and removes a directory in each snapshot;
+    *glance*, Nova's own where there is an image service, else a stand-in.
     """
 
-    def __init__(self, folder):
-        self._folder = str(folder)
+    def __init__(self, folder, glance=None):
+        self.folder = str(folder)
         self._stack = contextlib.ExitStack()
+        self._glance = glance or Glance(lambda: self._world)
         self._world = None
 
     def __enter__(self):
         for path in (stand_ins.DISK, stand_ins.BASE):
-            path = Path(self._folder + path)
+            path = Path(self.folder + path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"\1" * 4096)
         for group, name, value in (
-            (None, "instances_path", self._folder + stand_ins.INSTANCES),
+            (None, "instances_path", self.folder + stand_ins.INSTANCES),
             ("libvirt", "images_rbd_pool", "vms"),
             ("libvirt", "images_volume_group", "vg0"),
         ):
@@ -167,24 +171,31 @@ class Oracle:
         ``left``: the guest's power state and whether its memory is still saved, and the temporary
         files.
         """
-        self._world, raised = stand_ins.World(case, self._folder), None
-        known = Path(self._folder + stand_ins.DISK).parent / "disk.info"
-        known.write_text(
-            json.dumps({self._folder + stand_ins.DISK: stand_ins.BACKENDS[case.backend][1]})
-        )
+        world, raised = stand_ins.World(case, self.folder), None
         try:
-            with _options(case.options):
-                self._run(_driver(self._world))
+            self.with_driver(world, self._run)
         except Exception as error:
-            raised = [type(error).__name__, self._world.masked(str(error))]
-        snapshots = Path(self._folder + stand_ins.INSTANCES) / "snapshots"
+            raised = [type(error).__name__, world.masked(str(error))]
+        gone, saved = world.gone, world.saved is not None
+        power = None if gone else world.state
+        left = {"power_state": power, "saved": saved and not gone, "files": self.files()}
+        return {"events": world.events, "raised": raised, "left": left}
+
+    def with_driver(self, world, work):
+        """Let *work* be done with the real driver in such a world; what it raises is raised."""
+        self._world = world
+        known = Path(self.folder + stand_ins.DISK).parent / "disk.info"
+        disk_format = stand_ins.BACKENDS[world.case.backend][1]
+        known.write_text(json.dumps({self.folder + stand_ins.DISK: disk_format}))
+        with _options(world.case.options):
+            work(_driver(world, self._glance))
+
+    def files(self):
+        """Return the temporary files that the last snapshot left, and remove them."""
         files = self._world.files()
-        for path in snapshots.glob("*"):
+        for path in (Path(self.folder + stand_ins.INSTANCES) / "snapshots").glob("*"):
             shutil.rmtree(path)
-        gone, saved = self._world.gone, self._world.saved is not None
-        power = None if gone else self._world.state
-        left = {"power_state": power, "saved": saved and not gone, "files": files}
-        return {"events": self._world.events, "raised": raised, "left": left}
+        return files
 
     def _run(self, driver):
         instance = _instance(self._world.case.properties)
@@ -215,8 +226,8 @@ class Oracle:
             (nova.privsep.qemu, "convert_image", self._as_root(nova.privsep.qemu.convert_image)),
             (nova.privsep.fs, "lvinfo", self._as_root(nova.privsep.fs.lvinfo)),
             (rbd_utils, "RBDDriver", lambda: stand_ins.RBDDriver(self._world)),
-            (imagebackend, "IMAGE_API", Glance(lambda: self._world)),
-            (driver.time, "sleep", lambda seconds: None),
+            (imagebackend, "IMAGE_API", self._glance),
+            (driver, "time", SimpleNamespace(sleep=lambda seconds: None)),
             (os.path, "exists", lambda path: str(path).startswith("/dev/") or exists(path)),
             (nova.privsep.path, "chown", noted_chown),
             (driver.os, "chmod", noted_chmod),
@@ -238,19 +249,16 @@ class Oracle:
         return call
 
     def _listen(self):
-        """Note the driver's log lines; Guest's are about what was asked for."""
-        for name, handler in (
-            ("nova.virt.libvirt.driver", Log(lambda: self._world)),
-            ("nova.virt.libvirt.guest", logging.NullHandler()),
+        """Note the driver's log lines and no other's, whatever this process logs elsewhere."""
+        for module, handler in (
+            (driver, Log(lambda: self._world)),
+            (guest, logging.NullHandler()),  # about what was asked for
         ):
-            logger = logging.getLogger(name)
-            before = logger.level, logger.propagate
+            logger = logging.Logger(module.__name__, logging.INFO)
+            logger.manager = SimpleNamespace(disable=0)  # others may be switched off
             logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-            self._stack.callback(logger.removeHandler, handler)
-            self._stack.callback(logger.setLevel, before[0])
-            self._stack.callback(setattr, logger, "propagate", before[1])
+            log = KeywordArgumentAdapter(logger, {})
+            self._stack.enter_context(mock.patch.object(module, "LOG", log))
 
 
 @contextlib.contextmanager

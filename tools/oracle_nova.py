@@ -20,7 +20,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nova.monkey_patch
 
-    nova.monkey_patch.patch("threading")
+    #: Whether tools/record/backend.py has made Nova ready already, in its own way.
+    READY = nova.monkey_patch.is_patched()
+    if not READY:
+        nova.monkey_patch.patch("threading")
     import nova.conf
     from nova import config as _config  # noqa: F401 - registers options
     from nova import context, exception, objects, version
@@ -47,7 +50,8 @@ __all__ = [
     "objects", "quiet", "scheduler_utils", "service_objects", "timeutils", "version", "weight_classes",
 ]  # fmt: skip
 CONF = nova.conf.CONF
-CONF([], project="nova", default_config_files=[])
+if not READY:
+    CONF([], project="nova", default_config_files=[])
 #: What the clock shows while Nova is asked.
 NOW = datetime.datetime(2026, 1, 1)  # noqa: DTZ001 - Nova compares naive times
 ALL = "nova.scheduler.weights.all_weighers"

@@ -13,6 +13,8 @@ import warnings
 from types import SimpleNamespace
 from unittest import mock
 
+import jsonschema
+
 from tools.oracle_nova import CONF, context, exception, host_manager, objects, quiet
 
 with warnings.catch_warnings():
@@ -23,6 +25,7 @@ with warnings.catch_warnings():
     from nova.virt.libvirt import driver, guest
     from nova.virt.libvirt import host as libvirt_host
     from oslo_db import exception as db_exc
+    from placement.schemas import inventory as schema
 
     from tools.oracle_libvirt import stand_ins
 
@@ -121,7 +124,10 @@ def _disks(domain):
 
 
 class Placement:
-    """The inventories and allocations of one provider, in Nova's own ProviderTree."""
+    """The inventories and allocations of one provider, in Nova's own ProviderTree.
+
+    What it refuses is what Placement's own schema refuses, and more reserved than there is.
+    """
 
     def __init__(self, allocations):
         self.inventory, self.allocations, self.deleted = None, allocations, []
@@ -145,7 +151,15 @@ class Placement:
 
     def update_from_provider_tree(self, _context, tree, allocations=None):
         (root,) = tree.roots
-        self.inventory = root.data().inventory
+        told = root.data().inventory
+        try:
+            body = {"resource_provider_generation": 0, "inventories": told}
+            jsonschema.validate(body, schema.PUT_INVENTORY_SCHEMA)
+        except jsonschema.ValidationError:
+            raise exception.ResourceProviderSyncFailed from None
+        if any(each["reserved"] > each["total"] for each in told.values()):
+            raise exception.ResourceProviderSyncFailed
+        self.inventory = told
 
 
 def _flavor(told):

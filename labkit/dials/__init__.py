@@ -6,8 +6,10 @@ one figure that is laid out once, and writes it as SVG into the page, with the a
 
 from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.overcommit import OvercommitDial, overcommit
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
+from labkit.dials.qemu_img import QemuImgPanel, real_qemu_img
 from labkit.dials.rpc import RpcDial, rpc
 from labkit.dials.scores import MULTIPLIERS, ScoresDial, scores
 from labkit.dials.snapshot import SnapshotDial, snapshot
@@ -16,15 +18,19 @@ __all__ = [
     "MULTIPLIERS",
     "ContextDial",
     "CreationDial",
+    "OvercommitDial",
     "OverlayDial",
     "PlayerDial",
+    "QemuImgPanel",
     "RpcDial",
     "ScoresDial",
     "SnapshotDial",
     "context",
     "creation",
+    "overcommit",
     "overlay",
     "player",
+    "real_qemu_img",
     "rpc",
     "scores",
     "snapshot",

@@ -9,7 +9,7 @@ import ipywidgets
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.nova.context import RequestContext, get_admin_context, get_context
-from labkit.plots.rights import RightsGrid, paper, rows_of, width_for
+from labkit.plots.rights import NOTE, RightsGrid, paper, rows_of, width_for
 from labkit.rights_table import QUESTIONS, SERVERS, rights
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ class ContextDial(Panel):
         self._begin(self._make_controls())
         self._asked = [(system, asked) for asked, (system, _) in QUESTIONS.items()]
         left, column = width_for(list(SERVERS), self._asked)
-        axes = paper(left + column * len(self._asked) + 8, left, len(SERVERS))
-        self._grid = RightsGrid(axes, list(SERVERS), self._asked)
+        width = left + column * len(self._asked) + 8
+        axes = paper(width, left, len(SERVERS), note=NOTE)
+        self._grid = RightsGrid(axes, list(SERVERS), self._asked, NOTE)
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
@@ -93,7 +94,8 @@ class ContextDial(Panel):
         self.context = made(role, way, self.read_deleted.value)
         self.table: pd.DataFrame = rights({way: self.context})
         _, rows = rows_of(self.table)
-        self._grid.show([[row[one] for one in self._asked] for row in rows])
+        answers = [[row[one] for one in self._asked] for row in rows]
+        self._grid.show(answers, looked_at(self.context))
         self.answer = Sentence(self._said(role, way))
         code = WAYS[way]
         if self.read_deleted.value != "no":
@@ -133,6 +135,16 @@ class ContextDial(Panel):
             control.style.description_width = "initial"
             control.layout.width = widths[name]
         return controls
+
+
+def looked_at(context: RequestContext) -> dict[str, str]:
+    """What of a context each system looks at."""
+    project = f"project {context.project_id}" if context.project_id else "no project"
+    return {
+        "policy": f"roles {', '.join(context.roles)}" if context.roles else "no roles",
+        "database": f"is_admin {context.is_admin}, {project}",
+        "glance": "alice's token" if context.auth_token else "no token",
+    }
 
 
 def made(role: str, way: str, read_deleted: str) -> RequestContext:

@@ -26,3 +26,12 @@ class InvalidNodeConfiguration(NovaException):
     """A driver reports another uuid than before."""
 
     msg_fmt = "Invalid node identity configuration: %(reason)s"
+
+
+class ResourceProviderSyncFailed(NovaException):
+    """Placement does not take the inventory that a host reports."""
+
+    msg_fmt = (
+        "Failed to synchronize the placement service with resource provider information "
+        "supplied by the compute host."
+    )

@@ -45,7 +45,8 @@ def authorize(context, action, target=None, do_raise=True) -> bool:
     A context's ``is_admin`` does not matter here, its roles do.
 
     Unlike Nova, whose operators may write rules of their own, the lab has the defaults, of 214
-    rules those about servers.
+    rules those about servers; and not the older ones, which ``[oslo_policy] enforce_new_defaults =
+    False`` brings back and which looked at ``is_admin``.
 
     Source: ``authorize`` in nova/policy.py, Nova 34.0.0.
     """

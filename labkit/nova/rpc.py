@@ -1,5 +1,7 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
+import itertools
+
 from labkit.nova.exception import NovaException
 from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
@@ -20,11 +22,14 @@ class Bus:
         self.servers = {}
         self.waiting = {}
 
-    def serve(self, topic, server, service):
-        """Let a service read what is sent to it, first of all what has been waiting."""
-        self.servers[topic, server] = service
+    def serve(self, topic, server, *services):
+        """Let a service read what is sent to it, first of all what has been waiting.
+
+        Several take turns: each message goes to one of them, the next message to the next.
+        """
+        self.servers[topic, server] = itertools.cycle(services)
         for deliver in self.waiting.pop((topic, server), ()):
-            deliver(service)
+            deliver(next(self.servers[topic, server]))
 
     def cast(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
@@ -55,7 +60,7 @@ class Bus:
     def _carry(self, address, deliver, delay_s):
         yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
         self.site.busy -= 1
-        service = self.servers.get(address)
+        service = next(self.servers.get(address, iter(())), None)
         if service is None or service.stopped:
             self.waiting.setdefault(address, []).append(deliver)
         else:

@@ -1,5 +1,6 @@
 """The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's."""
 
+from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
 from labkit.nova13.compared import then_and_now
 from labkit.nova13.conf import WEIGHERS, options
 from labkit.nova13.filters import (
@@ -14,6 +15,7 @@ from labkit.nova13.scheduler import FilterScheduler, StickyWeightHandler
 from labkit.nova13.snapshot import LibvirtDriver
 
 __all__ = [
+    "DEFAULT_RATIOS",
     "FILTERS",
     "WEIGHERS",
     "AvailabilityZoneFilter",
@@ -24,6 +26,9 @@ __all__ = [
     "RamFilter",
     "RetryFilter",
     "StickyWeightHandler",
+    "allocation_ratios",
+    "claim_test",
+    "limits",
     "options",
     "then_and_now",
 ]

@@ -3,6 +3,7 @@
 from labkit.plots.clusters import clusters
 from labkit.plots.figure import Figure
 from labkit.plots.filters import funnel
+from labkit.plots.inventories import inventories
 from labkit.plots.lanes import lanes
 from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
@@ -20,6 +21,7 @@ __all__ = [
     "clusters",
     "fill",
     "funnel",
+    "inventories",
     "lanes",
     "move",
     "requests",

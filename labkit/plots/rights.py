@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.plots.figure import (
@@ -22,11 +22,12 @@ from labkit.plots.services import width_of
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 COLUMNS = ("context", "server", "system", "asked", "allowed", "answer")
 YES, NO = "\N{CHECK MARK}", "\N{BALLOT X}"
 MAY, MAY_NOT = "#CFE8F5", "#FBDDAE"  # light sky and light orange; the sign says the same
-ROW, HEAD = 26, 44  # pixels
+ROW, HEAD, NOTE = 26, 44, 18  # pixels
 MOST_ROWS = 40
 
 
@@ -100,46 +101,67 @@ def _paper(answer, names, asked, ax):
     return paper(width, left, len(names), head, lines)
 
 
-def paper(width: float, left: float, rows: int, head: float = 6, lines: Sequence[str] = ()) -> Axes:
+def paper(
+    width: float,
+    left: float,
+    rows: int,
+    head: float = 6,
+    lines: Sequence[str] = (),
+    note: float = 0,
+) -> Axes:
     """Axes for a grid of that many rows in a figure of its own; all in pixels."""
-    height = head + HEAD + ROW * rows + 8
+    height = head + note + HEAD + ROW * rows + 8
     figure = canvas(width / DPI, height / DPI)
     figure.set_layout_engine("none")  # every place is known in pixels
     if lines:
         figure.suptitle("\n".join(lines), x=0.01, y=1 - 6 / height, ha="left", fontsize=TITLE)
     settle(figure)
-    box = (left / width, 8 / height, 1 - (left + 8) / width, (HEAD + ROW * rows) / height)
+    box = (left / width, 8 / height, 1 - (left + 8) / width, (note + HEAD + ROW * rows) / height)
     return figure.add_axes(box)
 
 
 class RightsGrid:
-    """Draws a grid of rows and questions into *ax*; ``show`` may be called again and again."""
+    """Draws a grid of rows and questions into *ax*; ``show`` may be called again and again.
 
-    def __init__(self, ax: Axes, names: Sequence[str], asked: Sequence[tuple[str, str]]) -> None:
+    *note* is the height in pixels of a line below each system's name, for what it looks at.
+    """
+
+    def __init__(
+        self, ax: Axes, names: Sequence[str], asked: Sequence[tuple[str, str]], note: float = 0
+    ) -> None:
         self.ax, self._squares, self._words = ax, {}, {}
+        self._notes: dict[str, Text] = {}
         top = HEAD / ROW
         ax.set_xlim(0, len(asked))
-        ax.set_ylim(len(names), -top)
+        ax.set_ylim(len(names), -top - note / ROW)
         ax.set_xticks([])
         ax.set_yticks([place + 0.5 for place in range(len(names))], names, fontsize=SMALL)
         ax.tick_params(axis="y", length=0)
         ax.spines[:].set_visible(False)
+        middle = {"ha": "center", "va": "center", "fontsize": SMALL}
         for place, (system, words) in enumerate(asked):
-            ax.text(place + 0.5, -top / 4, label(words), ha="center", va="center", fontsize=SMALL)
+            ax.text(place + 0.5, -top / 4, label(words), **middle)
             if place == 0 or asked[place - 1][0] != system:
                 end = max(k + 1 for k, (name, _) in enumerate(asked) if name == system)
-                style = {"ha": "center", "va": "center", "fontsize": SMALL, "fontweight": "bold"}
-                ax.text((place + end) / 2, -0.78 * top, label(system), **style)
+                x, y = (place + end) / 2, -0.78 * top
+                ax.text(x, y - note / ROW, label(system), fontweight="bold", **middle)
+                self._notes[system] = ax.text(x, y, "", **middle)
                 ax.plot([place + 0.06, end - 0.06], [-top / 2] * 2, color="#333333", linewidth=0.8)
         for row in range(len(names)):
             for place in range(len(asked)):
                 square = ax.bar(place + 0.5, 0.88, 0.95, row + 0.06, edgecolor="white")[0]
-                style = {"ha": "center", "va": "center", "fontsize": SMALL}
                 self._squares[row, place] = square
-                self._words[row, place] = ax.text(place + 0.5, row + 0.5, "", **style)
+                self._words[row, place] = ax.text(place + 0.5, row + 0.5, "", **middle)
 
-    def show(self, rows: Sequence[Sequence[str | None]]) -> None:
-        """Write the answers: nothing for yes, an error's name for no, None where nobody asked."""
+    def show(
+        self, rows: Sequence[Sequence[str | None]], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the answers: nothing for yes, an error's name for no, None where nobody asked.
+
+        *notes*, by system, stand below the systems' names.
+        """
+        for system, words in (notes or {}).items():
+            self._notes[system].set_text(label(words, 60))
         for (row, place), square in self._squares.items():
             word = rows[row][place]
             square.set_visible(word is not None)

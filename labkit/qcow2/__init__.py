@@ -10,7 +10,8 @@ and refuses encryption, external data files, subclusters and zstd by name.
 
 from labkit.qcow2.check import check
 from labkit.qcow2.header import Field, Header, Qcow2Error
-from labkit.qcow2.image import Extent, Image
+from labkit.qcow2.image import Image
+from labkit.qcow2.raw import Extent
 from labkit.qcow2.scratch import scratch
 from labkit.qcow2.writer import WritableImage, create, flatten
 

@@ -3,11 +3,11 @@
 import os
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from labkit.qcow2.header import Qcow2Error, parse
+from labkit.qcow2.raw import Extent, Raw, fill
 
 UNALLOCATED, ZERO, DATA, COMPRESSED = range(4)
 OFFSET = 0x00FF_FFFF_FFFF_FE00
@@ -16,48 +16,6 @@ COPIED, IS_COMPRESSED, IS_ZERO = 1 << 63, 1 << 62, 1
 CACHE = 4 * 1024**2
 #: A chain of backing files longer than this is taken for a mistake.
 LONGEST_CHAIN = 64
-
-
-class Extent(NamedTuple):
-    """A piece of a disk that is stored in one way, named as in ``qemu-img map --output=json``.
-
-    ``start`` and ``length`` in bytes of the guest's disk; ``depth`` 0 in the file itself, 1 in its
-    backing file; ``present`` False where no file of the chain says anything; ``offset`` in the
-    file, None where nothing is stored or what is stored is compressed.
-    """
-
-    start: int
-    length: int
-    depth: int
-    present: bool
-    zero: bool
-    data: bool
-    compressed: bool
-    offset: int | None
-
-
-class Raw:
-    """A backing file without any format: the disk byte by byte."""
-
-    backing = None
-
-    def __init__(self, path):
-        self.path = Path(path)
-        self._file = self.path.open("rb", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
-
-    def read_into(self, offset, view):
-        """Fill *view* from *offset* on."""
-        self._file.seek(offset)
-        _fill(self._file, view)
-
-    def extents(self, start, length, depth):
-        """Yield the whole of it: a raw file holds every byte."""
-        yield Extent(start, length, depth, True, False, True, False, start)
-
-    def close(self):
-        """Close the file."""
-        self._file.close()
 
 
 class Image:
@@ -296,7 +254,7 @@ class Image:
         if last >= self._file_size:  # the last cluster of a file need not be whole
             raise Qcow2Error(f"{self.path}: a cluster at {last:#x}, beyond the end: it is cut off")
         self._file.seek(host)
-        _fill(self._file, view)
+        fill(self._file, view)
 
     def _read_at(self, offset, length, what, short=False):
         """Return bytes of the file; fewer than asked for only where *short* allows it."""
@@ -304,16 +262,6 @@ class Image:
             raise Qcow2Error(f"{self.path}: its {what} at {offset:#x} is cut off")
         self._file.seek(offset)
         return self._file.read(length)
-
-
-def _fill(file, view):
-    """Read until *view* is full or the file ends."""
-    done = 0
-    while done < len(view):
-        n = file.readinto(view[done:])
-        if not n:
-            break
-        done += n
 
 
 def _continues(before, extent):

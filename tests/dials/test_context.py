@@ -53,6 +53,25 @@ def test_the_answer_and_the_picture_say_what_the_table_says(dial, setting):
     assert complaints(dial.figure) == []
 
 
+def test_below_each_system_stands_what_it_looks_at(dial):
+    def texts():
+        return {text.get_text() for text in dial.figure.figure.axes[0].texts}
+
+    assert {"roles member, reader", "is_admin False, project physics", "alice's token"} <= texts()
+    dial.way.value = "get_admin_context"
+    assert {"no roles", "is_admin True, no project", "no token"} <= texts()
+
+
+@pytest.mark.parametrize("name", ["role", "way", "read_deleted"])
+def test_no_two_choices_look_the_same(dial, name):
+    seen = set()
+    for choice in getattr(dial, name).options:
+        dial.value = {name: choice}
+        seen.add((dial.figure.svg(), str(dial.answer)))
+    assert len({svg for svg, _ in seen}) == len({words for _, words in seen}) == len(seen)
+    assert len(seen) == len(getattr(dial, name).options)
+
+
 def test_the_code_that_makes_the_context_stands_in_the_page(dial):
     dial.value = {"way": "get_admin_context", "read_deleted": "only"}
     code = 'context = get_admin_context(); context.read_deleted = "only"'

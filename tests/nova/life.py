@@ -10,20 +10,22 @@ from labkit.nova.compute import power_state
 
 #: What happens to a server carries its number; the first, 0, is left out.
 _NUMBERED = """db notify rpc virt action action_event fault build_request instance_mapping
-migration""".split()
+migration host""".split()
 #: Noted by the recorder alone: the lab notes a request with its answer.
 _LEFT_OUT = ("request", "response")
 
 
 def events(records, names):
     """Return [(thread, event)] of records, events in the form of data/nova-34/lifecycle.json.gz."""
-    found = []
+    found, calls = [], {}
     for thread, record in records:
         if isinstance(record, trace.Reply):
-            _answer(found, record)
+            _answer(calls[record.request_id, record.method], record)
         if type(record) not in _EVENT:
             continue
         event = _EVENT[type(record)](record)
+        if isinstance(record, trace.Message):
+            calls[record.request_id, record.method] = event
         event["service"] = record.service
         number = names.index(record.instance) if record.instance in names else 0
         if number and event["kind"] in _NUMBERED and event.get("method") != "build_instances":
@@ -32,9 +34,8 @@ def events(records, names):
     return found
 
 
-def _answer(found, record):
+def _answer(call, record):
     """Put an answer beside its call."""
-    call = next(e for _, e in reversed(found) if e.get("method") == record.method)
     if record.raised:
         call["raised"] = record.raised
     if record.hosts:
@@ -283,6 +284,7 @@ _EVENT = {
     ),
     trace.ActionEvent: _action_event,
     trace.Call: _call,
+    trace.HostEvent: lambda r: {"kind": "host", "what": r.kind, "words": list(r.words)},
     trace.InstanceFault: lambda r: {
         "kind": "fault",
         "code": r.code,

@@ -77,6 +77,7 @@ class Player:
         self.hosts = hosts
         self.options = Options(**settings | {name: value for _, name, value in options})
         self.model = "flat"
+        self.driver = None
         self.is_admin = True
         self.faults = []
         self.steps = []
@@ -95,6 +96,7 @@ class Player:
                 faults=self.faults,
                 durations=DURATIONS,
                 snapshot_model=self.model,
+                driver=self.driver,
             )
             self._cloud._site.trace = Threads(self._cloud._site.env)
             self._cloud._site.glance.registered = "active"  # as Nova's fake Glance says
@@ -498,6 +500,52 @@ def create_refused(p):
     p.refused("quota of servers")
     p.cloud._site.quota.update(instances=10, cores=1)
     p.refused("quota of vCPUs", flavor="big")
+
+
+def filled(p, *hosts):
+    """Leave 1 GiB of disk on each of the hosts, in placement alone."""
+    for host in hosts:
+        fleet = p.cloud._site.fleet
+        fleet.inventories["DISK_GB"].used[fleet.rows[host]] += 1027
+
+
+def two_at_once(p):
+    """Both have read what placement and the hosts say when the first one claims."""
+    p.add(Fault("select_destinations", delay_s=HOLD_S, times=2))
+    p.names = ["web", "web-2"]
+    with p.step("create twice"):
+        p.create()
+        p.arrive()
+        p.current = "web-2"
+        p.create()
+
+
+@scenario
+def create_race(p):
+    filled(p, "host1")
+    p.fault("spawn", "host2", UNAVAILABLE)
+    two_at_once(p)
+
+
+@scenario
+def create_race_lost(p):
+    filled(p, "host1")
+    two_at_once(p)
+
+
+@scenario
+def create_two_one_each(p):
+    filled(p, "host1", "host2")
+    p.hold("handle build_and_run_instance", "host2")
+    with p.step("create two"):
+        p.create(count=2)
+
+
+@scenario
+def create_two_room_for_one(p):
+    filled(p, "host1")
+    with p.step("create two"):
+        p.create(count=2)
 
 
 @scenario

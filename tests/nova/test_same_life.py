@@ -14,7 +14,7 @@ LIFE = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECORD
 
 
 def test_there_is_something_to_compare():
-    assert len(LIFE) >= 96
+    assert len(LIFE) >= 100
 
 
 @pytest.mark.parametrize("name", LIFE)

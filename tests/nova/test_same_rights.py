@@ -328,3 +328,23 @@ def test_the_table_of_rights_is_novas_word_for_word(nova, cell):
         assert (row.context, row.server, row.asked, mine) == (name, server, asked, words)
     assert len(ours) == 900
     assert ours.groupby("asked").allowed.sum().between(48, 88).all()
+
+
+def test_the_old_defaults_of_policy_looked_at_is_admin(nova):
+    """What the lab leaves out and the lesson tells: [oslo_policy] enforce_new_defaults = False."""
+    from nova import config, policy
+
+    passed = {}
+    try:
+        for new in (True, False):
+            policy.init(suppress_deprecation_warnings=True)  # registers the option
+            config.CONF.set_override("enforce_new_defaults", new, group="oslo_policy")
+            policy.reset()
+            policy.init(suppress_deprecation_warnings=True)
+            asked = "os_compute_api:servers:index:get_all_tenants"
+            passed[new] = bool(nova.get_admin_context().can(asked, fatal=False))
+    finally:
+        config.CONF.clear_override("enforce_new_defaults", group="oslo_policy")
+        policy.reset()
+        policy.init(suppress_deprecation_warnings=True)
+    assert passed == {True: False, False: True}

@@ -21,7 +21,7 @@ import time
 
 PROJECT = pathlib.Path(__file__).parents[2]
 FOLDER = PROJECT / "data" / "nova-34"
-FILES = ("api_states", "contexts", "lifecycle", "moves")
+FILES = ("api_states", "contexts", "lifecycle", "moves", "snapshots")
 ABOUT = {
     "backend": "eventlet",
     "database": "sqlite, one file per cell; nova-compute reaches it without the conductor",
@@ -29,6 +29,7 @@ ABOUT = {
     "nova": "34.0.0",
     "placement": "16.0.0",
 }
+LIBVIRT = "as in lifecycle.json.gz, but its snapshots are those of Nova's LibvirtDriver"
 
 
 class Worker:
@@ -99,7 +100,8 @@ def assemble(file, found):
         content = parts["facts"]["all"] | {"guards": parts["guards"]["all"], "actions": actions}
     else:
         content = {"scenarios": parts[file]} | parts.get("tables", {})
-    return content | {"about": ABOUT}
+    about = ABOUT | {"driver": LIBVIRT} if file == "snapshots" else ABOUT
+    return content | {"about": about}
 
 
 def verdict(files, out):

@@ -57,6 +57,7 @@ class RecordDriver(fake.MediumFakeDriver):
     """
 
     snapshot_model = "flat"  # qcow2, raw and lvm files; "direct": rbd
+    snapshot_by = None  # a method that makes snapshots instead
 
     def _set_power(self, instance, state):
         if instance.uuid in self.instances:
@@ -95,6 +96,9 @@ class RecordDriver(fake.MediumFakeDriver):
         self.destroy(context, instance, network_info=None, block_device_info=block_device_info)
 
     def snapshot(self, context, instance, image_id, update_task_state):
+        if self.snapshot_by is not None:
+            self.snapshot_by(context, instance, image_id, update_task_state)
+            return
         # In the order of libvirt's driver: it announces a direct snapshot first and steps back
         # when the image backend has none.
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)

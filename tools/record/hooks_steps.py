@@ -6,6 +6,7 @@ from tools.record import backend  # noqa: F401
 from nova.compute import manager as compute_manager
 from nova.compute import resource_tracker
 from nova.conductor import manager as conductor_manager
+from nova.scheduler import utils as scheduler_utils
 
 from tools.record.faults import FAULTS
 from tools.record.hooks_rows import wrap
@@ -28,3 +29,8 @@ def install():
     def prep_block_device(original, self, *args, **kwargs):
         FAULTS.at("block_device_mapping", self.host)
         return original(self, *args, **kwargs)
+
+    @wrap(scheduler_utils, "claim_resources")
+    def claim_resources(original, *args, **kwargs):
+        FAULTS.at("claim_resources")
+        return original(*args, **kwargs)

@@ -2,13 +2,18 @@
 
 from tools.record import contexts, rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states", "contexts")
+FILES = ("lifecycle", "moves", "api_states", "contexts", "snapshots")
+#: Of the snapshots: the disks, and the power states of their guests.
+DISKS = "flat qcow2 lvm rbd isolate".split()
+STATES = "running paused shutdown".split()
 
 
 def of(file):
     """The units of a file."""
     if file == "api_states":
         return [*(f"rest/{name}" for name in rest.ACTIONS), "facts/all", "guards/all"]
+    if file == "snapshots":
+        return [f"snapshots/{disk}_{state}" for disk in DISKS for state in STATES]
     if file == "contexts":
         return [f"contexts/{name}" for name in contexts.USER + contexts.ADMIN]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []

@@ -12,6 +12,7 @@ PARTS = {
     # part: module, and how a unit of that name is recorded
     "lifecycle": ("lifecycle", lambda module, name: module.record(name, "lifecycle")),
     "moves": ("lifecycle", lambda module, name: module.record(name, "moves")),
+    "snapshots": ("snapshots", lambda module, name: module.record(name)),
     "contexts": ("contexts", lambda module, name: module.record(name)),
     "tables": ("tables", lambda module, name: getattr(module, name)()),
     "guards": ("guards", lambda module, name: module.read()),

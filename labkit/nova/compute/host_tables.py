@@ -2,6 +2,7 @@
 
 from labkit import placement
 from labkit.nova.objects import migration as migrations
+from labkit.nova.scheduler.client.report import checked
 
 
 class HostTables:
@@ -62,7 +63,7 @@ class HostTables:
         if now != self._reported:
             inventories = self._site.allocations.inventories
             told = driver.update_provider_tree(placement.of_host(inventories, self._row))
-            placement.report(inventories, self._row, told)
+            placement.report(inventories, self._row, checked(told))
             self._reported = now
 
     def get_allocations_for_resource_provider(self) -> list:

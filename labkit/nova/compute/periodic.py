@@ -5,6 +5,7 @@ import contextlib
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.exception_hosts import Invalid, InvalidConfiguration, ResourceProviderSyncFailed
 from labkit.nova.notifications import instance as notify
 
 _HERE = "compute/manager.py:"
@@ -72,6 +73,8 @@ class Periodic:
     def update_available_resource(self, quiet=True):
         """Let the resource tracker report; *quiet*: what it asks placement is not noted.
 
+        A report that cannot be made changes nothing: the next one is tried as if none had been.
+
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
         site, instances = self.site, self.site.db.instances
@@ -85,6 +88,10 @@ class Periodic:
         self.tables.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
+        except InvalidConfiguration:  # only at the start, where it ends the service
+            raise
+        except (Invalid, ResourceProviderSyncFailed):
+            pass  # Nova logs it and goes on
         finally:
             self.tables.quiet = False
 

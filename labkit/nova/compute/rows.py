@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from labkit.nova.exception import InstanceNotFound
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import OVER, MigrationContext
+from labkit.nova.scheduler.client.report import checked
 
 
 @dataclass
@@ -147,7 +148,7 @@ class Tables:
 
     def update_from_provider_tree(self, driver):
         """Let placement know what the driver has."""
-        self.inventory = driver.update_provider_tree(self.inventory or {})
+        self.inventory = checked(driver.update_provider_tree(self.inventory or {}))
 
     def get_allocations_for_resource_provider(self) -> list:
         """Return who holds something of the host."""

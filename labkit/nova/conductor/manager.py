@@ -221,7 +221,9 @@ class ComputeTaskManager(Service, moves.Moves):
         while host_list:
             host = host_list.pop(0)
             resources = self.site.resources_of(spec)
-            if self.report_client.claim_resources(instance, fleet.rows[host], resources):
+            if self.report_client.claim_resources(
+                instance.name, instance.uuid, fleet.rows[host], resources
+            ):
                 return host
         return None
 

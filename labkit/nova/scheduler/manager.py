@@ -41,24 +41,45 @@ class SchedulerManager:
         """Choose a host for each server of the request and book it in *fleet*.
 
         In: a fleet, which is changed; a RequestSpec of this call's own; n names; a
-        random.Random. Out: n Selections. Raises NoValidHost, after giving back what was claimed.
+        random.Random. Out: n Selections. Raises NoValidHost.
 
-        Source: ``select_destinations`` and ``_schedule`` in nova/scheduler/manager.py, 34.0.0.
+        Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
+        """
+        hosts, request = self.get_allocation_candidates(fleet, spec_obj, trace)
+        if request is not None and not len(hosts):
+            raise exception.NoValidHost(reason="")
+
+        def claim(instance, row):
+            return request is None or placement.claim(fleet.inventories, row, request.resources)
+
+        return self.schedule(hosts, spec_obj, instance_uuids, claim, rng, return_alternates, trace)
+
+    def get_allocation_candidates(self, fleet, spec_obj, trace=None):
+        """Return the hosts that placement leaves, and what it is asked; for a rebuild all, and None.
+
+        Raises NoValidHost for a request that asks for what there is not.
+        """
+        if request_is_rebuild(spec_obj):
+            return fleet.all_hosts, None
+        try:
+            request = request_filter.process_reqspec(fleet, spec_obj, self.options)
+        except exception.RequestFilterFailed as error:
+            raise exception.NoValidHost(reason=str(error)) from None
+        return placement.allocation_candidates(fleet, request, trace), request
+
+    def schedule(
+        self, hosts, spec_obj, instance_uuids, claim, rng=None, return_alternates=True, trace=None
+    ) -> list[Selection]:
+        """Choose a host for each server, and claim there what it needs.
+
+        In: hosts that get_allocation_candidates returned; ``claim(instance, row)`` books a server
+        in placement and returns whether it fitted: if not, the next host by weight is tried. The
+        rest is as in select_destinations.
+
+        Source: ``_schedule`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
         rng = rng or random.Random(0)
-        claims = None
-        if request_is_rebuild(spec_obj):
-            hosts = self._only_cell(fleet.all_hosts, spec_obj, trace)
-        else:
-            try:
-                request = request_filter.process_reqspec(fleet, spec_obj, self.options)
-            except exception.RequestFilterFailed as error:
-                raise exception.NoValidHost(reason=str(error)) from None
-            hosts = placement.allocation_candidates(fleet, request, trace)
-            if not len(hosts):
-                raise exception.NoValidHost(reason="")
-            claims = request.resources
-            hosts = self._only_cell(hosts, spec_obj, trace)
+        fleet, hosts = hosts.fleet, self._only_cell(hosts, spec_obj, trace)
         alternates = return_alternates and self.options.max_attempts > 1
         only_best = trace is None and not alternates and len(instance_uuids) == 1
         selections, index = [], 0
@@ -67,7 +88,8 @@ class SchedulerManager:
             hosts, weights = self._get_sorted_hosts(
                 fleet, spec_obj, hosts, index, rng, trace, only_best
             )
-            position = self._claim(fleet, hosts, claims)
+            rows = enumerate(hosts.rows.tolist())
+            position = next((place for place, row in rows if claim(instance, row)), None)
             if position is None:
                 break
             self._consume_selected_host(fleet, hosts.rows[position], spec_obj, instance)
@@ -115,13 +137,6 @@ class SchedulerManager:
         """Whether the host of the highest weight is taken, without any dice."""
         conf = self.options.filter_scheduler
         return conf.host_subset_size == 1 and not conf.shuffle_best_same_weighed_hosts
-
-    def _claim(self, fleet, hosts, resources):
-        """Return the position of the first host that placement lets the request have."""
-        for position, row in enumerate(hosts.rows.tolist()):
-            if resources is None or placement.claim(fleet.inventories, row, resources):
-                return position
-        return None
 
     def _consume_selected_host(self, fleet, row, spec_obj, instance):
         fleet.consume_from_request(row, spec_obj)

@@ -5,21 +5,31 @@ from urllib.parse import urlencode
 
 from labkit.nova import exception
 from labkit.nova.notifications import instance as notify
-from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.client.report import SchedulerReportClient
-from labkit.nova.scheduler.manager import SchedulerManager, request_is_rebuild
+from labkit.nova.scheduler.manager import SchedulerManager
 from labkit.nova.service import Service, unforeseen
-from labkit.nova.site import CONTROLLER
 
 
 class SchedulerService(Service):
-    """The scheduler of a cloud: SchedulerManager on the cloud's own fleet.
+    """One scheduler of a cloud: SchedulerManager on what placement and the rows say.
+
+    In: Site, the name and the host of the service, a random.Random.
+
+    >>> from labkit import Cloud, Flavor, Fleet, RequestSpec
+    >>> cloud = Cloud(Fleet.read("data/two_hosts"), schedulers=2)
+    >>> wide = RequestSpec(Flavor(vcpus=1, memory_mb=2560, root_gb=1))
+    >>> for name in ("web-1", "web-2"):
+    ...     cloud.at(0.0, name, "create", spec=wide)
+    >>> cloud.settle()
+    >>> claims = cloud.calls[cloud.calls.call.str.startswith("PUT /allocations")]
+    >>> claims.http_status.tolist()
+    [204, 409, 204]
 
     Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
 
-    def __init__(self, site, rng):
-        super().__init__(site, "scheduler", CONTROLLER)
+    def __init__(self, site, name, host, rng):
+        super().__init__(site, name, host)
         self.manager = SchedulerManager(site.options)
         self.client = SchedulerReportClient(self)
         self.rng = rng
@@ -27,51 +37,62 @@ class SchedulerService(Service):
     def select_destinations(self, spec_obj, instance_uuids, return_alternates=True):
         """Choose a host and alternates for each server, and claim the resources there.
 
-        For a rebuild of another image nothing is claimed: the server stays where it is. Raises
-        NoValidHost; nothing is booked then. Raises TypeError when all is booked for a rebuild of
-        a server without a host: the conductor has not asked for the resources of its ports.
+        Placement and the rows are read first, and the claim comes later: what another request has
+        claimed meanwhile is refused then, and the next host by weight is tried. For a rebuild of
+        another image nothing is claimed: the server stays where it is. Raises NoValidHost; what
+        was claimed is given back then. Raises TypeError after the claim for a rebuild of a server
+        without a host: the conductor has not asked for the resources of its ports.
+
+        Unlike Nova, which servers are on a host, as server groups ask for, is as of the claim.
         """
-        yield from self.step("select_destinations", names=instance_uuids)
-        fleet, names = self._host_states(), instance_uuids
-        own, resources, saved = copy.copy(spec_obj), None, None
-        own.instance_group = self.site.group_of(spec_obj, names)
-        if not request_is_rebuild(spec_obj):
-            try:
-                request = request_filter.process_reqspec(fleet, spec_obj, self.options)
-            except exception.RequestFilterFailed as error:
-                raise exception.NoValidHost(reason=str(error)) from None
+        names, claimed = instance_uuids, []
+        fleet = self._host_states()
+        hosts, request = self.manager.get_allocation_candidates(fleet, spec_obj)
+        if request is not None:
             self.client.get_allocation_candidates(query_of(request))
-            resources = request.resources
-            if len(names) > 1:
-                saved = [(each, each.used.copy()) for each in fleet.inventories.values()]
+        if len(hosts):
+            notify.about_scheduling(self, "start", names[0])
+        yield from self.step("select_destinations", names=names)
+        if not len(hosts):
+            raise exception.NoValidHost(reason="")
+
+        def claim(name, row):
+            if request is None:
+                return True
+            uuid = self.site.uuid_of(name)
+            if not self.client.claim_resources(name, uuid, row, request.resources):
+                return False
+            claimed.append(name)
+            if spec_obj.requested_resources is None:
+                raise unforeseen(TypeError("'NoneType' object is not iterable"))
+            return True
+
+        fleet.instances = list(self.site.fleet.instances)
+        own = copy.copy(spec_obj)
+        own.instance_group = self.site.group_of(spec_obj, names)
         try:
-            selections = self.manager.select_destinations(
-                fleet, own, names, self.rng, return_alternates
+            selections = self.manager.schedule(
+                hosts, own, names, claim, self.rng, return_alternates
             )
-        except exception.NoValidHost as error:
-            for inventory, used in saved or ():
-                inventory.used[:] = used
-            if error.kwargs.get("reason"):  # placement had candidates, the filters took them
-                notify.about_scheduling(self, "start", names[0])
+        except exception.NoValidHost:
+            for name in claimed:
+                uuid = self.site.uuid_of(name)
+                self.client.delete_allocation_for_instance(name, uuid, force=True)
             raise
-        notify.about_scheduling(self, "start", names[0])
-        for selection in selections if resources is not None else ():
-            uuid, row = self.site.uuid_of(selection.instance), fleet.rows[selection.host]
-            self.client.claimed(selection.instance, uuid, row, resources)
-            if own.instance_group is not None:
-                self.site.fleet.add_instance(row, selection.instance)
-        if resources is not None and spec_obj.requested_resources is None:
-            raise unforeseen(TypeError("'NoneType' object is not iterable"))
+        if request is not None and own.instance_group is not None:
+            for selection in selections:
+                self.site.fleet.add_instance(fleet.rows[selection.host], selection.instance)
         notify.about_scheduling(self, "end", names[-1])
         return selections
 
     def _host_states(self):
-        """Return what the rows say now: the request's own, but for what placement holds.
+        """Return a copy of what the rows and placement say now.
 
         Source: ``_get_host_states`` in nova/scheduler/host_manager.py, Nova 34.0.0.
         """
         fleet = self.site.fleet.copy()
-        fleet.inventories = self.site.allocations.inventories
+        fleet.columns = {name: column.copy() for name, column in fleet.columns.items()}
+        fleet.texts = {name: list(values) for name, values in fleet.texts.items()}
         return fleet
 
 

@@ -59,7 +59,7 @@ FLOORS = {
     "moving": 300, "free_ram_mb < 0": 100, "free_disk_gb < 0": 300,
     "disk_available_least < 0": 100, "row not written": 200, "allocation removed": 50,
     "migration in error": 20, "compute_id mended": 100, "ComputeResourcesUnavailable": 50,
-    "Invalid": 100, "InvalidInput": 50, "InvalidConfiguration": 10, "OSError": 10,
+    "Invalid": 100, "InvalidInput": 50, "InvalidConfiguration": 10, "ResourceProviderSyncFailed": 100, "OSError": 10,
 }  # fmt: skip
 
 

@@ -179,6 +179,10 @@ def case(seed):
         "allocations": [row["uuid"] for row in rows if rng.random() < 0.5]
         + [m["uuid"] for m in moves] + ([uuid(777)] if rng.random() < 0.3 else []),
     }  # fmt: skip
+    if seed % 25 == 0:  # what placement does not take
+        found["options"]["reserved_host_memory_mb"] = 70000
+    elif seed % 25 == 1:
+        found["host"]["memory_mb"] = -1
     found["steps"] = [["driver"], ["report"], *steps(rng, rows, moves)]
     return found
 

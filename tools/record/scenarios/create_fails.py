@@ -59,6 +59,57 @@ def create_fails_on_forced_host(c, t):
     t.create_step("ERROR", availability_zone="nova:host1")
 
 
+@scenario(hosts=("host1", "host2", "host3"), fresh=True)
+def create_race(c, t):
+    """Two requests choose host1, where 1 GiB is left: the second claim is refused there, and
+    host2 is next; its build fails there, and among its alternates is host1, which is refused again."""
+    c._reserve_placement_resource("host1", "DISK_GB", 1027)
+    c.fault("spawn", host="host2", raises=RAISES["ComputeResourcesUnavailable"])
+    two_at_once(c, t)
+
+
+@scenario(hosts=("host1",), fresh=True)
+def create_race_lost(c, t):
+    """Two requests choose the one host, where 1 GiB is left: for the second there is no host."""
+    c._reserve_placement_resource("host1", "DISK_GB", 1027)
+    two_at_once(c, t)
+
+
+def two_at_once(c, t):
+    """Two requests; both have read what placement and the hosts say when the first one claims."""
+    first, second = c.hold("claim_resources"), c.hold("claim_resources")
+    with t.step("create twice"):
+        t.create()
+        c.wait_for(first)
+        t.create(name="web-2")
+        c.wait_for(second)
+        first.let_go()
+        c.stalled()
+        second.let_go()
+
+
+@scenario(fresh=True)
+def create_two_one_each(c, t):
+    """One request for two servers, and 1 GiB left on each host: the second claim is refused on host1."""
+    for host in ("host1", "host2"):
+        c._reserve_placement_resource(host, "DISK_GB", 1027)
+    held = c.hold("handle build_and_run_instance", "host2")  # until the first host is through
+    with t.step("create two"):
+        t.create(min_count=2, max_count=2)
+        t.siblings()
+        c.wait_for(held)
+        held.let_go()
+
+
+@scenario(hosts=("host1",), fresh=True)
+def create_two_room_for_one(c, t):
+    """One request for two servers, and 1 GiB left: what was claimed for the first is given back."""
+    c._reserve_placement_resource("host1", "DISK_GB", 1027)
+    with t.step("create two"):
+        t.create(min_count=2, max_count=2)
+        t.siblings()
+
+
 @scenario(fresh=True)
 def create_alternate_full(c, t):
     """The spawn on host1 fails, and in the meantime host2 has no vCPU left."""

@@ -120,7 +120,8 @@ def claim_on_destination(conductor, instance, host):
     site = conductor.site
     spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
     row, resources = site.fleet.rows[host], site.resources_of(spec)
-    if not conductor.report_client.claim_resources(instance, row, resources):
+    claim = conductor.report_client.claim_resources
+    if not claim(instance.name, instance.uuid, row, resources):
         raise exception.NoValidHost(
             reason=f"Unable to move instance {instance.uuid} to host {host}. There is not enough"
             " capacity on the host for the instance."

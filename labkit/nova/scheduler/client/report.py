@@ -1,10 +1,29 @@
 """What a service asks placement about allocations (nova/scheduler/client/report.py)."""
 
 from labkit import placement
+from labkit.nova.exception_hosts import ResourceProviderSyncFailed
 from labkit.trace import Call
 
 _HERE = "scheduler/client/report.py:"
 _ALLOCATION = "/allocations/{uuid}"
+#: The largest number that placement's database holds.
+MAX_INT = 0x7FFFFFFF
+
+
+def checked(told) -> dict:
+    """Return what a driver tells for placement. Raises ResourceProviderSyncFailed where placement
+    answers 400: a total below 1, or more reserved than there is.
+
+    Source: ``update_from_provider_tree`` in nova/scheduler/client/report.py, Nova 34.0.0;
+    placement/schemas/inventory.py and handlers/inventory.py, Placement 16.0.0.
+    """
+    for inventory in told.values():
+        if (
+            not 0 <= inventory["reserved"] <= inventory["total"] <= MAX_INT
+            or inventory["total"] < 1
+        ):
+            raise ResourceProviderSyncFailed
+    return told
 
 
 class SchedulerReportClient:
@@ -54,20 +73,16 @@ class SchedulerReportClient:
         by = "get_allocations_for_resource_provider"
         self.note(None, "GET /resource_providers/{uuid}/allocations", 200, by)
 
-    def claimed(self, instance_name, uuid, row, resources):
-        """Note the claim of resources that the scheduler has just booked.
+    def claim_resources(self, name, uuid, row, resources) -> bool:
+        """Book what a server needs on one host; return whether it fitted.
 
-        Source: ``claim_resources`` in nova/scheduler/client/report.py, Nova 34.0.0.
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
         """
-        self._put(instance_name, True)
-        self._allocations.put(uuid, row, resources)
-
-    def claim_resources(self, instance, row, resources) -> bool:
-        """Book the resources on one host; return whether they fitted."""
         fits = placement.claim(self._allocations.inventories, row, resources)
-        self._put(instance.name, fits)
+        self.note(name, f"GET {_ALLOCATION}", 200, "claim_resources")
+        self.note(name, f"PUT {_ALLOCATION}", 204 if fits else 409, "_put_allocations")
         if fits:
-            self._allocations.put(instance.uuid, row, resources)
+            self._allocations.put(uuid, row, resources)
         return fits
 
     def move_allocations(self, name, source, target):
@@ -95,10 +110,6 @@ class SchedulerReportClient:
         if self._allocations.remove(consumer, row):
             self.note(name, f"PUT {_ALLOCATION}", 204, "_put_allocations")
         return True
-
-    def _put(self, name, fits):
-        self.note(name, f"GET {_ALLOCATION}", 200, "claim_resources")
-        self.note(name, f"PUT {_ALLOCATION}", 204 if fits else 409, "_put_allocations")
 
     def delete_allocation_for_instance(self, name, uuid, force=False):
         """Give back what a server holds; without *force* by reading it first and putting nothing.

@@ -42,6 +42,8 @@ STATES = {
     "paused": power_state.PAUSED,
     "shutdown": power_state.SHUTDOWN,
 }
+#: What each host has.
+HAVE = {"images_rbd_pool": "vms", "images_volume_group": "vg0"}
 #: Every command lasts a second: a mirror is asked for three times.
 A_SECOND = SnapshotCosts(dict.fromkeys(SnapshotCosts.read().table, (1.0, 0.0)))
 
@@ -52,8 +54,9 @@ class Case:
 
     *failing* is one of the oracle's FAILURES, *polls* how often the mirror is not complete yet,
     *fixes* the steps that somebody took to mend the isolate backend, by their letters;
-    *freeze_first* as until 24.0.0; *then* is a driver of nova13; *refused* the number of a save
-    and why it is refused.
+    *freeze_first* as until 24.0.0; *meanwhile*, in a cloud, what happens in the middle: "delete",
+    "dies" (the nova-compute), "second" (a snapshot of another server); *then* is a driver of
+    nova13; *refused* the number of a save and why it is refused.
     """
 
     backend: str = "qcow2"
@@ -65,6 +68,7 @@ class Case:
     polls: int = 2
     fixes: str = ""
     freeze_first: bool = False
+    meanwhile: str | None = None
     then: bool = False
     refused: tuple[int, str] | None = None
 
@@ -180,7 +184,7 @@ class Bench:
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
         del self._site.trace[:]
-        self._site.glance = Glance(self._note, self._wrong(case, driver), driver.host.files)
+        self._site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
         process = self._site.env.process(_noting(work, raised))
@@ -203,21 +207,9 @@ class Bench:
         return driver.snapshot(self._service, instance, self._update, image_id=IMAGE)
 
     def driver(self, case):
-        options = {"images_rbd_pool": "vms", "images_volume_group": "vg0"} | case.options
-        make = nova13.LibvirtDriver if case.then else LibvirtDriver
-        driver = make(Options(**options), None, A_SECOND, case.direct_io)
+        driver = driver_of(case, Options(**HAVE, **case.options), A_SECOND)
         driver.guests[UUID] = STATES[case.power_state]
         driver.host.define(UUID, DISKS[case.backend])
-        driver.freeze_first = case.freeze_first or case.then
-        driver.never_live = {"lvm"}  # 15.1.5 took a live snapshot of rbd
-        if "A" in case.fixes:
-            driver.get_disk_type_from_path = _classify
-        if "B" in case.fixes:
-            driver.image_backend.BACKEND["isolate"] = Isolate
-        if "C" in case.fixes:
-            driver.image_backend.BACKEND["isolate"] = IsolateExtracts
-        if "D" in case.fixes:
-            driver.image_formats["isolate"] = "raw"
         return driver
 
     def _note(self, *words):
@@ -227,13 +219,13 @@ class Bench:
         self._note("task_state", task_state, expected_state)
 
     @staticmethod
-    def _wrong(case, driver):
+    def wrong(case, driver, uuid=UUID):
         """Let go wrong what the case says; return what glance refuses."""
         host = driver.host
 
         def vanish():
-            host.guests.pop(UUID, None)
-            host.saved.pop(UUID, None)
+            host.guests.pop(uuid, None)
+            host.saved.pop(uuid, None)
 
         full = "qemu-img: error while writing at byte 0: No space left on device\n"
         missing = '  Volume group "vg0" not found\n  Cannot process volume group vg0\n'
@@ -294,7 +286,7 @@ class Managed(Bench):
 
         instance.save = save
         self._service.driver = driver
-        self._site.glance = OneImage(self._note, self._wrong(case, driver), driver.host.files)
+        self._site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
         work = self._service._snapshot(instance, IMAGE, "image_snapshot")
         return self._service._deleting(instance, IMAGE, work)
 
@@ -308,6 +300,24 @@ def _instance(case):
         project_id="project",
         spec=SimpleNamespace(image=image),
     )
+
+
+def driver_of(case, options, costs):
+    """Return a driver, with the steps that somebody took to mend it."""
+    disk = DISKS[case.backend]
+    make = nova13.LibvirtDriver if case.then else LibvirtDriver
+    driver = make(options, lambda instance: disk, costs, case.direct_io)
+    driver.freeze_first = case.freeze_first or case.then
+    driver.never_live = {"lvm"}  # 15.1.5 took a live snapshot of rbd
+    if "A" in case.fixes:
+        driver.get_disk_type_from_path = _classify
+    if "B" in case.fixes:
+        driver.image_backend.BACKEND["isolate"] = Isolate
+    if "C" in case.fixes:
+        driver.image_backend.BACKEND["isolate"] = IsolateExtracts
+    if "D" in case.fixes:
+        driver.image_formats["isolate"] = "raw"
+    return driver
 
 
 def _noting(work, raised):

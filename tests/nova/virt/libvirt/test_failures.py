@@ -83,7 +83,7 @@ def test_a_nova_compute_that_dies_while_mirroring_leaves_the_domain_undefined(ro
 
 def three(root, limit):
     """A cloud with three servers on one host, all asked for a snapshot at once."""
-    cloud = cloud_of(root, max_concurrent_snapshots=limit, ram_weight_multiplier=-1.0)
+    cloud = cloud_of(root, max_concurrent_snapshots=limit, ram_weight_multiplier=-10.0)
     for name in ("web-2", "web-3"):
         cloud.create(name, RequestSpec(FLAVOR))
         cloud.settle()
