@@ -1,10 +1,6 @@
 """The road of a request: its order, who is left, and what becomes of servers that ask together."""
 
-import difflib
-import reprlib
-from collections.abc import Iterable
-
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.decision import select_destinations
 from labkit.fleet import Fleet
 from labkit.nova.exception import NoValidHost
@@ -49,7 +45,7 @@ def built(policy="anti-affinity"):
 
 
 def _judge_road(answer):
-    given = _texts(answer, ROAD, "stage", f"the {len(ROAD)} stages in a list, the first one first")
+    given = read.names(answer, ROAD, f"the {len(ROAD)} stages in a list, the first one first")
     missing = [stage for stage in ROAD if stage not in given]
     if missing:
         raise Wrong(f"You gave {len(set(given))} of {len(ROAD)} stages; one is missing.")
@@ -70,7 +66,7 @@ _TOO_EARLY = {
 
 
 def _judge_left(answer):
-    given = sorted(set(_texts(answer, _NAMES, "host", "names of hosts in a list")))
+    given = sorted(set(read.names(answer, _NAMES, "names of hosts in a list")))
     if given == left():
         return
     slips = {
@@ -92,22 +88,6 @@ def _judge_built(answer):
         built(None): "So it is without a group. How many hosts are there for three servers apart?",
     }
     raise Wrong(f"You gave {given:g}. {slips.get(given, f'Asked: {asked}.')}")
-
-
-def _texts(answer, known, what, asked):
-    """Return the answer as a list of known words, from any list of text, or from one text."""
-    if isinstance(answer, str):
-        answer = answer.split(",")
-    if not isinstance(answer, Iterable) or isinstance(answer, (bytes, dict)):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = []
-    for one in answer:
-        word = " ".join(read.text(one, asked).split()).lower()
-        if word not in known:
-            near = difflib.get_close_matches(word, known, 1, 0)[0]
-            raise Uncheckable(f"{reprlib.repr(one)} is no {what} here; the nearest is {near!r}.")
-        given.append(word)
-    return given
 
 
 def _listed(names):

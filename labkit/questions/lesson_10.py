@@ -152,7 +152,7 @@ def _judge_after(answer):
     if "call" in given:
         words = "For how long does anybody wait for its answer?"
         raise Wrong(f"You gave {listed(given)}. One of them nobody wants any more. {words}")
-    if given != set(exact):
+    if set(given) != set(exact):
         words = "One is missing: what would take it out of its queue?"
         raise Wrong(f"You gave {listed(given)}. {words}")
 

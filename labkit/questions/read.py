@@ -40,20 +40,20 @@ def in_order(answer, count, asked):
 
 
 def names(answer, known, asked):
-    """Return the names in a list, or in one text with commas, as a set; each must be *known*."""
+    """Return the names in a list, or in one text with commas, as they are *known*, in order."""
     if isinstance(answer, str):
         answer = answer.split(",")
-    if not np.iterable(answer):
+    if not np.iterable(answer) or isinstance(answer, (bytes, dict)):
         raise Uncheckable(f"You gave {shown(answer)}. Asked: {asked}.")
-    found = set()
+    spelt, found = {name.lower(): name for name in known}, []
     for one in answer:
         if not isinstance(one, str):
-            raise Uncheckable(f"You gave {reprlib.repr(one)} in the list. Asked: {asked}.")
+            raise Uncheckable(f"You gave {shown(one)} in the list. Asked: {asked}.")
         name = " ".join(one.lower().split())
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0)[0]
+        if name not in spelt:
+            near = spelt[difflib.get_close_matches(name, spelt, 1, 0)[0]]
             raise Uncheckable(f"You gave {one!r}, which is none of them; the nearest is {near!r}.")
-        found.add(name)
+        found.append(spelt[name])
     return found
 
 
