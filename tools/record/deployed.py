@@ -133,15 +133,19 @@ def rows(events):
 
 
 def masked(wires):
-    """Messages without ids, times, passwords and heartbeats; roles in order."""
+    """Messages without ids, times, passwords, heartbeats and paths; roles in order."""
     for wire in wires.values():
         wire["message"]["_context_roles"].sort()
     text = mask(json.dumps(wires))
     for pattern, word in MASKS.items():
         text = re.sub(pattern, word, text)
-    return json.loads(text, object_hook=_without_heartbeats)
+    return json.loads(text, object_hook=_same_everywhere)
 
 
-def _without_heartbeats(value):
-    """How often and when a service was heard of depends on the machine."""
-    return value | dict.fromkeys(HEARTBEATS) if "report_count" in value else value
+def _same_everywhere(value):
+    """When a service was heard of, and where the files of a traceback lie, depends on the machine."""
+    if "report_count" in value:
+        value |= dict.fromkeys(HEARTBEATS)
+    if value.get("exc"):
+        value["exc"] = [value["exc"][0], value["exc"][-1]]
+    return value
