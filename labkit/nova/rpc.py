@@ -218,7 +218,8 @@ class Bus:
 
 
 def _deliver(service, sent):
-    sent.deliver(service)
+    deliver, sent.deliver = sent.deliver, None
+    deliver(service)
 
 
 def _copy(value, service):
