@@ -56,7 +56,8 @@ class InstanceMapping(NamedTuple):
 class Message(NamedTuple):
     """A call or cast to another service; ``args`` are the names of its arguments.
 
-    ``is_admin`` tells whether its context is an administrator's.
+    ``is_admin`` tells whether its context is an administrator's; ``object`` which method of which
+    object a nova-compute asks the conductor for.
     """
 
     t_s: float
@@ -74,6 +75,7 @@ class Message(NamedTuple):
     by: str | None = None
     lost: bool = False
     is_admin: bool | None = None
+    object: str | None = None
     request_id: str | None = None
 
 
@@ -240,8 +242,9 @@ def words(record) -> str:
             states = "/".join(str(state) for state in (record.new or ())[:2])
             return f"{record.op} {states} {record.error or ''}".strip()
         case Message():
-            server = f" to {record.server}" if record.server else ""
-            return f"{record.style} {record.method}{server}{' (lost)' if record.lost else ''}"
+            to = f" to {record.server}" if record.server else ""
+            said = f"{record.style} {record.object or record.method}{to}"
+            return f"{said} (lost)" if record.lost else said
         case Reply():
             return f"reply to {record.method} {record.raised or ''}".strip()
         case Notification():
