@@ -14,10 +14,11 @@ periodic tasks, has one too.
     Every write of a row of instances: ``op`` create, update, update_refused, destroy or
     destroy_refused; ``columns`` written; the guard ("any" without one); ``refused`` names the error.
 ``messages``: seq, t_s, instance, kind, sender, exchange, topic, server, namespace, method,
-    version, args, lost, request_id, is_admin
+    version, args, lost, request_id, is_admin, object
     ``kind`` call, cast, fanout or reply; ``args`` names with commas between them. ``request_id``
     and ``is_admin`` are those of the context that goes with it (True, False; None of a reply,
-    which has no context).
+    which has no context). ``object`` of an object_action, which a cloud as deployed has: the
+    class and the method that a nova-compute asks the conductor for.
 ``notifications``: seq, t_s, instance, format, event_type, priority, old_state, state,
     old_task_state, new_task_state, service, request_id
     The four states as the message has them; empty where it does not say.
@@ -53,12 +54,12 @@ from labkit import holdings, trace
 from labkit.nova.compute import power_state
 
 #: The columns that hold numbers.
-NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out")
+NUMBERS = ("seq", "t_s", "start_s", "end_s", "bytes_in", "bytes_out", "messages")
 STATES = "seq t_s instance vm_state task_state power_state service saved_by request_id".split()
 SAVES = "seq t_s instance service op columns expected_task_state refused saved_by".split()
 MESSAGES = (
     "seq t_s instance kind sender exchange topic server namespace method version args lost"
-    " request_id is_admin".split()
+    " request_id is_admin object".split()
 )
 NOTIFICATIONS = (
     "seq t_s instance format event_type priority old_state state old_task_state new_task_state"
@@ -211,6 +212,7 @@ def _messages(records):
                 False,
                 record.request_id,
                 None,
+                None,
             )
             continue
         kind = "fanout" if record.fanout else record.style
@@ -228,6 +230,7 @@ def _messages(records):
             record.lost,
             record.request_id,
             record.is_admin,
+            record.object,
         )
 
 
@@ -291,7 +294,7 @@ def _words(record):
             return f"{record.op} {states} {record.error or ''}".strip()
         case trace.Message():
             server = f" to {record.server}" if record.server else ""
-            return f"{record.style} {record.method}{server}{' (lost)' if record.lost else ''}"
+            return f"{record.style} {record.object or record.method}{server}{' (lost)' if record.lost else ''}"
         case trace.Reply():
             return f"reply to {record.method} {record.raised or ''}".strip()
         case trace.Notification():

@@ -56,7 +56,8 @@ class InstanceMapping(NamedTuple):
 class Message(NamedTuple):
     """A call or cast to another service; ``args`` are the names of its arguments.
 
-    ``is_admin`` tells whether its context is an administrator's.
+    ``is_admin`` tells whether its context is an administrator's; ``object`` which method of which
+    object a nova-compute asks the conductor for.
     """
 
     t_s: float
@@ -74,6 +75,7 @@ class Message(NamedTuple):
     by: str | None = None
     lost: bool = False
     is_admin: bool | None = None
+    object: str | None = None
     request_id: str | None = None
 
 

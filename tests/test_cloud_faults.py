@@ -183,7 +183,7 @@ LEFT_BY = {
     "no_image_waits": {"message", "database", "host_down"},
     "gone_has_no_mapping": {"message"},
     "gone_has_no_guest": {"database", "host_down"},
-    "homeless_holds_nothing": {"select_destinations", "message", "database", "host_down"},
+    "homeless_holds_nothing": {"message", "database", "host_down"},
 }
 #: What is left even when everything works again and the server is deleted.
 LEFT_FOR_GOOD_BY = {

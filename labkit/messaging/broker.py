@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import simpy
 
+#: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
+TRANSIENT_QUEUE_MS = 1_800_000
+
 
 class Taken(NamedTuple):
     """A reader took an envelope from a queue."""
@@ -62,13 +65,32 @@ class Broker:
     def queue_declare(self, name, exchange, kind, routing_key, arguments=None):
         """Declare a queue, its exchange, and bind them; what is there already stays."""
         self.exchanges.setdefault(exchange, kind)
-        if name not in self.queues:
+        new = name not in self.queues
+        if new:
             self.queues[name] = Queue(name, arguments or {})
             self.bindings[""][name] = [name]  # the default exchange leads to every queue
         if exchange:
             bound = self.bindings.setdefault(exchange, {}).setdefault(routing_key, [])
-            if name not in bound:
+            if new or name not in bound:
                 bound.append(name)
+
+    def serve(self, exchange, topic, server, callback, reader):
+        """Declare the three queues of a server, and let it read what waits in them, and what comes.
+
+        Source: ``listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
+        """
+        own, fanout = f"{topic}.{server}", f"{topic}_fanout_{self.new_id()}"
+        self.queue_declare(topic, exchange, "topic", topic)
+        self.queue_declare(own, exchange, "topic", own)
+        ttl = {"x-expires": TRANSIENT_QUEUE_MS}
+        self.queue_declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
+        for name in (topic, own, fanout):
+            self.consume(name, callback, reader)
+
+    def reply_queue(self, name, callback, reader):
+        """Declare the queue that a process reads the answers to its calls from."""
+        self.queue_declare(name, "", "direct", "", {"x-expires": TRANSIENT_QUEUE_MS})
+        self.consume(name, callback, reader)
 
     def consume(self, name, callback, reader):
         """Let a reader, who has a name, take what waits in a queue, and what comes."""
@@ -77,7 +99,7 @@ class Broker:
         while queue.ready:
             envelope = queue.ready.popleft()
             if self.env.now < envelope.expires_s:
-                self._later(0, lambda envelope=envelope: self._hand(queue, envelope))
+                self._hand(queue, envelope)
 
     def cancel(self, callback):
         """Let a reader go; its queues stay."""
@@ -87,12 +109,13 @@ class Broker:
     def publish(self, envelope):
         """Take an envelope; it reaches its queues after the latency."""
         self.log.append(envelope)
-        self._later(self.latency_s(), lambda: self._route(envelope))
+        self._later(self.latency_s(), lambda: self.route(envelope))
 
     def _later(self, delay_s, work):
         self.env.timeout(delay_s).callbacks.append(lambda _: work())
 
-    def _route(self, envelope):
+    def route(self, envelope):
+        """Lead an envelope that has arrived to its queues, and to who reads them."""
         bound = self.bindings.get(envelope.exchange, {})
         if self.exchanges.get(envelope.exchange) == "fanout":
             names = [name for queues in bound.values() for name in queues]

@@ -17,8 +17,6 @@ from labkit.messaging.target import version_is_compatible
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
 RESPONSE_TIMEOUT_S = 60
-#: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
-TRANSIENT_QUEUE_MS = 1_800_000
 _MARKER = object()
 
 
@@ -71,9 +69,7 @@ class Transport:
     def _reply_queue(self):
         if self.reply_q is None:
             self.reply_q = f"reply_{self.broker.new_id()}"
-            ttl = {"x-expires": TRANSIENT_QUEUE_MS}
-            self.broker.queue_declare(self.reply_q, "", "direct", "", ttl)
-            self.broker.consume(self.reply_q, self._answered, self.name)
+            self.broker.reply_queue(self.reply_q, self._answered, self.name)
         return self.reply_q
 
     def _answered(self, envelope):

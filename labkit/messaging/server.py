@@ -2,7 +2,6 @@
 
 import inspect
 
-from labkit.messaging.client import TRANSIENT_QUEUE_MS
 from labkit.messaging.envelope import serialize_remote_exception, unpack_context
 from labkit.messaging.exceptions import InvalidTarget, NoSuchMethod, UnsupportedVersion
 from labkit.messaging.serializer import RequestContextSerializer
@@ -40,15 +39,9 @@ class RPCServer:
 
     def start(self):
         """Declare the three queues, and read first of all what has been waiting."""
-        broker, topic = self.transport.broker, self.target.topic
-        exchange, own = self.transport.exchange_of(self.target), f"{topic}.{self.target.server}"
-        fanout = f"{topic}_fanout_{broker.new_id()}"
-        broker.queue_declare(topic, exchange, "topic", topic)
-        broker.queue_declare(own, exchange, "topic", own)
-        ttl = {"x-expires": TRANSIENT_QUEUE_MS}
-        broker.queue_declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
-        for name in (topic, own, fanout):
-            broker.consume(name, self._incoming, self.name)
+        exchange, target = self.transport.exchange_of(self.target), self.target
+        broker = self.transport.broker
+        broker.serve(exchange, target.topic, target.server, self._incoming, self.name)
 
     def stop(self):
         """Read no more; the queues stay, and what is sent to them waits."""

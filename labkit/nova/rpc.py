@@ -1,35 +1,52 @@
 """Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
 
-import itertools
+import functools
 
+from labkit.messaging.broker import Broker
 from labkit.nova.exception import NovaException
 from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
+from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
 from labkit.trace import Message, Reply
-
-#: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
-RESPONSE_TIMEOUT_S = 60
 
 
 class Bus:
-    """Carries messages; what is sent to a service that is down waits for it.
+    """Carries messages over a broker; what is sent to a service that is down waits in its queue.
+
+    ``sent`` holds every message and answer by the number of its record. Unlike in Nova, an answer
+    takes no time, and of what goes to all schedulers nothing is read.
 
     Source: oslo.messaging as nova/rpc.py uses it, Nova 34.0.0.
     """
 
-    def __init__(self, site):
+    def __init__(self, site, seed=0):
         self.site = site
-        self.servers = {}
-        self.waiting = {}
+        self.broker = Broker(env=site.env, seed=seed)
+        self.sent = {}
+        self._readers = {}
+        self._reply_queues = {}
 
     def serve(self, topic, server, *services):
         """Let a service read what is sent to it, first of all what has been waiting.
 
         Several take turns: each message goes to one of them, the next message to the next.
         """
-        self.servers[topic, server] = itertools.cycle(services)
-        for deliver in self.waiting.pop((topic, server), ()):
-            deliver(next(self.servers[topic, server]))
+        for service in services:
+            reader = self._readers.setdefault(service, functools.partial(_deliver, service))
+            self.broker.serve(EXCHANGE, topic, server or service.host, reader, service.name)
+
+    def leave(self, service):
+        """Let a service read no more."""
+        if service in self._readers:
+            self.broker.cancel(self._readers.pop(service))
+
+    def reply_queue(self, service) -> str:
+        """Return the queue that a service reads the answers to its calls from."""
+        name = self._reply_queues.get(service.name)
+        if name is None:
+            name = self._reply_queues[service.name] = f"reply_{self.broker.new_id()}"
+            self.broker.reply_queue(name, None, service.name)
+        return name
 
     def cast(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
@@ -41,64 +58,80 @@ class Bus:
         target = _target(method, namespace, instance, server)
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        context = self._note(sender, "cast", target, method, name, server, caller, lost)
+        sent = self._sent(sender, target, method, server, instance, kwargs)
+        self._note(sent, "cast", name, caller, lost)
         if lost or target.fanout:
             return
-        sent = instance and instance.copy_for(sender)  # as of now, whatever comes later
-        kwargs = _copies(kwargs, sender)
 
         def deliver(service):
-            with self.site.within(context):
-                service.start(_handler(service, method, sent, kwargs))
+            with self.site.within(sent.context):
+                service.start(_handler(service, sent))
 
-        self._send((target.topic, server), deliver, delay_s)
+        sent.deliver = deliver
+        self._send(sent, delay_s)
 
-    def _send(self, address, deliver, delay_s):
+    def _sent(self, sender, target, method, server, instance, kwargs):
+        """Keep a message as of now, whatever comes later."""
+        context = self.site.context
+        if target.elevated:
+            context = context.elevated()
+        instance, kwargs = instance and instance.copy_for(sender), _copy(kwargs, sender)
+        sent = Sent(sender, target, method, server, instance, kwargs, context)
+        self.sent[sent.seq] = sent
+        return sent
+
+    def _send(self, sent, delay_s):
         self.site.busy += 1
-        self.site.env.process(self._carry(address, deliver, delay_s))
+        ahead_s = sent.t_s - self.site.env.now
+        self.site.env.process(self._carry(sent, delay_s + ahead_s))
 
-    def _carry(self, address, deliver, delay_s):
+    def _carry(self, sent, delay_s):
         yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
         self.site.busy -= 1
-        service = next(self.servers.get(address, iter(())), None)
-        if service is None or service.stopped:
-            self.waiting.setdefault(address, []).append(deliver)
-        else:
-            deliver(service)
+        self.broker.route(sent)
 
     def call(
         self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
     ):
         """Send a message and wait for the answer; what is raised over there is raised here.
 
+        A call of rpcapi.LONG waits on while its server lives. Unlike Nova, which is told every
+        30 seconds, the lab looks every 60.
+
         Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
         """
         target, env = _target(method, namespace, instance, server), self.site.env
+        yield from sender.catch_up()
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
-        context = self._note(sender, "call", target, method, name, server, caller, lost)
-        sent = instance and instance.copy_for(sender)
-        kwargs = _copies(kwargs, sender)
+        sent = self._sent(sender, target, method, server, instance, kwargs)
+        sent.is_call = True
+        self.reply_queue(sender)
+        self._note(sent, "call", name, caller, lost)
         answer = env.event()
 
         def deliver(service):
             def work():
+                value, error = None, None
                 try:
-                    value = yield from _handler(service, method, sent, kwargs)
-                except Exception as error:
-                    service.note(Reply, name, method, type(error).__name__)
-                    answer.succeed((None, error))
-                else:
-                    service.note(Reply, name, method, None, _hosts(method, value))
-                    answer.succeed((value, None))
+                    value = yield from _handler(service, sent)
+                except Exception as raised:
+                    error = raised
+                self._answered(service, sent, name, value, error)
+                answer.succeed((value, error))
 
-            with self.site.within(context):
+            sent.reader = service
+            with self.site.within(sent.context):
                 service.start(work())
 
         if not lost:
-            self._send((target.topic, server), deliver, delay_s)
-        late = env.timeout(RESPONSE_TIMEOUT_S)
-        yield from sender.wait(answer | late)
+            sent.deliver = deliver
+            self._send(sent, delay_s)
+        for _ in range(0, sent.timeout_s, RESPONSE_TIMEOUT_S):
+            late = env.timeout(RESPONSE_TIMEOUT_S)
+            yield from sender.wait(answer | late)
+            if answer.triggered or sent.reader is None or sent.reader.stopped:
+                break
         if not answer.triggered:
             raise MessagingTimeout(f"Timed out waiting for a reply to {method}")
         value, error = answer.value
@@ -106,34 +139,88 @@ class Bus:
             raise error
         return value
 
-    def _note(self, sender, style, target, method, name, server, caller, lost=False):
-        """Note a message, and return the context that goes with it."""
-        context = self.site.context
-        sender.note(
+    def object_action(self, service, method, about, caller, work, **kwargs):
+        """Let the conductor do *work* for a nova-compute, which waits for the answer.
+
+        In: object_action or object_class_action_versions; *about*, the object's class and method
+        and the server's name; the arguments.
+
+        Unlike in Nova, the work is done at once and the thread is ahead of the clock from now on, by
+        the time that the call and its answer take.
+
+        Source: ``object_action`` in nova/conductor/rpcapi.py, Nova 34.0.0.
+        """
+        site, conductor, (named, name) = self.site, self.site.conductor, about
+        target, value, error = find(method), None, None
+        lost, delay_s = site.faults.at_message(method, None, name)
+        kwargs |= {"objmethod": named.partition(".")[2]}
+        sent = self._sent(service, target, method, None, None, kwargs)
+        sent.is_call = True
+        self.reply_queue(service)
+        self._note(sent, "call", name, caller, lost, named)
+        if lost:
+            self._owe(RESPONSE_TIMEOUT_S)
+            raise MessagingTimeout(f"Timed out waiting for a reply to {method}")
+        self._owe(site.durations.draw("message") + delay_s)
+        service.acting = conductor
+        try:
+            value = work()
+        except Exception as raised:
+            error = raised
+        finally:
+            service.acting = service
+        self._answered(conductor, sent, name, value, error)
+        self._owe(site.durations.draw("message"))
+        if error is not None:
+            raise error
+        return value
+
+    def _owe(self, seconds):
+        thread = self.site.env.active_process
+        if hasattr(thread, "owed_s"):
+            thread.owed_s += seconds
+
+    def _answered(self, service, sent, name, value, error):
+        """Note the answer to a call."""
+        answer = Answer(service, sent, value, error)
+        self.sent[answer.seq] = answer
+        raised = error and type(error).__name__
+        hosts = None if error else hosts_of(sent.method, value)
+        service.note(Reply, name, sent.method, raised, hosts)
+
+    def _note(self, sent, style, name, caller, lost, about=None):
+        """Note a message."""
+        target = sent.target
+        sent.sender.note(
             Message,
             name,
             style,
             target.topic,
-            server,
+            sent.server,
             target.namespace,
-            method,
+            sent.method,
             target.version,
             target.args,
             target.fanout,
             caller or target.caller,
             target.by,
             lost,
-            context.is_admin or target.elevated,
+            sent.context.is_admin,
+            about,
         )
-        return context.elevated() if target.elevated else context
 
 
-def _copies(kwargs, service):
-    """Return the arguments of a message, with a service's own copies of what has an owner."""
-    return {
-        key: value.copy_for(service) if hasattr(value, "copy_for") else value
-        for key, value in kwargs.items()
-    }
+def _deliver(service, sent):
+    sent.deliver(service)
+
+
+def _copy(value, service):
+    """Return an argument as another process has it: a service's own copy of what may change."""
+    if isinstance(value, dict):
+        return {key: _copy(each, service) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_copy(each, service) for each in value]
+    return value.copy_for(service) if hasattr(value, "copy_for") else value
 
 
 def _target(method, namespace, instance, server) -> Method:
@@ -144,15 +231,9 @@ def _target(method, namespace, instance, server) -> Method:
     return target
 
 
-def _handler(service, method, sent, kwargs):
+def _handler(service, sent):
     """Return the work that a message asks for; the receiver has a copy of the server of its own."""
-    kwargs = _copies(kwargs, service)
-    if sent is not None:
-        return getattr(service, method)(instance=sent.copy_for(service), **kwargs)
-    return getattr(service, method)(**kwargs)
-
-
-def _hosts(method, value):
-    if method != "select_destinations":
-        return None
-    return tuple((selection.host, *selection.alternates) for selection in value)
+    kwargs = _copy(sent.kwargs, service)
+    if sent.instance is not None:
+        kwargs["instance"] = sent.instance.copy_for(service)
+    return getattr(service, sent.method)(**kwargs)

@@ -20,6 +20,16 @@ class Method(NamedTuple):
     elevated: bool = False
 
 
+#: Calls that may take ``long_rpc_timeout``, if the server gives a sign of life in between.
+LONG = (
+    "select_destinations",
+    "check_can_live_migrate_destination",
+    "pre_live_migration",
+    "post_live_migration_at_destination",
+    "migrate_server",
+)
+
+
 def find(method, namespace=None) -> Method:
     """Return a method; two that nova-compute and the conductor both have go by *namespace*."""
     return (COMPUTE_TASK if namespace == "compute_task" else METHODS)[method]
@@ -62,6 +72,24 @@ def _scheduler(names):
     }
 
 
+_BY = "conductor/rpcapi.py:"
+#: What a nova-compute without a database asks for. Source: ConductorAPI in nova/conductor/rpcapi.py.
+_OBJECTS = {
+    "object_action": Method(
+        "conductor",
+        None,
+        "3.0",
+        ("args", "kwargs", "objinst", "objmethod"),
+        _BY + "object_action",
+    ),
+    "object_class_action_versions": Method(
+        "conductor",
+        None,
+        "3.0",
+        ("args", "kwargs", "object_versions", "objmethod", "objname"),
+        _BY + "object_class_action_versions",
+    ),
+}
 #: What the conductor has under a name that nova-compute has too.
 COMPUTE_TASK = _compute_task("""
 rebuild_instance 1.25 rebuild_instance bdms,host,image_ref,injected_files,instance,new_pass,on_shared_storage,orig_image_ref,orig_sys_metadata,preserve_ephemeral,recreate,reimage_boot_volume,request_spec,target_state
@@ -127,4 +155,5 @@ post_live_migration_at_destination block_migration,instance
 """,
         topic="compute-alt",
     )
+    | _OBJECTS
 )

@@ -41,7 +41,7 @@ class Site:
         self.durations = Durations(durations, seed)
         self.faults = Faults()
         self.db = Database()
-        self.bus = Bus(self)
+        self.bus = Bus(self, seed)
         self.allocations = Allocations(fleet)
         self.keystone = Keystone(self.env, seed)
         self.glance = Glance()
@@ -55,6 +55,13 @@ class Site:
         self.strike = {}
         self._groups = {}
         self._context = None
+        self.as_deployed = False
+        self.conductor = None
+
+    @property
+    def now(self) -> float:
+        """The time of what is done now: the clock's, and how far the thread is ahead of it."""
+        return self.env.now + getattr(self.env.active_process, "owed_s", 0.0)
 
     # -- contexts -------------------------------------------------------------------------
     @property

@@ -79,6 +79,7 @@ class Player:
         self.model = "flat"
         self.driver = None
         self.is_admin = True
+        self.as_deployed = False
         self.faults = []
         self.steps = []
         self.names = ["web"]
@@ -96,6 +97,7 @@ class Player:
                 faults=self.faults,
                 durations=DURATIONS,
                 snapshot_model=self.model,
+                as_deployed=self.as_deployed,
                 driver=self.driver,
             )
             self._cloud._site.trace = Threads(self._cloud._site.env)
@@ -731,9 +733,9 @@ def restart_when_idle(p):
         p.cloud.host_up("host1")
 
 
-def play(name, options=(), hosts=("host1", "host2"), mode="vm_and_task_state", is_admin=True):
-    """Play a scenario; the Player knows what happened."""
+def play(name, options=(), hosts=("host1", "host2"), mode="vm_and_task_state", **fields):
+    """Play a scenario; the Player, whose *fields* are set, knows what happened."""
     player = Player(options, hosts, mode)
-    player.is_admin = is_admin
+    vars(player).update(fields)
     SCENARIOS[name](player)
     return player

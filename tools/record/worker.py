@@ -14,6 +14,7 @@ PARTS = {
     "moves": ("lifecycle", lambda module, name: module.record(name, "moves")),
     "snapshots": ("snapshots", lambda module, name: module.record(name)),
     "contexts": ("contexts", lambda module, name: module.record(name)),
+    "deployed": ("deployed", lambda module, name: module.record(name)),
     "tables": ("tables", lambda module, name: getattr(module, name)()),
     "guards": ("guards", lambda module, name: module.read()),
     "rest": ("rest", lambda module, name: module.record(name.split("+"))),

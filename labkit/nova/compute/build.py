@@ -128,7 +128,7 @@ class Build:
                 instance,
                 request_spec=spec,
                 filter_properties=filter_properties,
-                host_list=host_list,
+                host_lists=[host_list],
             )
             return build_results.RESCHEDULED
         except GONE:

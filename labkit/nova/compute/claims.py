@@ -54,7 +54,7 @@ class MoveClaim:
     def abort(self):
         """Give it back."""
         self._tracker.drop_move_claim(self.instance, self.flavor)
-        self.instance.drop_migration_context()
+        self.instance.drop_migration_context("compute/claims.py:abort")
 
     def __enter__(self):
         return self

@@ -77,7 +77,10 @@ class Create:
                 self.site.without_network.add(uuid)
             build_requests.append(request)
         self.site.bus.cast(
-            service, "schedule_and_build_instances", build_requests=build_requests, spec=spec
+            service,
+            "schedule_and_build_instances",
+            build_requests=build_requests,
+            request_specs=[spec] * len(names),
         )
         return
         yield

@@ -115,7 +115,7 @@ class LiveMigrate:
             )
         except Exception:
             if instance.host != dest:
-                instance.drop_migration_context()
+                instance.drop_migration_context(by)
                 instance.host = dest
                 instance.task_state = None
                 instance.node = migration.dest_node
@@ -153,7 +153,7 @@ class LiveMigrate:
         neutron.ask(self, instance.name, "setup_networks_on_host", by)
         instance.task_state = None
         instance.progress = 0
-        instance.drop_migration_context()
+        instance.drop_migration_context(by)
         instance.save(by, expected_task_state=[task.MIGRATING])
         notify.about(self, instance, legacy, action, "end")
         self._set_migration_status(migration, status)
@@ -200,7 +200,7 @@ class LiveMigrate:
 
     def _take_over(self, instance, by):
         found = self._get_power_state(instance)
-        instance.drop_migration_context()
+        instance.drop_migration_context(by)
         instance.host = self.host
         instance.power_state = found
         instance.task_state = None

@@ -115,7 +115,7 @@ class ResizeEnd:
         neutron.ask(self, name, "setup_networks_on_host", by)
         neutron.bind(self, name, "migrate_instance_finish", by, self.host)
         yield from self.driver.start_here(self, "finish_revert_migration", instance, by, power_on)
-        instance.drop_migration_context()
+        instance.drop_migration_context(by)
         instance.launched_at = self.site.env.now
         instance.save(by, expected_task_state=task.RESIZE_REVERTING)
         if power_on:

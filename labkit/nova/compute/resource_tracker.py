@@ -275,7 +275,7 @@ class ResourceTracker(Usage):
         migration.status = "confirmed"
         migration.save(_HERE + "drop_move_claim_at_source")
         self._drop_move_claim(instance, migration.source_node, instance.old_flavor, "old_")
-        instance.drop_migration_context()
+        instance.drop_migration_context(_HERE + "drop_move_claim_at_source")
 
     def drop_move_claim_at_dest(self, instance, migration):
         """A move was reverted: nothing of the server counts here any more."""
@@ -305,7 +305,7 @@ class ResourceTracker(Usage):
         instance.host, instance.node = self.host, node
         instance.compute_id = self.compute_nodes[node].id
         instance.save(by)
-        instance.drop_migration_context()
+        instance.drop_migration_context(by)
         if migration:
             migration.status = "done"
             migration.save(by)

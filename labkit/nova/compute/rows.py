@@ -45,7 +45,7 @@ class InstanceRow:
         for name in ("host", "node", "compute_id", "launched_on", "migration_context"):
             setattr(row, name, getattr(self, name))
 
-    def drop_migration_context(self):
+    def drop_migration_context(self, by):
         """Forget the move that it is in, in the database as well."""
         if self.migration_context is not None:
             self.tables.instances[self.uuid].migration_context = None

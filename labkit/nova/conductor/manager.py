@@ -27,12 +27,13 @@ class ComputeTaskManager(Service, moves.Moves):
         super().__init__(site, "conductor", CONTROLLER)
         self.report_client = SchedulerReportClient(self)
 
-    def schedule_and_build_instances(self, build_requests, spec):
+    def schedule_and_build_instances(self, build_requests, request_specs):
         """Ask the scheduler for hosts, write the rows, and let the hosts build.
 
         Source: the method of that name in nova/conductor/manager.py, Nova 34.0.0.
         """
         by, site = _HERE + "schedule_and_build_instances", self.site
+        spec = request_specs[0]
         names = [request.name for request in build_requests]
         try:
             selections = yield from site.bus.call(
@@ -189,12 +190,12 @@ class ComputeTaskManager(Service, moves.Moves):
         notify.about_compute_task_error(self, instance, "build_instances", vm.ERROR, error)
 
     # -- the next host --------------------------------------------------------------------
-    def build_instances(self, instance, request_spec, filter_properties, host_list):
+    def build_instances(self, instance, request_spec, filter_properties, host_lists):
         """Build on the next alternate; the scheduler is not asked again.
 
         Source: ``build_instances`` in nova/conductor/manager.py, Nova 34.0.0, for a reschedule.
         """
-        by = _HERE + "build_instances"
+        by, host_list = _HERE + "build_instances", host_lists[0]
         try:
             populate_retry(
                 filter_properties, instance.uuid, self.options.max_attempts, request_spec

@@ -1,6 +1,7 @@
 """One service's copy of a row of the table instances (nova/objects/instance.py)."""
 
 from labkit.nova.notifications import base as notifications
+from labkit.nova.objects.base import remotable
 from labkit.trace import Save
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
@@ -91,6 +92,7 @@ class Instance:
         service.note(Save, self.name, "create", None, states(row), by=by)
         self._read(row)
 
+    @remotable
     def save(self, by, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
@@ -145,6 +147,7 @@ class Instance:
         notifications.send_save(service, self, old, by)
         service.site.saved(self)
 
+    @remotable
     def destroy(self, by):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
 
@@ -160,7 +163,8 @@ class Instance:
         service.note(Save, self.name, "destroy", None, states(row), by=by)
         self._read(row)
 
-    def drop_migration_context(self):
+    @remotable
+    def drop_migration_context(self, by):
         """Forget the move that it is in, in the database as well.
 
         Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.
@@ -180,6 +184,7 @@ class Instance:
             setattr(self, name, getattr(flavor, name))
         self.flavor = flavor
 
+    @remotable
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""
         self._read(self._service.site.db.instance_get_by_uuid(self.uuid))

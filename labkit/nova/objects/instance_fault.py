@@ -1,6 +1,8 @@
 """The error that the API shows with a server (nova/objects/instance_fault.py)."""
 
 from labkit.nova.exception import NovaException
+from labkit.nova.objects.base import remote
+from labkit.nova.objects.primitive import primitive
 from labkit.trace import InstanceFault
 
 
@@ -16,7 +18,13 @@ def create(instance, error, message=None):
     if isinstance(error, NovaException):
         code, text = error.code, str(error)
     service, text = instance._service, (message or text)[:255]
-    faults = service.site.db.faults.setdefault(instance.uuid, [])
-    faults.insert(0, {"code": code, "message": text})
+    fault = {"instance_uuid": instance.uuid, "code": code, "message": text, "host": service.host}
     by = "compute/utils.py:add_instance_fault_from_exc"
-    service.note(InstanceFault, instance.name, code, text, by)
+
+    def write():
+        faults = service.site.db.faults.setdefault(instance.uuid, [])
+        faults.insert(0, {"code": code, "message": text})
+        service.note(InstanceFault, instance.name, code, text, by)
+
+    made = primitive("InstanceFault", "1.2", fault, fault)
+    remote(service, "InstanceFault.create", instance.name, by, write, objinst=made)

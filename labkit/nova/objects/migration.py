@@ -4,6 +4,7 @@ import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova.exception_moves import MigrationNotFoundByStatus
+from labkit.nova.objects.base import remotable
 from labkit.trace import Migration as Written
 
 #: What a row of migrations holds.
@@ -67,6 +68,7 @@ class Migration:
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
+    @remotable
     def create(self, by):
         """Write a new row."""
         site = self._service.site
@@ -76,6 +78,7 @@ class Migration:
         self._write()
         self._note("create", None, by)
 
+    @remotable
     def save(self, by):
         """Write all of it, and read it anew."""
         site = self._service.site
