@@ -153,10 +153,12 @@ def test_the_answer_counts_kinds():
 
 
 def test_a_message_that_several_take_is_drawn_for_each_and_counted_once():
-    rows = [("fanout", "api", "scheduler", f"s-{i}", "update_instance_info") for i in range(30)]
+    rows = [("fanout", "api", "compute", f"cn-{i}", "refresh") for i in range(2, 32)]
     fanout = table(CAST, *rows).assign(seq=[0] + [1] * 30)
     figure = plots.sequence(fanout)
-    assert figure.answer.startswith("2 messages until 3.00 s between api, conductor, compute@cn-1,")
+    assert figure.answer.startswith(
+        "2 messages until 3.00 s between api, conductor, compute@cn-1, comp"
+    )
     assert ": 1 cast and 1 fanout. Drawn are 6; left out are 25 to or from" in figure.answer
     assert complaints(figure) == []
 
