@@ -54,7 +54,8 @@ class Cloud(
     >>> cloud.show("web-1")["status"]
     'ACTIVE'
 
-    Source: the services of Nova 34.0.0, one conductor.
+    Source: the services of Nova 34.0.0, one conductor. Unlike Nova, what the fleet says of metrics
+    and PCI devices stays as it is: no host reports any.
     """
 
     def __init__(

@@ -282,39 +282,5 @@ def _migrations(records):
 def _events(records):
     for seq, record in enumerate(records):
         kind = type(record).__name__
-        about = record.service, record.instance, kind, _words(record)
+        about = record.service, record.instance, kind, trace.words(record)
         yield seq, record.t_s, *about, record.request_id
-
-
-def _words(record):
-    """Say a record in a line."""
-    match record:
-        case trace.Save():
-            states = "/".join(str(state) for state in (record.new or ())[:2])
-            return f"{record.op} {states} {record.error or ''}".strip()
-        case trace.Message():
-            server = f" to {record.server}" if record.server else ""
-            return f"{record.style} {record.object or record.method}{server}{' (lost)' if record.lost else ''}"
-        case trace.Reply():
-            return f"reply to {record.method} {record.raised or ''}".strip()
-        case trace.Notification():
-            return record.event_type
-        case trace.Action():
-            return record.action
-        case trace.ActionEvent():
-            return f"{record.event} {record.result or 'begins'}"
-        case trace.Call():
-            return f"{record.system} {record.call}"
-        case trace.Migration():
-            return f"{record.migration_type} {record.migration} {record.status}"
-        case trace.InstanceFault():
-            return record.message
-        case trace.Request():
-            return f"{record.action}: {record.status} {record.answer}".strip()
-        case trace.HostEvent():
-            return record.text
-        case trace.Stage():
-            return f"{record.stage} {record.end_s - record.start_s:g} s"
-        case trace.InstanceMapping():
-            return f"{record.op} {record.cell or ''}".strip()
-    return record.op

@@ -68,8 +68,11 @@ def prepare(site, row) -> HostDriver:
     node = compute_node(fleet, row)
     site.db.compute_nodes[node.uuid] = node
     if fleet.reported:
-        for name, amount in zip(REPORTED, (used.vcpus, used.memory_mb, used.local_gb), strict=True):
+        amounts = used.vcpus, used.memory_mb, used.local_gb
+        for (name, (_, ratio)), amount in zip(REPORTED.items(), amounts, strict=True):
             fleet.inventories[name].used[row] = amount
+            if not getattr(node, ratio):
+                fleet.inventories[name].put(row, None)  # the first report will say it
     return HostDriver(site.env, hypervisor(fleet, row, used), site.options, used)
 
 
@@ -120,7 +123,10 @@ def hypervisor(fleet, row, used) -> Hypervisor:
 
 
 def compute_node(fleet, row) -> ComputeNode:
-    """Return a host's row as it was before its nova-compute started: only its ratios count."""
+    """Return a host's row as it was before its nova-compute started: only its ratios count.
+
+    A ratio of 0.0 nobody has set yet: initial_cpu_allocation_ratio and so on are for it.
+    """
     text = {name: values[row] for name, values in fleet.texts.items()}
     ratios = {
         f"{name}_allocation_ratio": float(fleet.columns[f"{name}_allocation_ratio"][row])

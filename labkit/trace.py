@@ -233,3 +233,38 @@ class Request(NamedTuple):
     status: int
     answer: str = ""
     request_id: str | None = None
+
+
+def words(record) -> str:
+    """Say a record in a line."""
+    match record:
+        case Save():
+            states = "/".join(str(state) for state in (record.new or ())[:2])
+            return f"{record.op} {states} {record.error or ''}".strip()
+        case Message():
+            to = f" to {record.server}" if record.server else ""
+            said = f"{record.style} {record.object or record.method}{to}"
+            return f"{said} (lost)" if record.lost else said
+        case Reply():
+            return f"reply to {record.method} {record.raised or ''}".strip()
+        case Notification():
+            return record.event_type
+        case Action():
+            return record.action
+        case ActionEvent():
+            return f"{record.event} {record.result or 'begins'}"
+        case Call():
+            return f"{record.system} {record.call}"
+        case Migration():
+            return f"{record.migration_type} {record.migration} {record.status}"
+        case InstanceFault():
+            return record.message
+        case Request():
+            return f"{record.action}: {record.status} {record.answer}".strip()
+        case HostEvent():
+            return record.text
+        case Stage():
+            return f"{record.stage} {record.end_s - record.start_s:g} s"
+        case InstanceMapping():
+            return f"{record.op} {record.cell or ''}".strip()
+    return record.op

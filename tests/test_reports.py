@@ -2,9 +2,10 @@
 
 import pytest
 
-from labkit import Cloud, Fault, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit import Cloud, Fault, Fleet, Options, RequestSpec, select_destinations
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
+from labkit.nova.exception import NotModelled
 from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
@@ -47,20 +48,6 @@ def test_a_server_counts_only_after_the_claim_and_the_report():
     assert chosen([small, big]) == "big"  # the row is there; the report is old
     big.update_available_resource("big")
     assert chosen([small, big]) == "small"
-
-
-def test_two_schedulers_choose_one_host_and_the_second_takes_its_alternate():
-    trackers = [tracker("small", 2048), tracker("big", 2304)]
-    for each in trackers:
-        each.update_available_resource(each.host)
-    fleet = fleet_of(trackers)
-    first, second = (select_destinations(fleet, spec(), Options()).selections[0] for _ in "12")
-    assert first.host == second.host == "big"
-    resources = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
-    assert placement.claim(fleet.inventories, fleet.rows[first.host], resources)
-    assert not placement.claim(fleet.inventories, fleet.rows[second.host], resources)
-    (alternate,) = second.alternates
-    assert placement.claim(fleet.inventories, fleet.rows[alternate], resources)
 
 
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
@@ -277,6 +264,102 @@ def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
     cloud.hypervisor("cn-1").memory_mb = 65536
     cloud.run(121)
     assert cloud.host_states.total_usable_ram_mb[0] == 65536
+
+
+def test_all_may_be_reserved_and_a_host_without_memory_has_no_such_inventory():
+    one = tracker("one", memory_mb=1024, reserved_host_memory_mb=1024)
+    one.update_available_resource("one")
+    assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
+    none = tracker("none", memory_mb=0)
+    none.update_available_resource("none")
+    assert set(none.tables.inventory) == {"VCPU", "DISK_GB"}
+    assert none.compute_nodes["none"].free_ram_mb == -512
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("numa_topology", "{}"), ("pci_passthrough_devices", '[{"address": "0000:81:00.0"}]')],
+)
+def test_numa_cells_and_pci_devices_of_a_host_are_refused_by_name(key, value):
+    one = tracker("one")
+    told = one.driver.get_available_resource("one") | {key: value}
+    with pytest.raises(NotModelled, match=f"does not track {key}"):
+        one.update_available_resource("one", told)
+
+
+@pytest.mark.parametrize("spec", ["hw:numa_nodes", "hw:cpu_policy", "pci_passthrough:alias"])
+def test_a_claim_for_a_numa_topology_or_a_pci_device_is_refused_by_name(spec):
+    one = tracker("one")
+    one.update_available_resource("one")
+    flavor = Flavor(vcpus=1, memory_mb=1024, root_gb=1, extra_specs={spec: "1"})
+    with pytest.raises(NotModelled, match=spec):
+        one.instance_claim(InstanceRow("a", flavor, tables=one.tables), "one")
+    assert one.tracked_instances == set()
+
+
+def test_monitors_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"compute_monitors = .* does not model anything else"):
+        Options(compute_monitors=["cpu.virt_driver"])
+
+
+@pytest.mark.parametrize("key", ["vcpus", "memory_mb", "local_gb", "numa_topology", "vcpus_used"])
+def test_a_report_that_lacks_something_changes_nothing(key):
+    one = tracker("one")
+    one.update_available_resource("one")
+    before = one.compute_nodes["one"].obj_clone()
+    told = one.driver.get_available_resource("one")
+    del told[key]
+    with pytest.raises(InvalidInput, match=rf"Missing keys: \['{key}'\]"):
+        one.update_available_resource("one", told)
+    assert one.compute_nodes["one"] == before
+
+
+def fits(options, host, flavor):
+    """How many servers a host of 4 vCPUs, 4 GiB and 9 GiB of disk takes."""
+    size = {"total_usable_ram_mb": 4096, "free_ram_mb": 3584, "vcpus_total": 4}
+    size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    cloud = Cloud(Fleet([{"host": "one"} | size | host]), Options(**options))
+    for number in range(30):
+        cloud.create(f"web-{number}", RequestSpec(flavor))
+        cloud.settle()
+        if cloud.show(f"web-{number}")["status"] == "ERROR":
+            return number
+    return None
+
+
+CPU, RAM, DISK = Flavor(1, 1), Flavor(1, 1024), Flavor(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "flavor", "count"),
+    [
+        ({}, {}, CPU, 16),
+        ({"cpu_allocation_ratio": 1.5}, {}, CPU, 6),
+        ({"cpu_allocation_ratio": 1.5}, {"cpu_allocation_ratio": 2.0}, CPU, 6),
+        ({"initial_cpu_allocation_ratio": 1.0}, {"cpu_allocation_ratio": 2.0}, CPU, 8),
+        ({"initial_cpu_allocation_ratio": 1.0}, {"cpu_allocation_ratio": 0.0}, CPU, 4),
+        ({"initial_cpu_allocation_ratio": 1.0, "cpu_allocation_ratio": 1.25},
+         {"cpu_allocation_ratio": 0.0}, CPU, 5),
+        ({"cpu_allocation_ratio": 2.0, "reserved_host_cpus": 1}, {}, CPU, 6),
+        ({"ram_allocation_ratio": 2.0}, {}, RAM, 7),
+        ({"initial_ram_allocation_ratio": 2.0}, {"ram_allocation_ratio": 0.0}, RAM, 7),
+        ({"reserved_host_memory_mb": 2048}, {"free_ram_mb": 4096}, RAM, 2),
+        ({"disk_allocation_ratio": 1.5}, {}, DISK, 13),
+        ({"initial_disk_allocation_ratio": 1.5}, {"disk_allocation_ratio": 0.0}, DISK, 13),
+        ({"reserved_host_disk_mb": 1}, {}, DISK, 8),
+    ],
+)  # fmt: skip
+def test_ratios_and_reserves_act_through_the_report_on_what_is_decided(
+    options, host, flavor, count
+):
+    assert fits(options, host, flavor) == count
+
+
+def test_the_ratio_that_a_host_reckons_with_is_in_its_row_too():
+    fleet = Fleet([{"host": "one", "vcpus_total": 4, "cpu_allocation_ratio": 0.0}])
+    cloud = Cloud(fleet, Options(initial_cpu_allocation_ratio=3.0))
+    assert seen(cloud).cpu_allocation_ratio == 3.0
+    assert cloud.compute_nodes.cpu_allocation_ratio.tolist() == [3.0]
 
 
 def test_a_host_that_reports_nothing():

@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from nova.virt.libvirt import driver, guest
     from nova.virt.libvirt import host as libvirt_host
     from oslo_db import exception as db_exc
+    from placement.objects import inventory
     from placement.schemas import inventory as schema
 
     from tools.oracle_libvirt import stand_ins
@@ -157,7 +158,7 @@ class Placement:
             jsonschema.validate(body, schema.PUT_INVENTORY_SCHEMA)
         except jsonschema.ValidationError:
             raise exception.ResourceProviderSyncFailed from None
-        if any(each["reserved"] > each["total"] for each in told.values()):
+        if any(inventory.Inventory(**each).capacity < 0 for each in told.values()):
             raise exception.ResourceProviderSyncFailed
         self.inventory = told
 

@@ -60,6 +60,7 @@ OPTIONS = (
     Opt("DEFAULT", "initial_cpu_allocation_ratio", float, 4.0, min=0.0),
     Opt("DEFAULT", "initial_ram_allocation_ratio", float, 1.0, min=0.0),
     Opt("DEFAULT", "initial_disk_allocation_ratio", float, 1.0, min=0.0),
+    Opt("DEFAULT", "compute_monitors", list, (), modelled=False),
     Opt("compute", "cpu_shared_set", str, None),
     Opt("compute", "cpu_dedicated_set", str, None),
     Opt(
@@ -266,4 +267,5 @@ _MUST_BE_DEFAULT = {
     "query_placement_for_routed_network_aggregates",
     "available_filters",
     "pci_in_placement",
+    "compute_monitors",
 }

@@ -14,7 +14,7 @@ class Bus:
     """Carries messages over a broker; what is sent to a service that is down waits in its queue.
 
     ``sent`` holds every message and answer by the number of its record. Unlike in Nova, an answer
-    takes no time, and of what goes to all schedulers nothing is read.
+    takes no time (but those of object_action), and of what goes to all schedulers nothing is read.
 
     Source: oslo.messaging as nova/rpc.py uses it, Nova 34.0.0.
     """
@@ -146,7 +146,14 @@ class Bus:
         and the server's name; the arguments.
 
         Unlike in Nova, the work is done at once and the thread is ahead of the clock from now on, by
-        the time that the call and its answer take.
+        the time that the call and its answer take. What a nova-compute only reads is not asked for
+        (Instance.get_by_uuid, MigrationContext.get_by_instance_uuid, Service.get_by_compute_host,
+        ResourceList.get_by_instance_uuid, InstanceGroup.get_by_instance_uuid, ShareMappingList,
+        InstanceNUMATopology and InstancePCIRequests.get_by_instance_uuid,
+        InstanceList.get_by_host_and_node, MigrationList.get_in_progress_and_error,
+        ComputeNodeList.get_all_by_host, ComputeNode.get_first_node_by_host_for_old_compat), nor
+        what the lab has no rows for (BlockDeviceMapping, BlockDeviceMappingList,
+        InstanceInfoCache, VirtualInterface, ConsoleAuthToken).
 
         Source: ``object_action`` in nova/conductor/rpcapi.py, Nova 34.0.0.
         """
@@ -211,7 +218,8 @@ class Bus:
 
 
 def _deliver(service, sent):
-    sent.deliver(service)
+    deliver, sent.deliver = sent.deliver, None
+    deliver(service)
 
 
 def _copy(value, service):

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import simpy
 
+from labkit.allocations import Allocations
 from labkit.faults import Durations, Faults
 from labkit.image import Glance
 from labkit.keystone import Keystone
@@ -15,7 +16,6 @@ from labkit.nova.objects.instance import Instance
 from labkit.nova.rpc import Bus
 from labkit.nova.scheduler import request_filter
 from labkit.nova.service import ServiceStoppedError
-from labkit.placement import Allocations
 
 DEFAULT_ZONE = "nova"
 #: Where API, conductor and scheduler run.

@@ -13,13 +13,13 @@ NEIGHBOURS = ("placement", "glance", "neutron", "virt")
 
 
 def services_of(names: Iterable[str]) -> list[str]:
-    """Names in the order of a request: controllers, then computes as they come, then neighbours.
+    """Names in the order of a request: controller, then computes as they come, then neighbours.
 
     >>> services_of(["virt", "compute@cn-2", "scheduler", "api", "compute@cn-1", "api"])
     ['api', 'scheduler', 'compute@cn-2', 'compute@cn-1', 'virt']
     """
     there = dict.fromkeys(names)
-    first = [name for kind in CONTROLLER for name in there if name.partition("@")[0] == kind]
+    first = [name for name in CONTROLLER if name in there]
     last = [name for name in NEIGHBOURS if name in there]
     return [*first, *(name for name in there if name not in (*first, *last)), *last]
 

@@ -9,6 +9,7 @@ from labkit.decision import select_destinations
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
+from labkit.questions import read
 
 #: data/two_hosts, as far as these questions need it.
 _ALIKE = {"total_usable_ram_mb": 8192, "total_usable_disk_gb": 100, "free_disk_mb": 51200}
@@ -42,10 +43,7 @@ def _one_of(names, right, why):
     """A check for one of *names*: *right* computes it, *why* says what speaks against the others."""
 
     def judge(answer):
-        if not isinstance(answer, str):
-            shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-            raise Uncheckable(f"You gave {shown}. Asked: one name, as text.")
-        given = answer.strip().lower()
+        given = read.text(answer, "one name, as text").lower()
         if given not in names:
             near = difflib.get_close_matches(given, names, 1, 0)[0]
             raise Uncheckable(f"{reprlib.repr(answer)} is none of them; the nearest is {near!r}.")

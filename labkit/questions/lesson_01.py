@@ -1,16 +1,11 @@
 """The road of a request: its order, who is left, and what becomes of servers that ask together."""
 
-import difflib
-import reprlib
-from collections.abc import Iterable
-
-import numpy as np
-
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.decision import select_destinations
 from labkit.fleet import Fleet
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, InstanceGroup, RequestSpec
+from labkit.questions import read
 
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
 _NUMBERS = (
@@ -50,7 +45,7 @@ def built(policy="anti-affinity"):
 
 
 def _judge_road(answer):
-    given = _texts(answer, ROAD, "stage", f"the {len(ROAD)} stages in a list, the first one first")
+    given = read.names(answer, ROAD, f"the {len(ROAD)} stages in a list, the first one first")
     missing = [stage for stage in ROAD if stage not in given]
     if missing:
         raise Wrong(f"You gave {len(set(given))} of {len(ROAD)} stages; one is missing.")
@@ -71,7 +66,7 @@ _TOO_EARLY = {
 
 
 def _judge_left(answer):
-    given = sorted(set(_texts(answer, _NAMES, "host", "names of hosts in a list")))
+    given = sorted(set(read.names(answer, _NAMES, "names of hosts in a list")))
     if given == left():
         return
     slips = {
@@ -85,37 +80,14 @@ def _judge_left(answer):
 
 def _judge_built(answer):
     asked = "how many of the three servers find a host, one number"
-    if isinstance(answer, (bool, np.bool_)) or not isinstance(
-        answer, (int, float, np.integer, np.floating)
-    ):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-    if answer == built():
+    given = read.number(answer, asked)
+    if given == built():
         return
     slips = {
         2: "Two hosts have room, and two servers are claimed at first. Then the third asks.",
         built(None): "So it is without a group. How many hosts are there for three servers apart?",
     }
-    raise Wrong(f"You gave {answer:g}. {slips.get(answer, f'Asked: {asked}.')}")
-
-
-def _texts(answer, known, what, asked):
-    """Return the answer as a list of known words, from any list of text, or from one text."""
-    if isinstance(answer, str):
-        answer = answer.split(",")
-    if not isinstance(answer, Iterable) or isinstance(answer, (bytes, dict)):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = []
-    for one in answer:
-        if not isinstance(one, str):
-            shown = f"{reprlib.repr(one)} ({type(one).__name__})"
-            raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-        word = " ".join(one.split()).lower()
-        if word not in known:
-            near = difflib.get_close_matches(word, known, 1, 0)[0]
-            raise Uncheckable(f"{reprlib.repr(one)} is no {what} here; the nearest is {near!r}.")
-        given.append(word)
-    return given
+    raise Wrong(f"You gave {given:g}. {slips.get(given, f'Asked: {asked}.')}")
 
 
 def _listed(names):

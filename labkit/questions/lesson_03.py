@@ -1,18 +1,17 @@
 """Lesson 03: where a winner flips, what one failed build weighs, and what spreading costs."""
 
-import math
-import reprlib
 from collections.abc import Mapping
 
 import numpy as np
 
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.decision import place, select_destinations
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.weights import normalize
-from labkit.questions.by_host import REAL, TOLERANCE, by_host
+from labkit.questions import read
+from labkit.questions.by_host import TOLERANCE, by_host
 
 _NUMBERS = (
     "host total_usable_ram_mb free_ram_mb total_usable_disk_gb free_disk_mb "
@@ -96,11 +95,7 @@ def room():
 def _number(one, asked):
     if isinstance(one, (list, tuple, np.ndarray)) and np.size(one) == 1:
         one = np.ravel(np.asarray(one, dtype=object))[0]
-    if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-        raise Uncheckable(
-            f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}, one number."
-        )
-    return math.inf if abs(one) > 1e300 else float(one)
+    return read.number(one, f"{asked}, one number")
 
 
 def _judge_number(compute, asked, slips):
@@ -124,12 +119,7 @@ def _judge_room(answer):
     asked = "two numbers in a list: under spread, and under pack"
     if isinstance(answer, Mapping):
         answer = [answer.get("spread"), answer.get("pack")]
-    if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = list(answer)
-    if len(given) != 2:
-        raise Wrong(f"You gave {len(given)} numbers. Asked: {asked}.")
-    given, exact = [_number(one, asked) for one in given], room()
+    given, exact = [_number(one, asked) for one in read.in_order(answer, 2, asked)], room()
     for name, one, number in zip(("spread", "pack"), given, exact, strict=True):
         if one == number:
             continue

@@ -3,15 +3,13 @@
 import difflib
 import reprlib
 
-import numpy as np
-
 from labkit.checks import Question, Uncheckable, Wrong
 from labkit.cloud import Cloud
 from labkit.faults import Fault
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.questions.by_host import REAL
+from labkit.questions import read
 
 HOSTS = 8
 MAX_ATTEMPTS = 5
@@ -71,12 +69,7 @@ def rows(wait_s=0.0):
 
 def _judge_tried(answer):
     asked = "two numbers in a list: hosts that are tried, and calls to the scheduler"
-    if isinstance(answer, (str, bytes, set, frozenset, dict)) or not np.iterable(answer):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = list(answer)
-    if len(given) != 2:
-        raise Wrong(f"You gave {len(given)} numbers. Asked: {asked}.")
-    hosts, calls = (_number(one, asked) for one in given)
+    hosts, calls = (read.number(one, asked) for one in read.in_order(answer, 2, asked))
     exact_hosts, exact_calls = tried()
     if hosts != exact_hosts:
         slips = {
@@ -93,10 +86,7 @@ def _judge_tried(answer):
 
 
 def _judge_lost(answer):
-    if not isinstance(answer, str):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: the name of one method, as text.")
-    given = answer.strip()
+    given = read.text(answer, "the name of one method, as text")
     if given not in MESSAGES:
         near = difflib.get_close_matches(given, MESSAGES, 1, 0)[0]
         raise Uncheckable(f"{reprlib.repr(answer)} is no message here; the nearest is {near!r}.")
@@ -116,7 +106,7 @@ _WITHOUT = {
 
 
 def _judge_rows(answer):
-    given = _number(answer, "one number")
+    given = read.number(answer, "one number")
     if given == rows():
         return
     slips = {
@@ -124,13 +114,6 @@ def _judge_rows(answer):
     }
     otherwise = "Asked: how many rows of the server are written into a cell."
     raise Wrong(f"You gave {given:g}. {slips.get(given, otherwise)}")
-
-
-def _number(one, asked):
-    if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-        shown = f"{reprlib.repr(one)} ({type(one).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-    return float(one)
 
 
 QUESTIONS = (

@@ -5,7 +5,7 @@ import reprlib
 
 import numpy as np
 
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.cloud import Cloud
 from labkit.faults import Fault
 from labkit.fleet import Fleet
@@ -14,7 +14,8 @@ from labkit.nova.compute import task_states, vm_states
 from labkit.nova.conf import Options
 from labkit.nova.notifications.base import MODES
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.questions.by_host import REAL
+from labkit.questions import read
+from labkit.questions.host import HOST
 
 NOTES = (
     "ACTIVE BUILDING PAUSED SUSPENDED STOPPED RESCUED RESIZED SOFT_DELETED DELETED ERROR SHELVED"
@@ -29,21 +30,12 @@ PAIRS = (
     ("error", "deleting"),
 )
 _UPDATE = "compute.instance.update"
-_HOST = {
-    "host": "cn-1",
-    "total_usable_ram_mb": 4096,
-    "free_ram_mb": 4096,
-    "total_usable_disk_gb": 40,
-    "free_disk_mb": 40960,
-    "vcpus_total": 4,
-    "vcpus_used": 0,
-}
 _SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
 
 def _boot(mode=None, faults=()):
     """A cloud with one server on its only host, as it is when the build is through."""
-    cloud = Cloud(Fleet([_HOST]), Options(notify_on_state_change=mode), faults=faults)
+    cloud = Cloud(Fleet([HOST]), Options(notify_on_state_change=mode), faults=faults)
     cloud.create("web-1", _SPEC)
     cloud.settle()
     return cloud
@@ -93,25 +85,9 @@ def _words(old, new):
     return f"{before} -> {new['vm_state']}/{new['task_state']}"
 
 
-def _in_order(answer, number, asked):
-    """Return the *number* parts of an answer."""
-    if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = list(answer.values()) if isinstance(answer, dict) else list(answer)
-    if len(given) != number:
-        raise Wrong(f"You gave {len(given)} of {number}. Asked: {asked}.")
-    return given
-
-
-def _text(one, asked):
-    if not isinstance(one, str):
-        raise Uncheckable(f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}.")
-    return one.strip()
-
-
 def _judge_statuses(answer):
     asked = "the API's word for each of the five pairs, in a list"
-    given = [_text(one, asked).upper() for one in _in_order(answer, len(PAIRS), asked)]
+    given = [read.text(one, asked).upper() for one in read.in_order(answer, len(PAIRS), asked)]
     for (vm_state, task_state), one, status in zip(PAIRS, given, statuses(), strict=True):
         if one == status:
             continue
@@ -128,13 +104,9 @@ def _judge_statuses(answer):
 
 def _judge_messages(answer):
     asked = "three numbers in a list: unset, vm_state, vm_and_task_state"
-    given = _in_order(answer, len(MODES), asked)
+    given = [read.number(one, asked) for one in read.in_order(answer, len(MODES), asked)]
     exact = messages()
     for mode, one, number in zip(MODES, given, exact, strict=True):
-        if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-            raise Uncheckable(
-                f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}."
-            )
         if one == number:
             continue
         if mode is None:
@@ -152,7 +124,7 @@ def _judge_left_out(answer):
     asked = "the name of one vm_state"
     if isinstance(answer, (list, tuple)) and len(answer) == 1:
         answer = answer[0]
-    given = _text(answer, asked)
+    given = read.text(answer, asked)
     name = given.upper().removeprefix("VM_STATES.")
     if name in left_out() or given.lower() in _missing():
         return
@@ -167,17 +139,12 @@ def _judge_left_out(answer):
 
 def _judge_filter(answer):
     asked = "a function of old and new that returns True or False"
-    if not callable(answer):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}, without calling it.")
+    judged = read.function(answer, asked)
     pairs = saves()
     given = []
     for old, new in pairs:
         words = _words(old, new)
-        try:
-            one = answer(old and dict(old), dict(new))
-        except Exception as error:  # whatever a learner's function raises
-            raised = f"{type(error).__name__}: {error}"
-            raise Wrong(f"For {words} the function that you gave raises {raised}.") from None
+        one = read.result(judged, old and dict(old), dict(new), of=words)
         if not isinstance(one, (bool, np.bool_)):
             raise Wrong(f"For {words} you gave {reprlib.repr(one)}. Asked: True or False.")
         given.append(bool(one))

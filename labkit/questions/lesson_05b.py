@@ -10,17 +10,9 @@ from labkit.cloud import Cloud
 from labkit.faults import Fault
 from labkit.fleet import Fleet
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.questions.by_host import REAL
-from labkit.questions.lesson_05 import _in_order, _text
+from labkit.questions import read
+from labkit.questions.host import HOST
 
-_HOST = {
-    "total_usable_ram_mb": 4096,
-    "free_ram_mb": 4096,
-    "total_usable_disk_gb": 40,
-    "free_disk_mb": 40960,
-    "vcpus_total": 4,
-    "vcpus_used": 0,
-}
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
 #: When is asked for the host that the row names: the action, the task_state, the vm_state.
 MOMENTS = (
@@ -35,7 +27,7 @@ _PLACES = ("source", "destination", "none")
 
 def begun(action, faults=()):
     """A cloud of two hosts whose server was just asked to move, and the host where it was."""
-    cloud = Cloud(Fleet({"host": host} | _HOST for host in ("cn-1", "cn-2")), faults=faults)
+    cloud = Cloud(Fleet(HOST | {"host": host} for host in ("cn-1", "cn-2")), faults=faults)
     cloud.create("web-1", RequestSpec(SMALL))
     cloud.settle()
     source = cloud.show("web-1")["host"]
@@ -123,12 +115,7 @@ def _for_nobody(server):
 
 def _judge_held(answer):
     asked = "two numbers in a list: VCPU on the source, VCPU on the destination"
-    given, exact = _in_order(answer, 2, asked), held()
-    for one in given:
-        if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-            raise Uncheckable(
-                f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}."
-            )
+    given, exact = [read.number(one, asked) for one in read.in_order(answer, 2, asked)], held()
     if given == exact:
         return
     words = f"Asked: {asked}."
@@ -145,7 +132,7 @@ def _judge_held(answer):
 
 def _judge_named(answer):
     asked = 'one of "source", "destination" and "none" for each of the five moments, in a list'
-    given = [_text(one, asked).lower() for one in _in_order(answer, len(MOMENTS), asked)]
+    given = [read.text(one, asked).lower() for one in read.in_order(answer, len(MOMENTS), asked)]
     for (action, task_state, vm_state), one, exact in zip(MOMENTS, given, named(), strict=True):
         if one not in _PLACES:
             raise Uncheckable(f"You gave {one!r}. Asked: {asked}.")
@@ -162,14 +149,9 @@ def _judge_named(answer):
 
 def _judge_leftovers(answer):
     asked = "a function of one server that returns a list of hosts"
-    if not callable(answer):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}, without calling it.")
+    judged = read.function(answer, asked)
     for server, exact in servers():
-        try:
-            one = answer(server | {"held": list(server["held"])})
-        except Exception as error:  # whatever a learner's function raises
-            raised = f"{type(error).__name__}: {error}"
-            raise Wrong(f"For {server} the function that you gave raises {raised}.") from None
+        one = read.result(judged, server | {"held": list(server["held"])}, of=server)
         if isinstance(one, str) or not np.iterable(one):
             raise Wrong(f"For {server} you gave {reprlib.repr(one)}. Asked: {asked}.")
         if sorted(map(str, one)) != exact:

@@ -1,20 +1,17 @@
 """Lesson 06: whose guest stands still, when compression applies and pays, and what a log says."""
 
-import difflib
 import functools
 import math
-import reprlib
 from datetime import datetime, timedelta
 
-import numpy as np
-
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.cloud import Cloud
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
-from labkit.questions.by_host import REAL
+from labkit.questions import read
+from labkit.questions.host import HOST
 from labkit.snapshot_cost import SnapshotCosts
 
 BACKENDS = ("raw", "qcow2", "lvm", "rbd")
@@ -22,15 +19,6 @@ DISKS = tuple(f"{backend} {guest}" for backend in BACKENDS for guest in ("runnin
 #: What compression leaves in the question of the network.
 RATIO = 0.25
 _BEGIN = datetime(2026, 1, 15, 10)  # noqa: DTZ001 - a log has no zone
-_HOST = {
-    "host": "cn-1",
-    "total_usable_ram_mb": 4096,
-    "free_ram_mb": 4096,
-    "total_usable_disk_gb": 40,
-    "free_disk_mb": 40960,
-    "vcpus_total": 4,
-    "vcpus_used": 0,
-}
 _SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=10))
 
 
@@ -39,7 +27,7 @@ def _taken(backend, guest="running", compress=False):
     """A cloud in which a server was made into an image."""
     options = {"snapshot_compression": True, "snapshot_image_format": "qcow2"} if compress else {}
     options = Options(images_type=backend, images_volume_group="vg0", **options)
-    cloud = Cloud(Fleet([_HOST]), options, seed=6, driver=LibvirtDriver)
+    cloud = Cloud(Fleet([HOST]), options, seed=6, driver=LibvirtDriver)
     cloud.create("web-1", _SPEC)
     cloud.settle()
     if guest == "stopped":
@@ -125,26 +113,10 @@ def durations():
 
 
 # -- judging --------------------------------------------------------------------------------
-def _names(answer, known, asked):
-    """Return the names of an answer as a set; each must be one of the *known*."""
-    if isinstance(answer, str):
-        answer = answer.split(",")
-    if not np.iterable(answer):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}.")
-    found = set()
-    for one in answer:
-        if not isinstance(one, str):
-            raise Uncheckable(f"You gave {reprlib.repr(one)} in the list. Asked: {asked}.")
-        name = " ".join(one.lower().split())
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0)[0]
-            raise Uncheckable(f"You gave {one!r}, which is none of them; the nearest is {near!r}.")
-        found.add(name)
-    return found
 
 
 def _judge_still(answer):
-    given, exact = _names(answer, BACKENDS, "names of backends in a list"), still()
+    given, exact = read.names(answer, BACKENDS, "names of backends in a list"), still()
     for name in BACKENDS:
         if name in given and name not in exact:
             words = {
@@ -154,11 +126,11 @@ def _judge_still(answer):
             }
             raise Wrong(f"You gave {name}. {words.get(name, 'Look at its stages.')}")
         if name in exact and name not in given:
-            raise Wrong(f"You gave {_listed(given)}. One is missing: whose disk is no file?")
+            raise Wrong(f"You gave {listed(given)}. One is missing: whose disk is no file?")
 
 
 def _judge_compressed(answer):
-    given, exact = _names(answer, DISKS, "names like 'raw running' in a list"), compressed()
+    given, exact = read.names(answer, DISKS, "names like 'raw running' in a list"), compressed()
     for disk in DISKS:
         backend, guest = disk.split()
         if disk in given and disk not in exact:
@@ -175,22 +147,16 @@ def _judge_compressed(answer):
                 if guest == "running"
                 else "Which backend calls extract_snapshot itself?"
             )
-            raise Wrong(f"You gave {_listed(given)}. One is missing. {words}")
+            raise Wrong(f"You gave {listed(given)}. One is missing. {words}")
 
 
-def _listed(names):
+def listed(names):
     return ", ".join(sorted(names)) or "none"
-
-
-def _number(one, asked):
-    if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-        raise Uncheckable(f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}.")
-    return float(one)
 
 
 def _judge_limit(answer):
     asked = "MiB/s, one number"
-    given, exact = _number(answer, asked), limit()
+    given, exact = read.number(answer, asked), limit()
     if math.isclose(given, exact, rel_tol=0.03):
         return
     costs = SnapshotCosts.read()
@@ -205,11 +171,7 @@ def _judge_limit(answer):
 
 def _judge_log(answer):
     asked = "two numbers in a list: seconds of the compressing, seconds of the upload"
-    if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = [_number(one, asked) for one in answer]
-    if len(given) != 2:
-        raise Wrong(f"You gave {len(given)} of 2. Asked: {asked}.")
+    given = [read.number(one, asked) for one in read.in_order(answer, 2, asked)]
     convert, upload, took = durations()
     for one, exact, name in zip(given, (convert, upload), ("compressing", "upload"), strict=True):
         if math.isclose(one, exact, abs_tol=0.02):
@@ -234,7 +196,7 @@ QUESTIONS = (
             "The type is guessed from the path: one of them lies below /dev.",
         ),
         lambda: (
-            f"{_listed(still())}. Its guest is suspended, because the type lvm is never live; "
+            f"{listed(still())}. Its guest is suspended, because the type lvm is never live; "
             "files are mirrored, and rbd is cloned."
         ),
     ),

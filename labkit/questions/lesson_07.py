@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from labkit import qcow2
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.qcow2.image import IS_ZERO, OFFSET
-from labkit.questions.by_host import REAL
+from labkit.questions import read
 
 KIB, MIB = 1024, 1024**2
 CLUSTER = 64 * KIB
@@ -75,17 +75,7 @@ def _mark_as_zeros(path, number):
 
 
 def _two(answer, asked):
-    if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = list(answer.values()) if isinstance(answer, dict) else list(answer)
-    if len(given) != 2:
-        raise Wrong(f"You gave {len(given)} of 2. Asked: {asked}.")
-    for one in given:
-        if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
-            raise Uncheckable(
-                f"You gave {reprlib.repr(one)} ({type(one).__name__}). Asked: {asked}."
-            )
-    return given
+    return [read.number(one, asked) for one in read.in_order(answer, 2, asked)]
 
 
 def _judge_growth(answer):
@@ -128,14 +118,9 @@ def _judge_reach(answer):
 
 def _judge_find(answer):
     asked = "a function of raw and offset that returns a position in the file, or None"
-    if not callable(answer):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}, without calling it.")
+    judged = read.function(answer, asked)
     for words, raw, offset, where in places():
-        try:
-            one = answer(raw, offset)
-        except Exception as error:  # whatever a learner's function raises
-            raised = f"{type(error).__name__}: {error}"
-            raise Wrong(f"For {words} the function that you gave raises {raised}.") from None
+        one = read.result(judged, raw, offset, of=words)
         if one is not None and (isinstance(one, bool) or not isinstance(one, (int, np.integer))):
             raise Wrong(f"For {words} you gave {reprlib.repr(one)}. Asked: {asked}.")
         if one != where:

@@ -1,8 +1,7 @@
 """Lesson 08: the backend of whole disks, repaired by the learner, and what is still wrong."""
 
-import reprlib
-
 from labkit.checks import Question, Uncheckable, Wrong
+from labkit.questions import read
 from labkit.questions.whole_disk import PLACES, Outcome, arrives, mend, smallest
 from labkit.questions.whole_disk_repair import judge_repair
 
@@ -37,10 +36,7 @@ def options_that_help():
 
 def _judge_option(answer):
     asked = "the name of one option of nova.conf"
-    if not isinstance(answer, str):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
-    given = answer.strip().lower().partition("=")[0].strip()
+    given = read.text(answer, asked).lower().partition("=")[0].strip()
     given = given.removeprefix("[libvirt]").removeprefix("[workarounds]").strip(" ./")
     helps = options_that_help()
     if helps.get(given):

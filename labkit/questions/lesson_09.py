@@ -1,12 +1,7 @@
 """Lesson 09: what the scheduler sees of a host, how many servers fit, what waits, who refuses."""
 
-import difflib
-import reprlib
-
-import numpy as np
-
 from labkit import nova13, placement
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.decision import place
 from labkit.nova.compute.claims import claim_test
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -15,7 +10,8 @@ from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.questions.by_host import REAL, by_host
+from labkit.questions import read
+from labkit.questions.by_host import by_host
 from labkit.reports import fleet_of
 
 SERVICES = ("nova-scheduler", "placement", "nova-conductor", "nova-compute")
@@ -124,29 +120,11 @@ def refusing():
 
 
 # -- judging ----------------------------------------------------------------------------------
-def _names(answer, known, asked):
-    """Return the names of an answer in a list; each must be one of the *known*."""
-    if isinstance(answer, str):
-        answer = answer.split(",")
-    if not np.iterable(answer):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}.")
-    by_lower, found = {name.lower(): name for name in known}, []
-    for one in answer:
-        if not isinstance(one, str):
-            raise Uncheckable(f"You gave {reprlib.repr(one)} in the list. Asked: {asked}.")
-        name = " ".join(one.lower().split())
-        if name not in by_lower:
-            near = by_lower[difflib.get_close_matches(name, by_lower, 1, 0)[0]]
-            raise Uncheckable(f"You gave {one!r}, which is none of them; the nearest is {near!r}.")
-        found.append(by_lower[name])
-    return found
 
 
 def _judge_fit(answer):
-    if isinstance(answer, (bool, np.bool_)) or not isinstance(answer, REAL):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: a number of servers.")
-    if answer == fit():
+    given = read.number(answer, "a number of servers")
+    if given == fit():
         return
     total, reserved, ratio = HOST["memory_mb"], OPTIONS["reserved_host_memory_mb"], 1.5
     slips = {
@@ -156,12 +134,12 @@ def _judge_fit(answer):
         (total - reserved) // FILL.memory_mb: "The memory has a ratio, too.",
         16: "That is for the CPUs. Which resource is the first that is full?",
     }
-    words = slips.get(answer, "For each resource: (total - reserved) * ratio, by what one needs.")
-    raise Wrong(f"You gave {answer:g}. {words}")
+    words = slips.get(given, "For each resource: (total - reserved) * ratio, by what one needs.")
+    raise Wrong(f"You gave {given:g}. {words}")
 
 
 def _judge_waiting(answer):
-    given, exact = _names(answer, EVENTS, "names of events in a list"), waiting()
+    given, exact = read.names(answer, EVENTS, "names of events in a list"), waiting()
     for name in EVENTS:
         if name in given and name not in exact:
             raise Wrong(f"You gave {name!r}. The claim writes the row at once; so does its end.")
@@ -171,7 +149,7 @@ def _judge_waiting(answer):
 
 def _judge_refusing(answer):
     asked = "two names in a list: the one of then, the one of today"
-    given, exact = _names(answer, SERVICES, asked), refusing()
+    given, exact = read.names(answer, SERVICES, asked), refusing()
     if len(given) != 2:
         raise Wrong(f"You gave {len(given)} of 2. Asked: {asked}.")
     if given == exact[::-1]:

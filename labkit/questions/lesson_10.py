@@ -14,7 +14,8 @@ from labkit.messaging import (
     Transport,
 )
 from labkit.nova.context import RequestContext
-from labkit.questions.lesson_06 import _listed, _names, _number
+from labkit.questions import read
+from labkit.questions.lesson_06 import listed
 
 #: Seconds of a message's way, and of the work, in the question of the patience.
 LATENCY_S, WORK_S = 0.6, 8.9
@@ -109,7 +110,7 @@ def _unheard(call):
 # -- judging --------------------------------------------------------------------------------
 def _judge_patience(answer):
     asked = "a whole number of seconds"
-    given, exact = _number(answer, asked), patience()
+    given, exact = read.number(answer, asked), patience()
     if given == exact:
         return
     if given != int(given) if math.isfinite(given) else True:
@@ -126,7 +127,7 @@ def _judge_patience(answer):
 
 
 def _judge_heard(answer):
-    given, exact = _names(answer, SENT, "some of these, in a list: " + ", ".join(SENT)), heard()
+    given, exact = read.names(answer, SENT, "some of these, in a list: " + ", ".join(SENT)), heard()
     for name in SENT:
         style = name.split()[0]
         if name in given and name not in exact:
@@ -140,17 +141,20 @@ def _judge_heard(answer):
                 words = "One is missing: who compares a version with the cap, and when?"
             elif name == "call of an unknown method":
                 words = "One call is missing: a refusal is an answer too."
-            raise Wrong(f"You gave {_listed(given)}. {words}")
+            raise Wrong(f"You gave {listed(given)}. {words}")
 
 
 def _judge_after(answer):
-    given, exact = _names(answer, LATER, "some of these, in a list: " + ", ".join(LATER)), after()
+    given, exact = (
+        read.names(answer, LATER, "some of these, in a list: " + ", ".join(LATER)),
+        after(),
+    )
     if "call" in given:
         words = "For how long does anybody wait for its answer?"
-        raise Wrong(f"You gave {_listed(given)}. One of them nobody wants any more. {words}")
-    if given != set(exact):
+        raise Wrong(f"You gave {listed(given)}. One of them nobody wants any more. {words}")
+    if set(given) != set(exact):
         words = "One is missing: what would take it out of its queue?"
-        raise Wrong(f"You gave {_listed(given)}. {words}")
+        raise Wrong(f"You gave {listed(given)}. {words}")
 
 
 QUESTIONS = (

@@ -2,9 +2,10 @@
 
 import reprlib
 
-from labkit.checks import Question, Uncheckable, Wrong
+from labkit.checks import Question, Wrong
 from labkit.nova.context import RequestContext, get_admin_context, target_cell
 from labkit.nova.objects.cell_mapping import CellMapping
+from labkit.questions import read
 from labkit.rights_table import QUESTIONS as ASKED
 from labkit.rights_table import rights
 
@@ -32,16 +33,12 @@ def wanted(context):
 
 def _judge_wanted(answer):
     asked = "a function of alice's context that returns another one"
-    if isinstance(answer, RequestContext):
-        raise Uncheckable(f"You gave a context. Asked: {asked}, without calling it.")
-    if not callable(answer):
-        shown = f"{reprlib.repr(answer)} ({type(answer).__name__})"
-        raise Uncheckable(f"You gave {shown}. Asked: {asked}.")
+    judged = read.function(answer, asked)
     for number in range(6):
         alice = _alice(number)
         before = alice.to_dict() | {"roles": list(alice.roles)}
         try:
-            given = answer(alice)
+            given = judged(alice)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise Wrong(f"You gave a function that raises {said}. Asked: {asked}.") from None
@@ -85,21 +82,9 @@ def doors():
     return list(table.asked)
 
 
-def _given(answer, known, asked):
-    """The names of an answer, in lower case."""
-    if isinstance(answer, str):
-        answer = [answer]
-    if isinstance(answer, (bytes, int, float)) or not hasattr(answer, "__iter__"):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = {str(one).strip().lower() for one in answer}
-    for unknown in sorted(given - set(known)):
-        raise Uncheckable(f"You gave {unknown!r}. Asked: {asked}.")
-    return given
-
-
 def _judge_doors(answer):
     asked = f"those that are allowed, of {', '.join(ASKED)}"
-    given = _given(answer, ASKED, asked)
+    given = read.names(answer, ASKED, asked)
     why = {
         "list all": "Policy asks for the role admin, and this context has no roles.",
         "stop": "Policy asks for the role admin, and this context has no roles.",
@@ -123,7 +108,7 @@ def left_behind():
 
 def _judge_left_behind(answer):
     asked = f"those that do not arrive, of {', '.join(ATTRIBUTES)}"
-    given = _given(answer, ATTRIBUTES, asked)
+    given = read.names(answer, ATTRIBUTES, asked)
     for name in ATTRIBUTES:
         if (name in given) != (name in left_behind()):
             shown = ", ".join(sorted(given))

@@ -12,20 +12,12 @@ from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import RootDisk
 from labkit.nova.virt.libvirt.imagebackend import Image
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
+from labkit.questions.host import HOST
 
 DISK = "/dev/sdb"
 STATES = ("running", "paused", "shutdown")
 PLACES = ("type", "class", "format", "cold")
 _ACTIONS = {"running": (), "paused": ("pause",), "shutdown": ("stop",)}
-_HOST = {
-    "host": "cn-1",
-    "total_usable_ram_mb": 4096,
-    "free_ram_mb": 4096,
-    "total_usable_disk_gb": 40,
-    "free_disk_mb": 40960,
-    "vcpus_total": 4,
-    "vcpus_used": 0,
-}
 _SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
 
@@ -78,7 +70,7 @@ class Outcome:
             return repair(driver) or driver
 
         faults = [] if fault is None else [fault]
-        cloud = Cloud(Fleet([_HOST]), Options(**options), faults=faults, driver=made)
+        cloud = Cloud(Fleet([HOST]), Options(**options), faults=faults, driver=made)
         cloud.create("web-1", _SPEC)
         cloud.settle()
         for action in (*_ACTIONS[state], "createImage"):

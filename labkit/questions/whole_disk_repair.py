@@ -1,12 +1,12 @@
 """What is still wrong with a repair of the backend of whole disks: played, step by step."""
 
 import itertools
-import reprlib
 
 from labkit.checks import Uncheckable, Wrong
 from labkit.faults import Fault
 from labkit.nova.conf import Options
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.questions import read
 from labkit.questions.whole_disk import DISK, STATES, Outcome
 
 #: Whole disks have many names: by their driver, over several cables, by their serial number.
@@ -33,7 +33,7 @@ def repaired(repair, driver):
         raised = f"{type(error).__name__}: {error}"
         raise Wrong(f"The function that you gave raises {raised}.") from None
     if given is not None and not isinstance(given, LibvirtDriver):
-        shown = f"{reprlib.repr(given)} ({type(given).__name__})"
+        shown = read.shown(given)
         raise Uncheckable(f"The function that you gave returns {shown}. Asked: the driver.")
     return driver if given is None else given
 
@@ -41,10 +41,9 @@ def repaired(repair, driver):
 def judge_repair(answer):
     """Raise Wrong with what is wrong first: the type, a state, a failure, or another backend."""
     asked = "a function of a LibvirtDriver that changes it"
-    if not callable(answer) or isinstance(answer, type):
-        raise Uncheckable(f"You gave {reprlib.repr(answer)}. Asked: {asked}, without calling it.")
+    repair = read.function(answer, asked)
     for judge in (_types, _each_state, _failing, _other_backends):
-        judge(answer)
+        judge(repair)
 
 
 def _played(repair, **situation):

@@ -570,6 +570,17 @@ def create_when_the_message_is_lost(p):
 
 
 @scenario
+def create_reset_while_spawning(p):
+    p.hold("spawn", "host1")
+    with p.step("create, reset in the middle"):
+        p.create()
+        p.arrive()
+        p.act("reset", "os-resetState", state="active")
+    p.act_step(*REBOOT_HARD[:2], **HARD)
+    p.delete_step()
+
+
+@scenario
 def create_times_out(p):
     p.hold("spawn", "host1")
     with p.step("create", settle=False):
@@ -624,6 +635,22 @@ def delete_in_cell0(p):
 def delete_when_host_down(p):
     p.boot()
     p.cloud.host_down("host1", forced=True)
+    p.delete_step()
+
+
+@scenario
+def delete_when_the_message_is_lost(p):
+    p.boot()
+    p.lose("terminate_instance")
+    p.delete_step()
+    p.delete_step()
+
+
+@scenario
+def delete_after_ports_were_left(p):
+    p.fault("spawn", "host1", UNAVAILABLE)
+    p.fault("deallocate_network", raises="ValueError", times=1)
+    p.create_step()
     p.delete_step()
 
 

@@ -2,18 +2,20 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from labkit import trace
+from labkit.nova.rpc import Bus
 from tests.nova import scenarios, scenarios_moves  # noqa: F401 - the latter registers its own
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "deployed.json.gz"
 NOVA = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECORDED.exists() else {}
 #: What a nova-compute asks for and the lab does not: tables that it does not have, and what it
-#: reads. They are named in the docstring of Bus.object_action.
+#: reads.
 NOT_MODELLED = """BlockDeviceMapping.save BlockDeviceMappingList.get_by_instance_uuid
 ComputeNode.get_first_node_by_host_for_old_compat ComputeNodeList.get_all_by_host
 ConsoleAuthToken.clean_console_auths_for_instance Instance.get_by_uuid
@@ -63,6 +65,18 @@ def test_there_is_something_to_compare():
     assert len(NOVA) >= 19
     assert len(asked) >= 480
     assert len(saves) >= 115
+
+
+def test_what_is_not_modelled_is_named_and_was_seen():
+    told = Bus.object_action.__doc__
+    asked = {
+        m.get("object") for s in NOVA.values() for step in s["steps"] for m in step["messages"]
+    }
+    for named in NOT_MODELLED:
+        assert named in asked
+        cls, method = named.split(".")
+        assert re.search(rf"\b{cls}\b", told), named
+        assert "get_" not in method or method in told, named
 
 
 @pytest.mark.parametrize("name", NOVA)

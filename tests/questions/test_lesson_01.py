@@ -38,9 +38,9 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("who-is-left", ["cn2"], "the nearest is 'cn-2'"),
-    ("who-is-left", 2, "one int"),
+    ("who-is-left", 2, "2 (int)"),
     ("who-is-left", [2], "2 (int)"),
-    ("road", {"claim": 5}, "one dict"),
+    ("road", {"claim": 5}, "(dict)"),
     ("road", ["weigher"], "the nearest is 'weighers'"),
     ("three-apart", "none", "'none' (str)"),
     ("three-apart", True, "True (bool)"),

@@ -47,7 +47,7 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("guest-stands-still", 1, "You gave 1"),
-    ("guest-stands-still", [1], "1 in the list"),
+    ("guest-stands-still", [1], "1 (int) in the list"),
     ("guest-stands-still", ["lvmm"], "the nearest is 'lvm'"),
     ("compressed-disks", ["qcow2 on"], "none of them"),
     ("compression-pays-below", "39", "'39' (str)"),

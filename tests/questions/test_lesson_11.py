@@ -64,7 +64,7 @@ WRONG = {
 NOT_CHECKABLE = [
     ("context-for-all", get_admin_context(), "without calling it"),
     ("context-for-all", 7, "7 (int)"),
-    ("admin-context-may", 2, "one int"),
+    ("admin-context-may", 2, "2 (int)"),
     ("admin-context-may", ["reboot"], "'reboot'"),
     ("does-not-travel", ["cell"], "'cell'"),
 ]

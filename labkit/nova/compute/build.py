@@ -60,6 +60,8 @@ class Build:
     """The part of ComputeManager that builds.
 
     Source: ``build_and_run_instance`` and what it calls in nova/compute/manager.py, 34.0.0.
+    Unlike Nova, a host does not look at server groups once more
+    (``_validate_instance_group_policy``): an alternate may hold a member already.
     """
 
     def build_and_run_instance(self, instance, request_spec, filter_properties, node, host_list):

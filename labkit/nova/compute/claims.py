@@ -1,15 +1,29 @@
 """What a host puts aside for a server that is to come (nova/compute/claims.py)."""
 
-from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.exception import ComputeResourcesUnavailable, NotModelled
+
+#: Extra specs that give a server a NUMA topology or PCI devices.
+_REFUSED = (
+    "hw:numa_",
+    "hw:cpu_policy",
+    "hw:cpu_thread_policy",
+    "hw:mem_page_size",
+    "pci_passthrough:",
+)
 
 
 def claim_test(instance):
     """Raise ComputeResourcesUnavailable when a host without PCI devices cannot hold a server.
 
+    Raises NotModelled for a flavor that asks for a NUMA topology or PCI devices.
+
     Source: ``_claim_test`` in nova/compute/claims.py, Nova 34.0.0. Unlike Nova, hosts have no
     NUMA topologies and PCI devices. CPUs, memory and disk are not tested, as in Nova: placement
     has done that, and nobody since Nova 20.0.0 tests it once more (nova13.claim_test did).
     """
+    for spec in instance.flavor.extra_specs:
+        if spec.startswith(_REFUSED):
+            raise NotModelled(f"Unlike Nova, the lab's hosts claim nothing for {spec!r}")
     if getattr(instance, "pci_requests", 0):  # a Cloud's servers have none
         raise ComputeResourcesUnavailable(reason="Claim pci failed")
 

@@ -5,7 +5,12 @@ import contextlib
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.exception_hosts import Invalid, InvalidConfiguration, ResourceProviderSyncFailed
+from labkit.nova.exception_hosts import (
+    Invalid,
+    InvalidConfiguration,
+    InvalidNodeConfiguration,
+    ResourceProviderSyncFailed,
+)
 from labkit.nova.notifications import instance as notify
 
 _HERE = "compute/manager.py:"
@@ -90,7 +95,7 @@ class Periodic:
             self.rt.update_available_resource(self.node)
         except InvalidConfiguration:  # only at the start, where it ends the service
             raise
-        except (Invalid, ResourceProviderSyncFailed):
+        except (Invalid, InvalidNodeConfiguration, ResourceProviderSyncFailed):
             pass  # Nova logs it and goes on
         finally:
             self.tables.quiet = False

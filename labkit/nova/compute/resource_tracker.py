@@ -1,18 +1,19 @@
 """A host's report: from the hypervisor and the rows to a ComputeNode and inventories.
 
-In Nova nova/compute/resource_tracker.py; how usage adds up is in usage.py.
+In Nova nova/compute/resource_tracker.py; how usage adds up is in usage.py, and what moves to and
+fro in tracked_moves.py.
 """
 
-from labkit.nova.compute.claims import Claim, MoveClaim, claim_test
-from labkit.nova.compute.usage import NOBODY, Usage, flavor_of, volume_backed
-from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.compute.claims import Claim
+from labkit.nova.compute.tracked_moves import TrackedMoves
+from labkit.nova.compute.usage import NOBODY
+from labkit.nova.exception import ComputeResourcesUnavailable, NotModelled
 from labkit.nova.exception_hosts import (
     InvalidConfiguration,
     InvalidInput,
     InvalidNodeConfiguration,
 )
 from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
-from labkit.nova.objects.migration import MigrationContext
 
 _HERE = "compute/resource_tracker.py:"
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
@@ -22,7 +23,7 @@ disk_available_least""".split()
 _TEXTS = ("cpu_info", "hypervisor_type", "hypervisor_hostname", "host_ip")
 
 
-class ResourceTracker(Usage):
+class ResourceTracker(TrackedMoves):
     """What one nova-compute reports about its host, and what it puts aside for servers.
 
     In: the host's name; a driver that tells what there is; Tables, or those of a cloud; Options;
@@ -62,7 +63,9 @@ class ResourceTracker(Usage):
 
         In: the node; what the driver tells, if it is to be something else. Raises InvalidInput
         when the driver tells too little, InvalidConfiguration when the node's name is taken,
-        InvalidNodeConfiguration when its uuid is another than before.
+        InvalidNodeConfiguration when its uuid is another than before, ResourceProviderSyncFailed
+        when placement refuses the inventory: the row is not written then. Raises NotModelled
+        for a driver that tells of NUMA cells or PCI devices.
         """
         if resources is None:
             resources = self.driver.get_available_resource(nodename)
@@ -71,6 +74,9 @@ class ResourceTracker(Usage):
         missing = [key for key in _NEEDED if key not in resources]
         if missing:
             raise InvalidInput(reason=f"Missing keys: {missing}")
+        for key in ("numa_topology", "pci_passthrough_devices"):
+            if resources.get(key) not in (None, "[]"):
+                raise NotModelled(f"Unlike Nova, the lab does not track {key} of a host")
         is_new = self._init_compute_node(resources)
         if self.disabled(nodename):
             return
@@ -239,73 +245,3 @@ class ResourceTracker(Usage):
     def build_succeeded(self):
         """Forget the builds that failed; the row says it from the next report on."""
         self.stats.build_succeeded()
-
-    # -- servers that move ----------------------------------------------------------------
-    def move_claim(self, instance, flavor, nodename, migration) -> MoveClaim:
-        """Put room aside for a server that is to come.
-
-        Raises ComputeResourcesUnavailable as instance_claim does.
-
-        Source: ``_move_claim`` in nova/compute/resource_tracker.py, Nova 34.0.0.
-        """
-        if self.disabled(nodename):
-            raise ComputeResourcesUnavailable(
-                f"Attempt to claim move resources for instance {instance.uuid} on unknown node "
-                "nodename failed"
-            )
-        cn = self.compute_nodes[nodename]
-        migration.dest_compute, migration.dest_node = self.host, nodename
-        if not migration.is_live_migration:
-            migration.status = "pre-migrating"
-        migration.save(_HERE + "_claim_existing_migration")
-        claim_test(instance)
-        claim = MoveClaim(self, self.tables.stashed(instance), flavor, migration)
-        instance.migration_context = MigrationContext(migration.id)
-        instance.save(_HERE + "_move_claim")
-        self._update_usage_from_migration(cn, instance, migration)
-        self._update(cn)
-        return claim
-
-    def drop_move_claim(self, instance, flavor=None):
-        """Give back what was put aside for a server."""
-        self._drop_move_claim(instance, self.driver.host.hostname, flavor, "new_")
-
-    def drop_move_claim_at_source(self, instance, migration):
-        """A move was confirmed: nothing of the server counts here any more."""
-        migration.status = "confirmed"
-        migration.save(_HERE + "drop_move_claim_at_source")
-        self._drop_move_claim(instance, migration.source_node, instance.old_flavor, "old_")
-        instance.drop_migration_context(_HERE + "drop_move_claim_at_source")
-
-    def drop_move_claim_at_dest(self, instance, migration):
-        """A move was reverted: nothing of the server counts here any more."""
-        by = _HERE + "drop_move_claim_at_dest"
-        migration.status = "reverted"
-        migration.save(by)
-        self._drop_move_claim(instance, migration.dest_node, instance.new_flavor, "new_")
-        instance.save(by, expected_task_state=["resize_reverting"])
-
-    def _drop_move_claim(self, instance, nodename, flavor, prefix):
-        uuid = instance.uuid
-        if flavor is None and uuid in self.tracked_migrations:
-            flavor = flavor_of(instance, self.tracked_migrations[uuid], prefix)
-        if flavor is not None:
-            cn = self.compute_nodes[nodename]
-            self._update_usage(cn, flavor, volume_backed(instance), -1)
-            self._update(cn)
-        self.tracked_migrations.pop(uuid, None)
-        self.tracked_instances.discard(uuid)
-
-    def finish_evacuation(self, instance, node, migration):
-        """The server is here: the row names the host.
-
-        Source: ``finish_evacuation`` in nova/compute/resource_tracker.py, Nova 34.0.0.
-        """
-        by = _HERE + "finish_evacuation"
-        instance.host, instance.node = self.host, node
-        instance.compute_id = self.compute_nodes[node].id
-        instance.save(by)
-        instance.drop_migration_context(by)
-        if migration:
-            migration.status = "done"
-            migration.save(by)

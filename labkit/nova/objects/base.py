@@ -25,6 +25,8 @@ def remotable(function):
 
     @functools.wraps(function)
     def method(self, *args, **kwargs):
+        if self._service.indirection_api is None:
+            return function(self, *args, **kwargs)
         named = f"{type(self).__name__}.{function.__name__}"
         work = functools.partial(function, self, *args, **kwargs)
         by = args[0] if args else None

@@ -43,7 +43,9 @@ class SchedulerService(Service):
         was claimed is given back then. Raises TypeError after the claim for a rebuild of a server
         without a host: the conductor has not asked for the resources of its ports.
 
-        Unlike Nova, which servers are on a host, as server groups ask for, is as of the claim.
+        Unlike Nova, which servers are on a host, as server groups ask for, is as of the claim, the
+        same for all schedulers: what nova-computes tell of their servers (``_instance_info`` of
+        HostManager) is not kept.
         """
         names, claimed = instance_uuids, []
         fleet = self._host_states()

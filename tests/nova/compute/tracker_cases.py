@@ -50,13 +50,15 @@ def host(rng):
     if rng.random() < 0.02:
         guests.append(guests[0] | {"over": "EIO"} if guests else
                       {"uuid": uuid(999), "running": True, "vcpus": 1, "memory_kb": 1, "over": "EIO"})  # fmt: skip
+    if rng.random() < 0.05:
+        memory = rng.choice((-1, 0, 512))
     return {
         "hostname": NODE,
         "host_ip": "192.0.2.7",
         "uuid": uuid(1),
         "cpus": [int(rng.random() < 0.9) for _ in range(rng.choice((1, 4, 8, 16)))],
         "memory_mb": memory,
-        "avail_kb": rng.randrange(memory * 1024 + 1),
+        "avail_kb": rng.randrange(max(0, memory) * 1024 + 1),
         "disk": {"total": total, "free": total - used, "used": used},
         "type": "QEMU",
         "version": rng.choice((6002000, 8000000)),

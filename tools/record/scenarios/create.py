@@ -144,3 +144,17 @@ def create_when_host_down_unnoticed(c, t):
     c.take_down("host1", forced=False)
     t.create_step("BUILD")
     t.delete_step()
+
+
+@scenario()
+def create_reset_while_spawning(c, t):
+    """Somebody resets the state while the guest is being made: who wins, and what is left."""
+    held = c.hold("spawn", "host1")
+    with t.step("create, reset in the middle"):
+        t.create()
+        c.wait_for(held)
+        t.act("reset", "os-resetState", {"state": "active"})
+        c.stalled()
+        held.let_go()
+    t.act_step("reboot_hard", "reboot", {"type": "HARD"})
+    t.delete_step()

@@ -44,6 +44,24 @@ def delete_when_host_down(c, t):
     t.delete_step()
 
 
+@scenario(fresh=True)
+def delete_when_the_message_is_lost(c, t):
+    """The cast to the compute is lost: the server stays, and a second delete does nothing."""
+    c.boot()
+    c.fault("cast terminate_instance", lost=True, times=1)
+    t.delete_step(None)
+    t.delete_step(None)
+
+
+@scenario()
+def delete_after_ports_were_left(c, t):
+    """The build goes on elsewhere, and neutron did not give its ports back."""
+    c.fault("spawn", host="host1", raises=RAISES["ComputeResourcesUnavailable"])
+    c.fault("neutron deallocate_for_instance", raises=RAISES["ValueError"], times=1)
+    t.create_step(None)
+    t.delete_step()
+
+
 @scenario()
 def delete_fails(c, t):
     """The driver cannot destroy the guest; then the same again without the fault."""

@@ -18,10 +18,9 @@ def checked(told) -> dict:
     placement/schemas/inventory.py and handlers/inventory.py, Placement 16.0.0.
     """
     for inventory in told.values():
-        if (
-            not 0 <= inventory["reserved"] <= inventory["total"] <= MAX_INT
-            or inventory["total"] < 1
-        ):
+        total, reserved = inventory["total"], inventory["reserved"]
+        within = 1 <= total <= MAX_INT and 0 <= reserved <= MAX_INT
+        if not within or int((total - reserved) * inventory["allocation_ratio"]) < 0:
             raise ResourceProviderSyncFailed
     return told
 
