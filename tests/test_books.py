@@ -226,9 +226,14 @@ def left_by_nova(theirs, scenario):
 #: What Nova left behind when nothing moved any more, by scenario and step.
 LEFT_BY_NOVA = {
     ("create_over_quota_in_the_meantime", "create"): {"homeless_holds_nothing"},
+    ("create_reset_while_spawning", "create, reset in the middle"): {"homeless_holds_nothing"},
+    ("create_reset_while_spawning", "delete"): {"gone_has_no_guest"},
+    ("create_reset_while_spawning", "reboot_hard"): {"homeless_holds_nothing", "nothing_hangs"},
     ("create_when_host_down_unnoticed", "create"): {"nothing_hangs"},
     ("create_when_the_message_is_lost", "create"): {"nothing_hangs"},
+    ("delete_after_ports_were_left", "create"): {"ports_are_on_its_host"},
     ("delete_when_host_down", "delete"): {"gone_has_no_guest"},
+    ("delete_when_the_message_is_lost", "delete"): {"nothing_hangs"},
     ("delete_while_rescheduling", "create, delete in the middle"): {"gone_holds_nothing"},
     ("restart_before_claim", "starts again"): {"homeless_holds_nothing", "every_part_ended"},
     ("restart_while_block_device_mapping", "starts again"): {"every_part_ended"},

@@ -14,7 +14,9 @@ from tools.oracle_nova import as_uuid
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import oslo_config.cfg
     import requests
+    from oslo_policy import opts as policy_opts
     from placement.tests.functional.fixtures.placement import PlacementFixture
 
 HEADERS = {"OpenStack-API-Version": "placement 1.36", "x-auth-token": "admin"}
@@ -37,6 +39,8 @@ def running():
             for name in CLASSES:
                 client.put(f"/resource_classes/{name}")
             yield client
+    # The fixture has set this for all services of the process.
+    policy_opts.set_defaults(oslo_config.cfg.ConfigOpts(), enforce_new_defaults=True)
 
 
 class Client:
