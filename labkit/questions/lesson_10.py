@@ -185,7 +185,7 @@ QUESTIONS = (
     ),
     Question(
         "who-hears",
-        f"Of which of these does the sender ever hear that it failed: {', '.join(SENT)}? Give a list.",
+        f"Of which of these does the sender ever get an error or a timeout: {', '.join(SENT)}? Give a list.",
         _judge_heard,
         (
             "Who waits for a reply hears of an error, or of silence.",
