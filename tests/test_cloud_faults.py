@@ -323,7 +323,7 @@ def some(fewest, most):
     return st.lists(st.sampled_from(SINGLES), min_size=fewest, max_size=most)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(faults=some(2, 3), seed=st.integers(0, 9), options=SETTINGS)
 def test_two_or_three_faults_in_one_life(faults, seed, options):
     cloud = live(faults, seed, **options)
@@ -341,7 +341,7 @@ REQUESTS = st.lists(
 DEATHS = st.lists(st.tuples(st.sampled_from(HOSTS), st.booleans(), st.floats(0, 90)), max_size=2)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     requests=REQUESTS, deaths=DEATHS, faults=some(0, 2), seed=st.integers(0, 9), options=SETTINGS
 )
