@@ -24,25 +24,25 @@ _PUBLIC = {
     "Decision": "labkit.decision",
     "select_destinations": "labkit.decision",
     "place": "labkit.decision",
-    "rights": "labkit.rights_table",
-    "Cloud": "labkit.cloud",
-    "Fault": "labkit.faults",
+    "rights": "labkit.studies.rights",
+    "Cloud": "labkit.cloud.cloud",
+    "Fault": "labkit.cloud.faults",
     "ResourceTracker": "labkit.nova.compute.resource_tracker",
     "LibvirtDriver": "labkit.nova.virt.libvirt.driver",
     "RootDisk": "labkit.nova.virt.libvirt.guest",
-    "SnapshotCosts": "labkit.snapshot_cost",
+    "SnapshotCosts": "labkit.cloud.snapshot_cost",
     "Figure": "labkit.plots",
-    "check": "labkit.checks",
-    "hint": "labkit.checks",
-    "solution": "labkit.checks",
+    "check": "labkit.exercises.checks",
+    "hint": "labkit.exercises.checks",
+    "solution": "labkit.exercises.checks",
     "plots": None,
     "qcow2": None,
     "dials": None,
-    "logs": None,
-    "messaging": None,
     "nova13": None,
-    "transitions": None,
-    "documented": None,
+    "logs": "labkit.tables",
+    "messaging": "labkit.neighbours",
+    "transitions": "labkit.studies",
+    "documented": "labkit.studies",
 }
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605 - the keys of the table are the public names
 
@@ -51,8 +51,8 @@ def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"labkit has no {name!r}; it has {', '.join(__all__)}")
     module = _PUBLIC[name]
-    if module is None:
-        return importlib.import_module(f"labkit.{name}")
+    if module in (None, "labkit.tables", "labkit.neighbours", "labkit.studies"):
+        return importlib.import_module(f"{module or 'labkit'}.{name}")
     value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value

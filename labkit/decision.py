@@ -5,12 +5,12 @@ import functools
 import random
 
 from labkit import flip as flipping
-from labkit import tables
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
 from labkit.nova.scheduler.manager import SchedulerManager
+from labkit.tables import scheduler as tables
 
 
 class Sentence(str):
@@ -25,7 +25,7 @@ class Decision:
 
     ``host`` is the chosen host (of the first server), ``hosts`` those of all servers,
     ``selections`` adds the alternates. The tables ``filters``, ``weights`` and ``placements``
-    are built when they are read; labkit/tables.py tells their columns.
+    are built when they are read; labkit/tables/scheduler.py tells their columns.
     """
 
     def __init__(self, fleet, spec_obj, options, seed, trace, selections):

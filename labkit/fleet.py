@@ -4,8 +4,8 @@ import uuid as uuids
 
 import numpy as np
 
-from labkit import placement
 from labkit.fleet_masks import FleetMasks
+from labkit.neighbours import placement
 from labkit.nova.scheduler.host_manager import (
     CONSUMED,
     NUMBERS,

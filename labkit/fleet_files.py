@@ -5,9 +5,9 @@ import json
 import math
 from pathlib import Path
 
+from labkit.neighbours.placement import FIELDS
 from labkit.nova.objects.aggregate import Aggregate
 from labkit.nova.scheduler.host_manager import NUMBERS
-from labkit.placement import FIELDS
 
 REQUIRED = (
     "host",

@@ -1,10 +1,10 @@
 """The hosts of a fleet, taken apart: what the hypervisor has, who uses it, what was reported last."""
 
+from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.usage import Others
 from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.virt.libvirt.available_resource import GI, Guest, Hypervisor, LibvirtDriver
-from labkit.placement import REPORTED
 
 _RESERVED_MB = Options().reserved_host_memory_mb
 

@@ -16,7 +16,7 @@ from labkit.nova import exception
 from labkit.nova.scheduler import filters, weights
 from labkit.nova.scheduler.host_manager import CONSUMED, WeighedHosts
 from labkit.nova.scheduler.manager import SchedulerManager
-from labkit.tables import Trace
+from labkit.tables.scheduler import Trace
 
 #: What happens before the filters and is no filter of Nova's.
 _BEFORE = {

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec, books, invariants
-from labkit.invariants import ALWAYS, UNLESS, Left
+from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
+from labkit.cloud import invariants
+from labkit.cloud import leftovers as books
+from labkit.cloud.invariants import ALWAYS, UNLESS, Left
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-34" / "lifecycle.json.gz"
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))

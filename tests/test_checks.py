@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import checks
+from labkit.exercises import QUESTIONS, checks, weighing
 from labkit.nova.weights import normalize
-from labkit.questions import QUESTIONS, weighing
 
 # Written by hand, so that the questions and the model are not each other's only witness.
 RIGHT = {
@@ -139,7 +138,7 @@ def test_feedback_shows_itself_with_what_was_given_escaped():
 
 
 def test_a_lesson_can_add_a_question_of_its_own(monkeypatch):
-    monkeypatch.setattr("labkit.questions.QUESTIONS", dict(QUESTIONS))
+    monkeypatch.setattr("labkit.exercises.QUESTIONS", dict(QUESTIONS))
 
     def judge(answer):
         if answer != "cn-2":

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec, books
+from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
+from labkit.cloud import leftovers as books
 from labkit.nova.exception import NotModelled, NovaException
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))

@@ -1,7 +1,7 @@
 """Whatever goes wrong: what holds all the same, and what is left behind by what.
 
 Every fault alone, at every step, state and message of a server's life; then faults together,
-drawn by hypothesis, and several servers at once. The sentences are in labkit/invariants.py.
+drawn by hypothesis, and several servers at once. The sentences are in labkit/cloud/invariants.py.
 """
 
 from collections import defaultdict
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, books, trace
-from labkit.faults import ERRORS, EVENTS, steps
-from labkit.invariants import UNLESS
+from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.cloud import leftovers as books
+from labkit.cloud.faults import ERRORS, EVENTS, steps
+from labkit.cloud.invariants import UNLESS
+from labkit.nova import clock as trace
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.objects import instance_fault

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
-from labkit.faults import steps
+from labkit.cloud.faults import steps
 from labkit.nova.exception import NoValidHost
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))

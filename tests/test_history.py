@@ -3,8 +3,8 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.cloud.history import History
 from labkit.dials.player import TRIES
-from labkit.history import History
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 HUGE = RequestSpec(Flavor(vcpus=1, memory_mb=10**7))

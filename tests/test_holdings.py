@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.holdings import at
+from labkit.cloud.holdings import at
 from labkit.nova.compute import power_state
 from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.driver import LibvirtDriver

@@ -12,7 +12,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from labkit import logs, tables
+from labkit import logs
+from labkit.tables import scheduler as tables
 
 ROOT = pathlib.Path(__file__).parents[1]
 PATH = ROOT / "data" / "logs" / "nova-scheduler-34.log"
@@ -342,7 +343,7 @@ def test_a_missing_file_is_an_ordinary_error(tmp_path):
 
 
 def test_importing_the_reader_does_not_import_pandas():
-    code = "import sys, labkit.logs; sys.exit('pandas' in sys.modules)"
+    code = "import sys, labkit.tables.logs; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

@@ -1,4 +1,4 @@
-"""labkit.placement beside the installed Placement 16.0.0, in this process.
+"""labkit.neighbours.placement beside the installed Placement 16.0.0, in this process.
 
 Nova's own query goes to the real Placement, filled with the same inventories, traits,
 aggregates and usage: the same candidates. Then one claim after the other: the same are refused.
@@ -9,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-from labkit import Flavor, Fleet, Options, RequestSpec, placement, select_destinations
+from labkit import Flavor, Fleet, Options, RequestSpec, select_destinations
+from labkit.neighbours import placement
 from labkit.nova import exception
 from labkit.nova.objects import Aggregate
 from labkit.nova.scheduler import request_filter

@@ -10,7 +10,7 @@ from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.reports import chain_table, fleet_of, inventory_table, report_table
+from labkit.tables.hosts import chain_table, fleet_of, inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 

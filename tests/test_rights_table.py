@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import RequestContext, get_admin_context, rights
-from labkit.rights_table import COLUMNS, QUESTIONS, SERVERS
+from labkit.studies.rights import COLUMNS, QUESTIONS, SERVERS
 
 ALICE = RequestContext("alice", "physics", roles=["member"])
 

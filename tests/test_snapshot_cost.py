@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from labkit import SnapshotCosts, snapshot_cost
+from labkit import SnapshotCosts
+from labkit.cloud import snapshot_cost
 
 MIB = 1 << 20
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from labkit import Cloud, Flavor, Fleet, Options, RequestSpec, books
+from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
+from labkit.cloud import leftovers as books
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=64, root_gb=1))
 GAP_S = 0.05  # simulated, between two requests

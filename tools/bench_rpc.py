@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from labkit.messaging import Broker, RPCClient, RPCServer, Target, Transport
+from labkit.neighbours.messaging import Broker, RPCClient, RPCServer, Target, Transport
 from labkit.nova.context import RequestContext
 
 CALLS = 100_000

@@ -10,7 +10,7 @@ from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.nova.context import RequestContext, get_admin_context, get_context
 from labkit.plots.rights import NOTE, RightsGrid, paper, rows_of, width_for
-from labkit.rights_table import QUESTIONS, SERVERS, rights
+from labkit.studies.rights import QUESTIONS, SERVERS, rights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ stop 2 of 4 servers; it reads and saves 1 of 4 rows; glance is asked with alice'
     A context of get_admin_context, read_deleted no: it may not list all; policy lets it stop \
 0 of 4 servers; it reads and saves 2 of 4 rows; glance cannot be asked (EmptyCatalog).
 
-    Source: ``labkit.rights_table``.
+    Source: ``labkit.studies.rights``.
     """
     return ContextDial()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud import Cloud
+from labkit.cloud.cloud import Cloud
+from labkit.cloud.faults import Fault
 from labkit.decision import Sentence
 from labkit.dials.creation_words import (
     FAULTS,
@@ -18,7 +19,6 @@ from labkit.dials.creation_words import (
     words_beside,
 )
 from labkit.dials.panel import Panel
-from labkit.faults import Fault
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException

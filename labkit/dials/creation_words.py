@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from labkit.cloud import Cloud
+from labkit.cloud.cloud import Cloud
+from labkit.nova.clock import Reply
 from labkit.plots.events import UNDONE, Event, beside, look_of
 from labkit.plots.figure import listed
 from labkit.plots.services import broken
-from labkit.trace import Reply
 
 
 class Choice(NamedTuple):

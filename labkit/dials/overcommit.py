@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from labkit.cloud.faults import is_number
 from labkit.decision import Sentence, place, select_destinations
 from labkit.dials.panel import Panel
-from labkit.faults import is_number
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import Tables
 from labkit.nova.conf import Options
@@ -20,7 +20,7 @@ from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtD
 from labkit.plots.figure import DPI, canvas, settle
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
 from labkit.plots.server_lanes import wide
-from labkit.reports import fleet_of, inventory_table
+from labkit.tables.hosts import fleet_of, inventory_table
 
 if TYPE_CHECKING:
     from labkit.fleet import Fleet
@@ -48,7 +48,7 @@ def overcommit(
     ``ram_allocation_ratio``, ``disk_allocation_ratio``, ``reserved_host_memory_mb``; all of them
     together are ``dial.value``, a dict; a ratio of 0 is none, and Nova takes that of the
     beginning. ``dial.servers`` is how many servers fit, ``dial.table``
-    what placement then says of one more (see ``labkit.reports.inventory_table``),
+    what placement then says of one more (see ``labkit.tables.hosts.inventory_table``),
     ``dial.host_state`` what the scheduler believes of the full host, and ``dial.answer`` the
     sentence below the figure. Raises ValueError for a host that is none, or a value outside of a
     slider.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud import Cloud
+from labkit.cloud.cloud import Cloud
+from labkit.cloud.history import History
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
-from labkit.history import History
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.plots.figure import DPI
 from labkit.plots.lane_rows import marks_of, seconds, states_of

@@ -13,8 +13,8 @@ import ipywidgets
 import pandas as pd
 
 from labkit import qcow2
+from labkit.cloud.snapshot_cost import NO_QEMU_IMG
 from labkit.decision import Sentence
-from labkit.snapshot_cost import NO_QEMU_IMG
 
 KIB = 1024
 #: What is compared of each extent of ``qemu-img map``; 7.2 does not tell what is compressed.

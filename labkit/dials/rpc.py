@@ -8,7 +8,14 @@ import ipywidgets
 
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
-from labkit.messaging import Broker, MessagingTimeout, RPCClient, RPCServer, Target, Transport
+from labkit.neighbours.messaging import (
+    Broker,
+    MessagingTimeout,
+    RPCClient,
+    RPCServer,
+    Target,
+    Transport,
+)
 from labkit.nova.context import RequestContext
 from labkit.plots.figure import GREY, ORANGE, SKY, SMALL, VERMILLION, canvas, settle
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud import Cloud
+from labkit.cloud.cloud import Cloud
+from labkit.cloud.faults import is_number, steps
+from labkit.cloud.snapshot_cost import SnapshotCosts
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
-from labkit.faults import is_number, steps
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
@@ -31,7 +32,6 @@ from labkit.plots.stage_rows import (
     tasks_of,
 )
 from labkit.plots.stages import WIDTH
-from labkit.snapshot_cost import SnapshotCosts
 
 if TYPE_CHECKING:
     import pandas as pd

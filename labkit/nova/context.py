@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 
-from labkit import oslo_context
+from labkit.neighbours import oslo_context
 from labkit.nova import exception, policy
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%f"
@@ -30,7 +30,7 @@ class RequestContext(oslo_context.RequestContext):
     In: texts; *roles* a list; *is_admin* None means: look at the roles; *read_deleted* "no" (hide
     deleted rows), "yes" or "only"; *timestamp* a datetime or a text like
     "2016-03-01T12:00:00.000000"; *service_catalog* a list of dicts with a "type"; *more* are the
-    fields of ``labkit.oslo_context.RequestContext``. ``to_dict()`` gives the 25 fields that travel
+    fields of ``labkit.neighbours.oslo_context.RequestContext``. ``to_dict()`` gives the 25 fields that travel
     with every message; ``elevated()`` a copy with an administrator's rights; ``can(action)``
     whether policy allows something.
     Raises ValueError for another *read_deleted*, TypeError for an unknown argument.

@@ -2,12 +2,12 @@
 
 import functools
 
-from labkit.messaging.broker import Broker
+from labkit.neighbours.messaging.broker import Broker
+from labkit.nova.clock import Message, Reply
 from labkit.nova.exception import NovaException
 from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
 from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
-from labkit.trace import Message, Reply
 
 
 class Bus:

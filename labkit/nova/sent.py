@@ -2,7 +2,7 @@
 
 import uuid as uuids
 
-from labkit.messaging.envelope import (
+from labkit.neighbours.messaging.envelope import (
     Envelope,
     pack_context,
     serialize_msg,

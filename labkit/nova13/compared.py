@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from labkit.cloud import Cloud
+from labkit.cloud.cloud import Cloud
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec

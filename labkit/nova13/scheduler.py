@@ -8,13 +8,13 @@ import random
 
 import numpy as np
 
-from labkit import tables
 from labkit.decision import Decision, own_copy, server_names
 from labkit.nova import weights
 from labkit.nova.exception import NoValidHost
 from labkit.nova.scheduler.host_manager import HostManager
 from labkit.nova.scheduler.manager import Selection
 from labkit.nova13.conf import options
+from labkit.tables import scheduler as tables
 
 
 class StickyWeightHandler(weights.BaseWeightHandler):

@@ -73,7 +73,7 @@ class Row:
 def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw for each resource class of each host what there is, and below it what may be given away.
 
-    *inventories* is the table of ``labkit.reports.inventory_table``: host, resource_class, total,
+    *inventories* is the table of ``labkit.tables.hosts.inventory_table``: host, resource_class, total,
     reserved, allocation_ratio, capacity = (total - reserved) * allocation_ratio, used, asked and
     reason. Each pair of bars has a scale of its own. Raises ValueError for a table without rows.
 

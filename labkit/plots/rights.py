@@ -35,7 +35,7 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw which questions each context may ask: a check mark, or a cross and the error's name.
 
     *rights* has one row per question: context, server, system, asked, allowed, answer, as
-    ``labkit.rights_table``. A row of the figure is a context, a server, or both, whichever there
+    ``labkit.studies.rights``. A row of the figure is a context, a server, or both, whichever there
     are several of. Raises ValueError for a table without rows, or with more than 40 pairs.
 
     >>> import pandas as pd

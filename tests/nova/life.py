@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 
-from labkit import trace
+from labkit.nova import clock as trace
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 

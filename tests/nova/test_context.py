@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import oslo_context
+from labkit.neighbours import oslo_context
 from labkit.nova import context
 from labkit.nova.exception import Forbidden
 

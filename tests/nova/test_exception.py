@@ -4,7 +4,10 @@ import importlib
 
 import pytest
 
-from labkit.messaging.envelope import deserialize_remote_exception, serialize_remote_exception
+from labkit.neighbours.messaging.envelope import (
+    deserialize_remote_exception,
+    serialize_remote_exception,
+)
 from labkit.nova import exception, exception_hosts, exception_moves, exception_neighbours
 
 

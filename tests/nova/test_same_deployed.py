@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import trace
+from labkit.nova import clock as trace
 from labkit.nova.rpc import Bus
 from tests.nova import scenarios, scenarios_moves  # noqa: F401 - the latter registers its own
 

@@ -16,7 +16,7 @@ from labkit.nova.api.auth import NovaKeystoneContext
 from labkit.nova.db.main import api as db
 from labkit.nova.exception import NotModelled
 from labkit.nova.image import glance
-from labkit.rights_table import QUESTIONS, SERVERS, rights
+from labkit.studies.rights import QUESTIONS, SERVERS, rights
 
 # Nova's own: its rules still look at is_admin, which its policy library warns of, and its
 # statements are older than SQLAlchemy.

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Fleet, plots
-from labkit.reports import inventory_table
+from labkit.tables.hosts import inventory_table
 from tests.readable import complaints
 
 LONG = "compute-rack07-node{:02d}.example.org"

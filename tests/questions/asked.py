@@ -1,6 +1,6 @@
 """What holds for the questions of every lesson; the answers stand in the lesson's own test."""
 
-from labkit import checks
+from labkit.exercises import checks
 
 BLANKS = [None, ..., "", " ", [], [...], [None]]
 

@@ -1,7 +1,7 @@
 """The answers to the questions of lesson 00: right, wrong, and not checkable."""
 
 from labkit import Fleet
-from labkit.questions import lesson_00
+from labkit.exercises import lesson_00
 from tests.questions.asked import Asked
 
 RIGHT = {"no-room": ["cn-2", " CN-2 "], "never-heard": ["compute", " COMPUTE "]}

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import Fleet, checks
-from labkit.questions import lesson_01
+from labkit import Fleet
+from labkit.exercises import checks, lesson_01
 from tests.questions.asked import Asked
 
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]

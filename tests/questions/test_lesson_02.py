@@ -1,7 +1,6 @@
 """The answers to the questions of lesson 02: right, wrong, and not checkable."""
 
-from labkit import checks
-from labkit.questions import lesson_02
+from labkit.exercises import checks, lesson_02
 from tests.questions.asked import Asked
 
 RIGHT = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from labkit.exercises import lesson_03
 from labkit.fleet import Fleet
-from labkit.questions import lesson_03
 from tests.questions.asked import Asked
 
 RIGHT = {

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from labkit import checks
-from labkit.questions import lesson_04
+from labkit.exercises import checks, lesson_04
 from tests.questions.asked import Asked
 
 RIGHT = {

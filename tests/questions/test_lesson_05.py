@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import checks
+from labkit.exercises import checks, lesson_05
 from labkit.nova.compute import vm_states
-from labkit.questions import lesson_05
 from tests.questions.asked import Asked
 
 

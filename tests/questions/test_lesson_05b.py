@@ -6,8 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from labkit import checks
-from labkit.questions import lesson_05b
+from labkit.exercises import checks, lesson_05b
 from tests.questions.asked import Asked
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import checks
-from labkit.questions import lesson_06
+from labkit.exercises import checks, lesson_06
 from tests.questions.asked import Asked
 
 COMPRESSED = ["raw running", "qcow2 running", "qcow2 stopped"]

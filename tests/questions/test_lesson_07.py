@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from labkit import qcow2
-from labkit.questions import lesson_07
+from labkit.exercises import lesson_07
 from tests.questions.asked import Asked
 
 MASK = 0x00FF_FFFF_FFFF_FE00

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from labkit import LibvirtDriver, checks
+from labkit import LibvirtDriver
+from labkit.exercises import checks, lesson_08, whole_disk
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.imagebackend import Flat, Image, Lvm
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
-from labkit.questions import lesson_08, whole_disk
 from tests.nova.virt.libvirt.bench import Case
 from tests.nova.virt.libvirt.conftest import nova  # noqa: F401 - a fixture
 from tests.questions.asked import Asked

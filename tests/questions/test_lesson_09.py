@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import checks
+from labkit.exercises import checks, lesson_09
 from labkit.nova.virt.libvirt.available_resource import GI
-from labkit.questions import lesson_09
 from tests.nova.compute import tracker_cases
 from tests.questions.asked import Asked
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import checks
-from labkit.questions import lesson_10
+from labkit.exercises import checks, lesson_10
 from tests.questions.asked import Asked
 
 HEARD = ["call to a dead host", "call of an unknown method", "cast above the cap"]

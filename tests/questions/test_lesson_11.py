@@ -1,7 +1,7 @@
 """The answers to the questions of lesson 11: right, wrong, and not checkable."""
 
-from labkit import RequestContext, checks, get_admin_context
-from labkit.questions import lesson_11
+from labkit import RequestContext, get_admin_context
+from labkit.exercises import checks, lesson_11
 from tests.questions.asked import Asked
 
 

@@ -3,6 +3,8 @@
 import uuid as uuids
 from dataclasses import dataclass
 
+from labkit.nova.clock import BuildRequest as Written
+from labkit.nova.clock import Call, InstanceMapping
 from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
@@ -17,8 +19,6 @@ from labkit.nova.exception import (
 from labkit.nova.exception_neighbours import HTTPBadRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.quota import check_num_instances_quota
-from labkit.trace import BuildRequest as Written
-from labkit.trace import Call, InstanceMapping
 
 _HERE = "compute/api.py:"
 _GIB = 1024**3

@@ -3,11 +3,11 @@
 import contextlib
 
 from labkit.nova import exception
+from labkit.nova.clock import BuildRequest, InstanceMapping
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db import CONFIGURED_CELL
 from labkit.nova.notifications import instance as notify
-from labkit.trace import BuildRequest, InstanceMapping
 
 _HERE = "compute/api.py:"
 

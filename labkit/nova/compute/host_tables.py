@@ -1,6 +1,6 @@
 """The rows of a cloud, as the resource tracker of one of its hosts reads and writes them."""
 
-from labkit import placement
+from labkit.neighbours import placement
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.base import remote
 from labkit.nova.scheduler.client.report import checked

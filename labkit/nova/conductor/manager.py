@@ -1,6 +1,8 @@
 """How the conductor gets servers scheduled and built (nova/conductor/manager.py)."""
 
+from labkit.cloud.site import CONTROLLER
 from labkit.nova import exception
+from labkit.nova.clock import BuildRequest, InstanceMapping
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.conductor import moves
 from labkit.nova.conductor.retry import exhausted, populate_retry
@@ -10,8 +12,6 @@ from labkit.nova.objects import instance_action, instance_fault
 from labkit.nova.quota import check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
-from labkit.nova.site import CONTROLLER
-from labkit.trace import BuildRequest, InstanceMapping
 
 _HERE = "conductor/manager.py:"
 CELL0 = "cell0"

@@ -1,7 +1,7 @@
 """Which update a save sends, and what it says (nova/notifications/base.py)."""
 
+from labkit.nova.clock import Notification
 from labkit.nova.compute import power_state
-from labkit.trace import Notification
 
 #: The values of ``[notifications] notify_on_state_change``.
 MODES = (None, "vm_state", "vm_and_task_state")

@@ -1,8 +1,8 @@
 """One service's copy of a row of the table instances (nova/objects/instance.py)."""
 
+from labkit.nova.clock import Save
 from labkit.nova.notifications import base as notifications
 from labkit.nova.objects.base import remotable
-from labkit.trace import Save
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on

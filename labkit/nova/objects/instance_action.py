@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from labkit.nova.clock import Action, ActionEvent
 from labkit.nova.exception import InstanceActionEventNotFound, InstanceActionNotFound
 from labkit.nova.objects.base import remote
-from labkit.trace import Action, ActionEvent
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """The error that the API shows with a server (nova/objects/instance_fault.py)."""
 
+from labkit.nova.clock import InstanceFault
 from labkit.nova.exception import NovaException
 from labkit.nova.objects.base import remote
 from labkit.nova.objects.primitive import primitive
-from labkit.trace import InstanceFault
 
 
 def create(instance, error, message=None):

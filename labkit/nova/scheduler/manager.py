@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from labkit import placement
+from labkit.neighbours import placement
 from labkit.nova import exception
 from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.filters import request_is_rebuild

@@ -1,9 +1,9 @@
 """A hypervisor of guests that are only power states, as libvirt would show them (nova/virt/fake.py)."""
 
 from labkit.nova import exception
+from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.virt.guests import Guests
-from labkit.trace import Call
 
 #: The power state that a call leaves behind; suspend is libvirt's managed save.
 _AFTERWARDS = {

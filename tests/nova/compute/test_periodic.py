@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import Cloud, Flavor, Fleet, Options, RequestSpec, trace
+from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
+from labkit.nova import clock as trace
 from labkit.nova.compute import power_state
 from labkit.nova.compute.periodic import SYNC
 from tests.nova import scenarios

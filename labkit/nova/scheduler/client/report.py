@@ -1,8 +1,8 @@
 """What a service asks placement about allocations (nova/scheduler/client/report.py)."""
 
-from labkit import placement
+from labkit.neighbours import placement
+from labkit.nova.clock import Call
 from labkit.nova.exception_hosts import ResourceProviderSyncFailed
-from labkit.trace import Call
 
 _HERE = "scheduler/client/report.py:"
 _ALLOCATION = "/allocations/{uuid}"

@@ -4,6 +4,7 @@ import uuid as uuids
 from functools import partial
 
 from labkit.nova import exception
+from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
 from labkit.nova.virt.fake import SNAPSHOT_BY, FakeDriver
@@ -11,7 +12,6 @@ from labkit.nova.virt.libvirt import blockinfo, disks, imagebackend, live_snapsh
 from labkit.nova.virt.libvirt import utils as libvirt_utils
 from labkit.nova.virt.libvirt.guest import VIR_ERR_NO_DOMAIN, libvirtError
 from labkit.nova.virt.libvirt.host import Host
-from labkit.trace import Call
 
 _BY = "virt/libvirt/driver.py:snapshot"
 #: Where a fault at a step of data/durations.csv strikes.

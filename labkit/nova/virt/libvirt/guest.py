@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from labkit.faults import is_number
+from labkit.cloud.faults import is_number
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 

@@ -9,12 +9,12 @@ import json
 import os
 from dataclasses import dataclass, replace
 
+from labkit.cloud.snapshot_cost import FORMATS, SnapshotCosts
 from labkit.nova import exception
+from labkit.nova.clock import HostEvent, Stage
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.guest import Guest
-from labkit.snapshot_cost import FORMATS, SnapshotCosts
-from labkit.trace import HostEvent, Stage
 
 MIB = 1 << 20
 SNAPSHOTS = "/var/lib/nova/instances/snapshots"

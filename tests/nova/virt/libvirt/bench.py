@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from unittest import mock
 
 from labkit import Cloud, Fleet, Options, nova13
+from labkit.cloud.snapshot_cost import SnapshotCosts
 from labkit.nova import exception
+from labkit.nova.clock import HostEvent
 from labkit.nova.compute import power_state
 from labkit.nova.notifications import instance as notify
 from labkit.nova.objects import ImageMeta
@@ -23,8 +25,6 @@ from labkit.nova.virt.libvirt.guest import (
 )
 from labkit.nova.virt.libvirt.imagebackend import Image
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
-from labkit.snapshot_cost import SnapshotCosts
-from labkit.trace import HostEvent
 
 UUID = "5e51a4a1-3f0c-5d54-9b1b-2a6f2bd0a001"
 IMAGE, BASE_IMAGE = "image-1", "6ba0a1c0-7c5e-4d0a-8f0a-000000000000"

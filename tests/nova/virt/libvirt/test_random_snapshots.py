@@ -14,10 +14,10 @@ from labkit import (
     LibvirtDriver,
     Options,
     RequestSpec,
-    books,
     nova13,
 )
-from labkit.faults import ERRORS
+from labkit.cloud import leftovers as books
+from labkit.cloud.faults import ERRORS
 from labkit.nova.exception import NovaException
 
 ACTIONS = """stop start pause unpause suspend resume reboot createImage createImage createImage

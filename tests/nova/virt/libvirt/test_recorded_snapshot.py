@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import ImageMeta, SnapshotCosts, image
+from labkit import ImageMeta, SnapshotCosts
+from labkit.neighbours import glance as image
+from labkit.nova.clock import Call
 from labkit.nova.compute import power_state
-from labkit.trace import Call
 from tests.nova import life, scenarios
 from tests.nova.virt.libvirt import bench
 

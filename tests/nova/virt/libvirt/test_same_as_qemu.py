@@ -8,11 +8,11 @@ import subprocess
 import pytest
 
 from labkit import Options, RootDisk, SnapshotCosts
+from labkit.nova.clock import HostEvent
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt import utils
 from labkit.nova.virt.libvirt.host import Host
-from labkit.trace import HostEvent
 
 pytestmark = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-utils is not installed")
 MIB = 1 << 20

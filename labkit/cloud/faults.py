@@ -1,0 +1,246 @@
+"""What goes wrong in a cloud, as data: Fault("spawn", host="cn-2")."""
+
+import csv
+import difflib
+import math
+import random
+from dataclasses import dataclass
+from functools import cache
+from numbers import Real
+from pathlib import Path
+
+from labkit.nova import exception as exc
+from labkit.nova import exception_moves as exc_moves
+from labkit.nova import rpcapi
+from labkit.nova.compute import task_states, vm_states
+from labkit.nova.processutils import ProcessExecutionError
+
+DURATIONS = Path(__file__).parents[2] / "data" / "durations.csv"
+#: Steps that take no time of their own and can go wrong all the same.
+EVENTS = ("message", "database", "host_down", "delete")
+#: Exceptions by name, as a fault may ask for them.
+ERRORS = {
+    "BuildAbortException": lambda: exc.BuildAbortException(
+        instance_uuid="{uuid}", reason="by request"
+    ),
+    "ComputeResourcesUnavailable": lambda: exc.ComputeResourcesUnavailable(reason="by request"),
+    "Forbidden": lambda: exc.Forbidden("no write permission on storage pool images"),
+    "ProcessExecutionError": lambda: ProcessExecutionError(
+        "", "qemu-img: error while writing at byte 0: No space left on device\n", 1, "{command}"
+    ),
+    "FlavorDiskSmallerThanImage": lambda: exc.FlavorDiskSmallerThanImage(
+        flavor_size=1024**3, image_size=2 * 1024**3
+    ),
+    "ImageUnacceptable": lambda: exc.ImageUnacceptable(image_id="{image}", reason="by request"),
+    "InstanceFaultRollback": lambda: exc_moves.InstanceFaultRollback(
+        exc_moves.ResizeError(reason="by request")
+    ),
+    "InvalidBDM": exc.InvalidBDM,
+    "MigrationPreCheckError": lambda: exc_moves.MigrationPreCheckError(reason="by request"),
+    "NoMoreFixedIps": lambda: exc.NoMoreFixedIps(net="{network}"),
+    "NovaException": lambda: exc.NovaException("by request"),
+    "ValueError": lambda: ValueError("by request"),
+    "VirtualInterfaceCreateException": exc.VirtualInterfaceCreateException,
+}
+#: What a step raises when the fault does not say it; NovaException for all others.
+_USUAL = {
+    "claim": "ComputeResourcesUnavailable",
+    "image": "ImageUnacceptable",
+    "block_device_mapping": "InvalidBDM",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong at a step, *times* times; on a host or for a server, or anywhere.
+
+    At a step that takes time (see data/durations.csv) *error* is raised when the time is over:
+    a name of ``labkit.cloud.faults.ERRORS``, or an exception; with *delay_s* and no error the step
+    only takes longer. ``message``: what asks for the method *at* (or any) is lost, or with *delay_s*
+    late. ``database``: a guarded save (of the task_state or vm_state *at*, or any) comes too late.
+    ``host_down``: the server's nova-compute dies when the server reaches *at*; without *at* it
+    is dead from the beginning. ``delete``: a delete arrives then; *at* is a task_state, a
+    vm_state or a step. Raises ValueError for a step or a moment that there is not, and for
+    anything else that makes no sense.
+
+    >>> Fault("spawn", host="cn-2")
+    Fault(step='spawn', host='cn-2', instance=None, error=None, times=1, at=None, delay_s=0.0)
+    """
+
+    step: str
+    host: str | None = None
+    instance: str | None = None
+    error: object = None
+    times: int = 1
+    at: str | None = None
+    delay_s: float = 0.0
+
+    def __post_init__(self):
+        known(self.step, (*steps(), *EVENTS), "fault at an unknown step")
+        for name in ("host", "instance", "at"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"{self._text}: {name} = {value!r} is not a name")
+        if self.at is not None:
+            if self.step not in EVENTS:
+                raise ValueError(f"{self._text}: at = {self.at!r} is for {', '.join(EVENTS)}")
+            known(self.at, _moments(self.step), f"{self._text} at an unknown moment")
+        if isinstance(self.times, bool) or not isinstance(self.times, int) or self.times < 1:
+            raise ValueError(f"{self._text}: times = {self.times!r} is not a whole number from 1")
+        if not is_number(self.delay_s) or self.delay_s < 0:
+            raise ValueError(
+                f"{self._text}: delay_s = {self.delay_s!r} is not a number of seconds from 0"
+            )
+        self._check_error()
+        if self.delay_s and self.step in EVENTS and self.step != "message":
+            raise ValueError(f"{self._text}: delay_s is for a message, or a step that takes time")
+        if self.step == "host_down" and self.at is None and self.host is None:
+            raise ValueError(f"{self._text}: say which host, or with at= in which task_state")
+
+    @property
+    def _text(self):
+        return f"fault {self.step!r}"
+
+    def _check_error(self):
+        error = self.error
+        if error is None:
+            return
+        if self.step in EVENTS:
+            raise ValueError(
+                f"{self._text}: error = {error!r}; only a step that takes time has one"
+            )
+        if isinstance(error, str):
+            known(error, ERRORS, f"{self._text} with an unknown error")
+            return
+        if isinstance(error, type) and issubclass(error, Exception):
+            try:
+                error()
+            except Exception as missing:
+                raise ValueError(
+                    f"{self._text}: {error.__name__} cannot be made without its arguments;"
+                    " give one that is made"
+                ) from missing
+        elif not isinstance(error, Exception):
+            raise ValueError(
+                f"{self._text}: error = {error!r} is neither an exception nor one of"
+                f" {', '.join(ERRORS)}"
+            )
+
+
+@cache
+def _table():
+    with DURATIONS.open(encoding="utf-8", newline="") as file:
+        return {
+            row["step"]: (float(row["seconds"]), float(row["jitter"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def steps() -> dict:
+    """Return ``{step: (seconds, jitter)}``: the steps that take time, as data/durations.csv says."""
+    return dict(_table())
+
+
+def known(name, names, what):
+    """Raise ValueError for a name that is not among the *names*."""
+    if not isinstance(name, str) or name not in names:
+        near = difflib.get_close_matches(str(name), names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        raise ValueError(f"{what} {name!r}; {hint}")
+
+
+def is_number(value) -> bool:
+    """Return whether a value is a finite number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _moments(step):
+    """Return what *at* may name."""
+    if step == "message":
+        return tuple(rpcapi.METHODS)
+    states = (*task_states.ALL, *vm_states.ALL)
+    return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
+
+
+class Durations:
+    """How long each step takes: seconds, give or take a share of them, from one seeded generator.
+
+    In: ``{step: (seconds, jitter)}`` with jitter between 0 and 1. A draw is uniform.
+    """
+
+    def __init__(self, table, seed=0):
+        self.table = dict(table)
+        self._random = random.Random(seed).random
+
+    def draw(self, step) -> float:
+        """Return the seconds that the step takes this time."""
+        seconds, jitter = self.table[step]
+        if not jitter:
+            return seconds
+        return seconds * (1 + jitter * (2 * self._random() - 1))
+
+
+class Faults:
+    """The faults of one cloud, and how often each may still happen."""
+
+    def __init__(self, faults=()):
+        self._left = []
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault):
+        """Add a fault."""
+        self._left.append([fault, fault.times])
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing was ever to go wrong."""
+        return not self._left
+
+    def _take(self, step, host, instance, at=None):
+        """Return the first fault that fits, and use it up; None if there is none."""
+        for entry in self._left:
+            fault = entry[0]
+            if (
+                fault.step == step
+                and entry[1]
+                and fault.host in (None, host)
+                and fault.instance in (None, instance)
+                and (at is None or fault.at in (None, *at))
+            ):
+                entry[1] -= 1
+                return fault
+        return None
+
+    def at_step(self, step, host, instance):
+        """Return (seconds more, exception or None) for a step that begins."""
+        fault = self._take(step, host, instance) if self._left else None
+        if fault is None:
+            return 0.0, None
+        if fault.error is None and fault.delay_s:
+            return fault.delay_s, None
+        return fault.delay_s, _error(fault.error or _USUAL.get(step, "NovaException"))
+
+    def at_message(self, method, host, instance):
+        """Return (lost, seconds more) for a message that is sent."""
+        fault = self._take("message", host, instance, (method,)) if self._left else None
+        if fault is None:
+            return False, 0.0
+        return not fault.delay_s, fault.delay_s
+
+    def conflicts(self, host, instance, at) -> bool:
+        """Return whether a guarded save, of one of the states *at*, comes too late."""
+        return bool(self._left) and self._take("database", host, instance, at) is not None
+
+    def strikes(self, kind, host, instance, at) -> bool:
+        """Return whether a delete arrives, or the host dies, at one of the names *at*."""
+        return bool(self._left) and self._take(kind, host, instance, at) is not None
+
+
+def _error(wanted):
+    if isinstance(wanted, str):
+        error = ERRORS[wanted]()
+    else:
+        error = wanted() if isinstance(wanted, type) else wanted
+    error.by_request = True
+    return error

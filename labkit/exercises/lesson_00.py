@@ -1,0 +1,98 @@
+"""Lesson 00: a wish and a lack of room, and how far a request without a host comes."""
+
+import difflib
+import reprlib
+
+from labkit.cloud.cloud import Cloud
+from labkit.decision import select_destinations
+from labkit.exercises import read
+from labkit.exercises.checks import Question, Uncheckable, Wrong
+from labkit.fleet import Fleet
+from labkit.nova.conf import Options
+from labkit.nova.objects import Flavor, RequestSpec
+
+#: data/two_hosts, as far as these questions need it.
+_ALIKE = {"total_usable_ram_mb": 8192, "total_usable_disk_gb": 100, "free_disk_mb": 51200}
+_ALIKE |= {"vcpus_total": 8, "vcpus_used": 4}
+FREE_RAM_MB = {"cn-1": 3072, "cn-2": 4096}
+PACK = Options(ram_weight_multiplier=-1.0)
+SERVICES = ["api", "conductor", "scheduler", "compute"]
+
+
+def fleet():
+    """The two hosts as a Fleet."""
+    return Fleet([{"host": host, "free_ram_mb": mb, **_ALIKE} for host, mb in FREE_RAM_MB.items()])
+
+
+def packed(memory_mb):
+    """The host that a server of *memory_mb* gets when the fuller host is preferred."""
+    spec_obj = RequestSpec(Flavor(vcpus=1, memory_mb=memory_mb, root_gb=10))
+    return select_destinations(fleet(), spec_obj, PACK).host
+
+
+def unheard():
+    """The services that no message of a request without a host reaches."""
+    cloud = Cloud(fleet(), seed=17)
+    cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=8192, root_gb=10)))
+    cloud.settle()
+    heard = {*cloud.messages.sender, *cloud.messages.topic.dropna()}
+    return [name for name in SERVICES if name not in heard]
+
+
+def _one_of(names, right, why):
+    """A check for one of *names*: *right* computes it, *why* says what speaks against the others."""
+
+    def judge(answer):
+        given = read.text(answer, "one name, as text").lower()
+        if given not in names:
+            near = difflib.get_close_matches(given, names, 1, 0)[0]
+            raise Uncheckable(f"{reprlib.repr(answer)} is none of them; the nearest is {near!r}.")
+        if given != right():
+            raise Wrong(f"You gave {given!r}. {why[given]}")
+
+    return judge
+
+
+QUESTIONS = (
+    Question(
+        "no-room",
+        "ram_weight_multiplier is -1.0, and the server asks for 3584 MiB. Which of the two hosts "
+        "gets it? Give its name.",
+        _one_of(
+            list(FREE_RAM_MB),
+            lambda: packed(3584),
+            {"cn-1": f"It has {FREE_RAM_MB['cn-1']} MiB free.", "cn-2": "Which host is fuller?"},
+        ),
+        (
+            "Set both sliders of the dial and read the sentence below it.",
+            "Compare 3584 with what is free on each host.",
+        ),
+        lambda: (
+            f"{packed(3584)}. The multiplier is a wish, and room is a rule: the fuller host has "
+            f"only {FREE_RAM_MB['cn-1']} MiB free, so it is out before anybody compares."
+        ),
+    ),
+    Question(
+        "never-heard",
+        "A server asks for more RAM than any host has. Which of Nova's services never hears of it: "
+        f"{', '.join(SERVICES[:-1])} or {SERVICES[-1]}? Give its name.",
+        _one_of(
+            SERVICES,
+            lambda: unheard()[0],
+            {
+                "api": "It took the request and answered 202.",
+                "conductor": "It casts and calls for the request; look at the picture again.",
+                "scheduler": "Somebody must find out that no host has room.",
+                "compute": "Who is told to build?",
+            },
+        ),
+        (
+            "Cover the picture from below, and uncover it message by message.",
+            "Who finds out that there is no host? The messages after that one are not sent.",
+        ),
+        lambda: (
+            f"{', '.join(unheard())}. The conductor asks the scheduler, hears that there is no "
+            "host, and has nobody to send the build to."
+        ),
+    ),
+)

@@ -1,0 +1,227 @@
+"""Lesson 05: what the API calls a pair of states, and what a boot tells others."""
+
+import difflib
+import reprlib
+
+import numpy as np
+
+from labkit.cloud.cloud import Cloud
+from labkit.cloud.faults import Fault
+from labkit.exercises import read
+from labkit.exercises.checks import Question, Wrong
+from labkit.exercises.host import HOST
+from labkit.fleet import Fleet
+from labkit.nova.api.openstack.common import status_from_state
+from labkit.nova.compute import task_states, vm_states
+from labkit.nova.conf import Options
+from labkit.nova.notifications.base import MODES
+from labkit.nova.objects import Flavor, RequestSpec
+
+NOTES = (
+    "ACTIVE BUILDING PAUSED SUSPENDED STOPPED RESCUED RESIZED SOFT_DELETED DELETED ERROR SHELVED"
+).split()
+#: The task_states that the notes name: those of a create.
+NOTES_TASKS = ("spawning", "networking", "scheduling", "block_device_mapping")
+PAIRS = (
+    ("active", "image_uploading"),
+    ("active", "rebooting_hard"),
+    ("active", "powering-off"),
+    ("stopped", None),
+    ("error", "deleting"),
+)
+_UPDATE = "compute.instance.update"
+_SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+
+
+def _boot(mode=None, faults=()):
+    """A cloud with one server on its only host, as it is when the build is through."""
+    cloud = Cloud(Fleet([HOST]), Options(notify_on_state_change=mode), faults=faults)
+    cloud.create("web-1", _SPEC)
+    cloud.settle()
+    return cloud
+
+
+def statuses():
+    """What the API shows for each of PAIRS."""
+    return [status_from_state(*pair) for pair in PAIRS]
+
+
+def messages():
+    """How many updates a boot sends, by mode."""
+    return [int((_boot(mode).notifications.event_type == _UPDATE).sum()) for mode in MODES]
+
+
+def left_out():
+    """The names of the vm_states that are Nova's and not in the notes."""
+    return [name for name in dir(vm_states) if getattr(vm_states, name) in _missing()]
+
+
+def _missing():
+    named = {getattr(vm_states, name) for name in NOTES}
+    return [state for state in vm_states.ALL if state not in named]
+
+
+def saves():
+    """The row before and after each save of two lives; before is None for a new row."""
+    whole, failed = _boot(), _boot(faults=[Fault("spawn", error="BuildAbortException")])
+    for action in ("createImage", "stop", "start", "delete"):
+        whole.act("web-1", action)
+        whole.settle()
+    pairs = []
+    for cloud in (whole, failed):
+        table = cloud.saves.query("op in ['create', 'update']").merge(cloud.states, on="seq")
+        rows = table[["vm_state", "task_state"]].to_dict("records")
+        pairs += zip([None, *rows], rows, strict=False)
+    return pairs
+
+
+def wanted(old, new):
+    """Say whether a save is one that the vm_state mode promises to tell."""
+    return old is None or old["vm_state"] != new["vm_state"]
+
+
+def _words(old, new):
+    before = "no row" if old is None else f"{old['vm_state']}/{old['task_state']}"
+    return f"{before} -> {new['vm_state']}/{new['task_state']}"
+
+
+def _judge_statuses(answer):
+    asked = "the API's word for each of the five pairs, in a list"
+    given = [read.text(one, asked).upper() for one in read.in_order(answer, len(PAIRS), asked)]
+    for (vm_state, task_state), one, status in zip(PAIRS, given, statuses(), strict=True):
+        if one == status:
+            continue
+        if one == vm_state.upper():
+            words = "That is the vm_state; the API has a word of its own for it."
+        elif one == status_from_state(vm_state):
+            words = "That is what the vm_state alone gives; this task has its own word."
+        elif task_state and status == status_from_state(vm_state):
+            words = "Does this task change the status at all?"
+        else:
+            words = "Asked: what the API shows as status."
+        raise Wrong(f"For {vm_state}/{task_state} you gave {one}. {words}")
+
+
+def _judge_messages(answer):
+    asked = "three numbers in a list: unset, vm_state, vm_and_task_state"
+    given = [read.number(one, asked) for one in read.in_order(answer, len(MODES), asked)]
+    exact = messages()
+    for mode, one, number in zip(MODES, given, exact, strict=True):
+        if one == number:
+            continue
+        if mode is None:
+            words = "Only the updates count, and nobody has switched them on."
+        elif one == number - 1:
+            words = "Each save that writes a column sends one. Who else does?"
+        elif mode == "vm_state" and one in (1, 2):
+            words = "That is what the name promises. What does Nova do with the other saves?"
+        else:
+            words = f"Asked: how many messages {_UPDATE} a boot sends."
+        raise Wrong(f"For {mode or 'unset'} you gave {one:g}. {words}")
+
+
+def _judge_left_out(answer):
+    asked = "the name of one vm_state"
+    if isinstance(answer, (list, tuple)) and len(answer) == 1:
+        answer = answer[0]
+    given = read.text(answer, asked)
+    name = given.upper().removeprefix("VM_STATES.")
+    if name in left_out() or given.lower() in _missing():
+        return
+    if name in NOTES or given.lower() in vm_states.ALL:
+        raise Wrong(f"You gave {given}. The notes have it; mind that some are spelt in two ways.")
+    if given.lower() in task_states.ALL:
+        raise Wrong(f"You gave {given}. That is a task_state. Asked: {asked}.")
+    near = difflib.get_close_matches(given.lower(), [n.lower() for n in NOTES], 1)
+    known = f" The nearest of the notes is {near[0].upper()}." if near else ""
+    raise Wrong(f"You gave {given}. Nova has no such vm_state.{known}")
+
+
+def _judge_filter(answer):
+    asked = "a function of old and new that returns True or False"
+    judged = read.function(answer, asked)
+    pairs = saves()
+    given = []
+    for old, new in pairs:
+        words = _words(old, new)
+        one = read.result(judged, old and dict(old), dict(new), of=words)
+        if not isinstance(one, (bool, np.bool_)):
+            raise Wrong(f"For {words} you gave {reprlib.repr(one)}. Asked: True or False.")
+        given.append(bool(one))
+    for (old, new), one in zip(pairs, given, strict=True):
+        if one != wanted(old, new):
+            raise Wrong(f"For {_words(old, new)} you gave {one}. {_slip(given, old)}")
+
+
+def _slip(given, old):
+    if all(given):
+        return "That is what Nova does. Which of them move the vm_state?"
+    if not any(given):
+        return "Nothing at all would be sent."
+    if old is None:
+        return "Is a new row a change of vm_state?"
+    return "Compare the vm_state before and after, and nothing else."
+
+
+QUESTIONS = (
+    Question(
+        "status-of-pairs",
+        "What does the API show as status for these vm_state/task_state: "
+        + ", ".join(f"{vm_state}/{task_state}" for vm_state, task_state in PAIRS)
+        + "? Give a list of five words.",
+        _judge_statuses,
+        (
+            "The vm_state gives the word; a few task_states put another in its place.",
+            "Play them: the table of round 1 has three of the five, status_from_state all.",
+        ),
+        lambda: (
+            ", ".join(statuses()) + ". Of these five only the reboot has a word for its task; "
+            "snapshots, power_off and delete do not show."
+        ),
+    ),
+    Question(
+        "messages-of-a-boot",
+        "How many messages compute.instance.update does one boot send with notify_on_state_change "
+        "unset, vm_state and vm_and_task_state? Give a list of three numbers.",
+        _judge_messages,
+        (
+            "Count the saves of a boot first: those that write a column, whichever.",
+            "The conductor sends one more, when it has made the row.",
+        ),
+        lambda: (
+            ", ".join(map(str, messages()))
+            + ". Both set modes send one for each save and one from the conductor; they differ in "
+            "what stands in it."
+        ),
+    ),
+    Question(
+        "vm-state-filter",
+        "Which saves should send an update when only changes of the vm_state are wanted? Give a "
+        "function of the row before (old, None for a new row) and after (new), both with vm_state "
+        "and task_state, that returns True or False.",
+        _judge_filter,
+        (
+            "A new row is a change: before it there was no vm_state.",
+            "old is None or old[...] != new[...]: which field?",
+        ),
+        lambda: (
+            "old is None or old['vm_state'] != new['vm_state']. It keeps "
+            f"{sum(wanted(*pair) for pair in saves())} of the {len(saves())} saves that the check "
+            "looks at: a boot, a snapshot, a stop, a start, a delete, and a build that fails."
+        ),
+    ),
+    Question(
+        "left-out",
+        f"The notes list eleven vm_states: {', '.join(NOTES)}. Which one of Nova's is missing? "
+        "Give its name.",
+        _judge_left_out,
+        (
+            "vm_states.ALL has Nova's, as they are stored; SOFT_DELETED is stored as soft-delete.",
+            "A shelved server may still lie on its host, or no more.",
+        ),
+        lambda: (
+            f"{', '.join(left_out())}. Nova 34.0.0 has {len(vm_states.ALL)} vm_states and "
+            f"{len(task_states.ALL)} task_states, of which the notes name {len(NOTES_TASKS)}."
+        ),
+    ),
+)

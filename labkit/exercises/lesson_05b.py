@@ -1,0 +1,220 @@
+"""Lesson 05b: who has a server while it moves, and what is held for nobody."""
+
+import functools
+import reprlib
+
+import numpy as np
+
+from labkit.cloud.cloud import Cloud
+from labkit.cloud.faults import Fault
+from labkit.exercises import read
+from labkit.exercises.checks import Question, Uncheckable, Wrong
+from labkit.exercises.host import HOST
+from labkit.fleet import Fleet
+from labkit.nova.objects import Flavor, RequestSpec
+
+SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
+#: When is asked for the host that the row names: the action, the task_state, the vm_state.
+MOMENTS = (
+    ("resize", "resize_migrating", "active"),
+    ("resize", "resize_finish", "active"),
+    ("migrateLive", "migrating", "active"),
+    ("evacuate", "rebuild_spawning", "active"),
+    ("shelve", None, "shelved_offloaded"),
+)
+_PLACES = ("source", "destination", "none")
+
+
+def begun(action, faults=()):
+    """A cloud of two hosts whose server was just asked to move, and the host where it was."""
+    cloud = Cloud(Fleet(HOST | {"host": host} for host in ("cn-1", "cn-2")), faults=faults)
+    cloud.create("web-1", RequestSpec(SMALL))
+    cloud.settle()
+    source = cloud.show("web-1")["host"]
+    if action == "evacuate":
+        cloud.host_down(source, forced=True)
+    cloud.act("web-1", action, **({"flavor": BIG} if action == "resize" else {}))
+    return cloud, source
+
+
+def moved(action, *then, faults=()):
+    """A cloud whose server has moved; *then* what else is done: an action, or "return" of the source."""
+    cloud, source = begun(action, faults)
+    cloud.settle()
+    for each in then:
+        if each == "return":
+            cloud.host_up(source)
+        else:
+            cloud.act("web-1", each)
+        cloud.settle()
+    return cloud
+
+
+def held():
+    """The VCPU that placement holds in VERIFY_RESIZE: on the source, on the destination."""
+    cloud, source = begun("resize")
+    cloud.settle()
+    vcpus = {source: 0, cloud.show("web-1")["host"]: 0}
+    for host, resources in _held(cloud).items():
+        vcpus[host] += sum(int(each.split(", ")[0].removeprefix("VCPU ")) for each in resources)
+    return list(vcpus.values())
+
+
+def _held(cloud):
+    """What placement holds: a list of resources for each host."""
+    rows = cloud.holdings.query("what == 'allocation'")
+    last = rows.drop_duplicates(["host", "consumer"], keep="last").dropna(subset="value")
+    return {host: list(own.value) for host, own in last.groupby("host")}
+
+
+@functools.cache
+def named():
+    """Where the row says that the server is, at each of MOMENTS."""
+    found = []
+    for action, task_state, vm_state in MOMENTS:
+        cloud, source = begun(action)
+        now = cloud.show("web-1")
+        while (now["task_state"], now["vm_state"]) != (task_state, vm_state):
+            cloud.run(cloud.now + 0.01)
+            now = cloud.show("web-1")
+        found.append({source: "source", None: "none"}.get(now["host"], "destination"))
+    return found
+
+
+@functools.cache
+def servers():
+    """Servers as the exercise gets them, each with the hosts that hold something for nobody."""
+    dead = [Fault("host_down", at="resize_migrating")]
+    late = [Fault("host_down", at="memory_copy")]
+    middle, _ = begun("resize")
+    middle.run(middle.now + 3)
+    clouds = (
+        moved("resize", "confirmResize"),
+        moved("resize"),
+        middle,
+        moved("resize", "return", faults=dead),
+        moved("migrateLive", "return", faults=late),
+        moved("evacuate"),
+        moved("evacuate", "return"),
+        moved("shelve"),
+    )
+    found = []
+    for cloud in clouds:
+        shown = cloud.show("web-1")
+        server = {key: shown[key] for key in ("vm_state", "task_state", "host")}
+        server["held"] = sorted(_held(cloud))
+        found.append((server, _for_nobody(server)))
+    return found
+
+
+def _for_nobody(server):
+    if server["task_state"] is not None or server["vm_state"] == "resized":
+        return []
+    return [host for host in server["held"] if host != server["host"]]
+
+
+def _judge_held(answer):
+    asked = "two numbers in a list: VCPU on the source, VCPU on the destination"
+    given, exact = [read.number(one, asked) for one in read.in_order(answer, 2, asked)], held()
+    if given == exact:
+        return
+    words = f"Asked: {asked}."
+    if given == exact[::-1]:
+        words = "Which host has the new flavor?"
+    elif given[0] == 0:
+        words = "What if you revert, and somebody else has taken the room meanwhile?"
+    elif given[1] == 0:
+        words = "The guest runs on the destination already. With whose resources?"
+    elif given[0] == given[1]:
+        words = "There are two flavors, and one of them is on each host."
+    raise Wrong(f"You gave {given[0]:g} and {given[1]:g}. {words}")
+
+
+def _judge_named(answer):
+    asked = 'one of "source", "destination" and "none" for each of the five moments, in a list'
+    given = [read.text(one, asked).lower() for one in read.in_order(answer, len(MOMENTS), asked)]
+    for (action, task_state, vm_state), one, exact in zip(MOMENTS, given, named(), strict=True):
+        if one not in _PLACES:
+            raise Uncheckable(f"You gave {one!r}. Asked: {asked}.")
+        if one == exact:
+            continue
+        words = {
+            "resize": "The row changes when the disk has been copied.",
+            "migrateLive": "The destination writes the row when the guest has arrived.",
+            "evacuate": "The destination writes its name last, when the guest runs.",
+            "shelve": "What is left of it on a host when it is offloaded?",
+        }[action]
+        raise Wrong(f"For {action} in {vm_state}/{task_state} you gave {one}. {words}")
+
+
+def _judge_leftovers(answer):
+    asked = "a function of one server that returns a list of hosts"
+    judged = read.function(answer, asked)
+    for server, exact in servers():
+        one = read.result(judged, server | {"held": list(server["held"])}, of=server)
+        if isinstance(one, str) or not np.iterable(one):
+            raise Wrong(f"For {server} you gave {reprlib.repr(one)}. Asked: {asked}.")
+        if sorted(map(str, one)) != exact:
+            raise Wrong(f"For {server} you gave {sorted(map(str, one))}. {_slip(server, exact)}")
+
+
+def _slip(server, exact):
+    if server["vm_state"] == "resized":
+        return "It may still be reverted: the source is needed."
+    if server["task_state"] is not None:
+        return "Something is under way: the other host is needed."
+    if exact:
+        return "Nothing is under way, and the row names one host."
+    return "What the host that the row names holds is needed."
+
+
+QUESTIONS = (
+    Question(
+        "held-in-verify-resize",
+        "A server is resized from 1 VCPU to 2, to another host, and waits in VERIFY_RESIZE. How many "
+        "VCPU does placement hold for it and its migration? Give two numbers: on the source, on the "
+        "destination.",
+        _judge_held,
+        (
+            "Nobody knows yet whether it will be confirmed or reverted.",
+            "The migration keeps the old flavor on the source, the server has the new one.",
+        ),
+        lambda: (
+            f"{held()[0]} and {held()[1]}. Both hosts are paid for until somebody confirms or reverts: "
+            "the migration holds the old flavor, the server the new one."
+        ),
+    ),
+    Question(
+        "named-by-the-row",
+        "Which host does the row name in these moments: "
+        + ", ".join(f"{action} in {vm_state}/{task}" for action, task, vm_state in MOMENTS)
+        + '? Give a list of five of "source", "destination" and "none".',
+        _judge_named,
+        (
+            "Look at the lanes called row, in the figures of rounds 1, 4 and 5.",
+            "Only a resize hands the row over before the guest runs on the destination.",
+        ),
+        lambda: (
+            ", ".join(named())
+            + ". A resize changes the row in the middle, a live migration and an "
+            "evacuation at the end, and a shelved_offloaded server is nobody's."
+        ),
+    ),
+    Question(
+        "leftovers",
+        "Which hosts hold something in placement that nobody will use? Give a function of one server, a "
+        "dict with vm_state, task_state, host (that the row names) and held (the hosts that hold "
+        "something for it or its migration), that returns a list of hosts.",
+        _judge_leftovers,
+        (
+            "As long as a task is under way, or the vm_state is resized, both hosts are needed.",
+            "Otherwise only server['host'] is needed; which of server['held'] are not?",
+        ),
+        lambda: (
+            "[] if server['task_state'] or server['vm_state'] == 'resized' else "
+            "[host for host in server['held'] if host != server['host']]. Of the "
+            f"{len(servers())} servers that the check looks at "
+            f"{sum(bool(hosts) for _, hosts in servers())} have such a host."
+        ),
+    ),
+)

@@ -1,0 +1,157 @@
+"""Lesson 11: a context for a task, what an administrator's may do, what does not travel."""
+
+import reprlib
+
+from labkit.exercises import read
+from labkit.exercises.checks import Question, Wrong
+from labkit.nova.context import RequestContext, get_admin_context, target_cell
+from labkit.nova.objects.cell_mapping import CellMapping
+from labkit.studies.rights import QUESTIONS as ASKED
+from labkit.studies.rights import rights
+
+ATTRIBUTES = ("auth_token", "roles", "db_connection", "request_id", "mq_connection", "user_name")
+_CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance"}]}]
+
+
+def _alice(number):
+    """A user of a request, another one for each number."""
+    return RequestContext(
+        ("alice", "bob")[number % 2],
+        "physics",
+        roles=[["reader"], ["member", "reader"], ["admin"]][number % 3],
+        auth_token=f"token {number}",
+        service_catalog=_CATALOG,
+        request_id=f"req-{number}",
+        user_name=f"user {number}",
+    )
+
+
+def wanted(context):
+    """Return the context that the task needs."""
+    return context.elevated(read_deleted="yes")
+
+
+def _judge_wanted(answer):
+    asked = "a function of alice's context that returns another one"
+    judged = read.function(answer, asked)
+    for number in range(6):
+        alice = _alice(number)
+        before = alice.to_dict() | {"roles": list(alice.roles)}
+        try:
+            given = judged(alice)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise Wrong(f"You gave a function that raises {said}. Asked: {asked}.") from None
+        if not isinstance(given, RequestContext):
+            shown = f"{reprlib.repr(given)} ({type(given).__name__})"
+            raise Wrong(f"You gave a function that returns {shown}. Asked: {asked}.")
+        if alice.to_dict() != before:
+            raise Wrong(
+                "You gave a function that changes the context that it gets: the rest of the request "
+                "would go on with these rights. Asked: a copy."
+            )
+        _judge_context(given, alice)
+
+
+def _judge_context(given, alice):
+    """Raise Wrong at the first thing that a context lacks."""
+    table = rights({"yours": given})
+    refused = table.query("asked in ['read', 'save'] and not allowed")
+    image = table.query("asked == 'image' and not allowed")
+    if not image.empty:
+        words = image.answer.iloc[0]
+        raise Wrong(f"You gave a context with which glance cannot be asked: {words}")
+    if given.auth_token != alice.auth_token:
+        raise Wrong("You gave a context with another token. Asked: glance is asked as the user.")
+    if given.request_id != alice.request_id:
+        raise Wrong(
+            f"You gave a context with the request id {given.request_id}, the user's request has "
+            f"{alice.request_id}: nobody would find it in a log."
+        )
+    if not refused.empty:
+        row = refused.iloc[0]
+        raise Wrong(
+            f"You gave a context that may not {row.asked} the row of a server of "
+            f"{row.server.replace(' ', ', ')}. Asked: every row."
+        )
+
+
+def doors():
+    """What an administrator's context may ask about another's server."""
+    table = rights({"admin": get_admin_context()}).query("server == 'biology up' and allowed")
+    return list(table.asked)
+
+
+def _judge_doors(answer):
+    asked = f"those that are allowed, of {', '.join(ASKED)}"
+    given = read.names(answer, ASKED, asked)
+    why = {
+        "list all": "Policy asks for the role admin, and this context has no roles.",
+        "stop": "Policy asks for the role admin, and this context has no roles.",
+        "image": "What would glance be shown?",
+        "read": "What does the database look at?",
+        "save": "What does the database look at?",
+    }
+    for name, reason in why.items():
+        if (name in given) != (name in doors()):
+            verb = "is not" if name in given else "is"
+            shown = ", ".join(sorted(given))
+            raise Wrong(f"You gave {shown}; {name} {verb} allowed. {reason}")
+
+
+def left_behind():
+    """The attributes that do not survive a message."""
+    with target_cell(_alice(1), CellMapping("cell1", [])) as targeted:
+        arrived = RequestContext.from_dict(targeted.to_dict())
+        return [n for n in ATTRIBUTES if getattr(targeted, n) != getattr(arrived, n)]
+
+
+def _judge_left_behind(answer):
+    asked = f"those that do not arrive, of {', '.join(ATTRIBUTES)}"
+    given = read.names(answer, ATTRIBUTES, asked)
+    for name in ATTRIBUTES:
+        if (name in given) != (name in left_behind()):
+            shown = ", ".join(sorted(given))
+            if name in given:
+                raise Wrong(f"You gave {shown}; {name} arrives: it is one of the 25 fields.")
+            raise Wrong(f"You gave {shown}; {name} does not arrive. Is it in to_dict()?")
+
+
+QUESTIONS = (
+    Question(
+        "context-for-all",
+        "Write a function of alice's context that returns a context which reads and saves every "
+        "row, deleted ones too, asks glance as alice, and keeps her request id. Hers stays as it is.",
+        _judge_wanted,
+        (
+            "Which of the ways keeps the token and the request id?",
+            "elevated() can be told what to read.",
+        ),
+        lambda: (
+            "return context.elevated(read_deleted='yes'). Tried with 6 users of 3 roles: every row, "
+            "the user's own token and request id."
+        ),
+    ),
+    Question(
+        "admin-context-may",
+        "Which of the five questions may get_admin_context() ask about another's server: "
+        f"{', '.join(ASKED)}? Give a list.",
+        _judge_doors,
+        (
+            "Three doors: policy looks at roles, the database at is_admin, glance at the token.",
+            "What of these does get_admin_context() have?",
+        ),
+        lambda: f"{', '.join(doors())}. It has is_admin, and neither roles nor a token.",
+    ),
+    Question(
+        "does-not-travel",
+        "A context that leads to a cell goes to another service in a message. Which of these does "
+        f"the other service not get: {', '.join(ATTRIBUTES)}? Give a list.",
+        _judge_left_behind,
+        (
+            "Look at context.to_dict().",
+            "What leads to a cell, each service finds itself.",
+        ),
+        lambda: f"{', '.join(left_behind())}. All others are among the 25 fields.",
+    ),
+)

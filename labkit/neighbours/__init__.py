@@ -1,0 +1,1 @@
+"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging."""

@@ -1,0 +1,156 @@
+"""The broker in the middle: exchanges, queues, who is bound to what, and who reads."""
+
+import random
+from collections import deque
+from typing import NamedTuple
+
+import simpy
+
+#: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
+TRANSIENT_QUEUE_MS = 1_800_000
+
+
+class Taken(NamedTuple):
+    """A reader took an envelope from a queue."""
+
+    t_s: float
+    reader: str
+    queue: str
+    envelope: tuple
+
+
+class Queue:
+    """Messages in order, and the readers, who take turns."""
+
+    def __init__(self, name, arguments):
+        self.name = name
+        self.arguments = arguments
+        self.ready = deque()
+        self.consumers = deque()
+
+
+class Broker:
+    """Carries envelopes from exchanges to queues and from there to who reads them.
+
+    In: *latency_s*, the seconds that each message takes from its sender to its reader (a number,
+    or a function without arguments that gives one); *env*, a simpy environment to share a clock;
+    *seed*, of the ids.
+    ``log`` holds every envelope that was published, ``taken`` who took which, ``messages`` is a
+    table of both; ``queues`` holds what waits where, ``bindings`` which queues an exchange leads to
+    under which routing key. What no queue is bound for is dropped without a word; what no reader
+    takes waits, a call's message until its caller gives up.
+
+    >>> broker = Broker()
+    >>> broker.queue_declare("compute", "nova", "topic", "compute")
+    >>> broker.bindings["nova"]
+    {'compute': ['compute']}
+
+    Source: ``declare_*_consumer`` and ``*_send`` in oslo_messaging/_drivers/impl_rabbit.py,
+    oslo.messaging 18.3.1; what a RabbitMQ 3.10 does with an expiration.
+    """
+
+    def __init__(self, latency_s=0, env=None, seed=0):
+        self.env = simpy.Environment() if env is None else env
+        self.latency_s = latency_s if callable(latency_s) else lambda: latency_s
+        self.exchanges = {"": "direct"}
+        self.bindings = {"": {}}
+        self.queues = {}
+        self.log, self.taken, self.dropped = [], [], []
+        self._rng = random.Random(seed)
+
+    def new_id(self) -> str:
+        """Return 32 hexadecimal digits that nothing else has here, the same in every run."""
+        return f"{self._rng.getrandbits(128):032x}"
+
+    def queue_declare(self, name, exchange, kind, routing_key, arguments=None):
+        """Declare a queue, its exchange, and bind them; what is there already stays."""
+        self.exchanges.setdefault(exchange, kind)
+        new = name not in self.queues
+        if new:
+            self.queues[name] = Queue(name, arguments or {})
+            self.bindings[""][name] = [name]  # the default exchange leads to every queue
+        if exchange:
+            bound = self.bindings.setdefault(exchange, {}).setdefault(routing_key, [])
+            if new or name not in bound:
+                bound.append(name)
+
+    def serve(self, exchange, topic, server, callback, reader):
+        """Declare the three queues of a server, and let it read what waits in them, and what comes.
+
+        Source: ``listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
+        """
+        own, fanout = f"{topic}.{server}", f"{topic}_fanout_{self.new_id()}"
+        self.queue_declare(topic, exchange, "topic", topic)
+        self.queue_declare(own, exchange, "topic", own)
+        ttl = {"x-expires": TRANSIENT_QUEUE_MS}
+        self.queue_declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
+        for name in (topic, own, fanout):
+            self.consume(name, callback, reader)
+
+    def reply_queue(self, name, callback, reader):
+        """Declare the queue that a process reads the answers to its calls from."""
+        self.queue_declare(name, "", "direct", "", {"x-expires": TRANSIENT_QUEUE_MS})
+        self.consume(name, callback, reader)
+
+    def consume(self, name, callback, reader):
+        """Let a reader, who has a name, take what waits in a queue, and what comes."""
+        queue = self.queues[name]
+        queue.consumers.append((reader, callback))
+        while queue.ready:
+            envelope = queue.ready.popleft()
+            if self.env.now < envelope.expires_s:
+                self._hand(queue, envelope)
+
+    def cancel(self, callback):
+        """Let a reader go; its queues stay."""
+        for queue in self.queues.values():
+            queue.consumers = deque(one for one in queue.consumers if one[1] != callback)
+
+    def publish(self, envelope):
+        """Take an envelope; it reaches its queues after the latency."""
+        self.log.append(envelope)
+        self._later(self.latency_s(), lambda: self.route(envelope))
+
+    def _later(self, delay_s, work):
+        self.env.timeout(delay_s).callbacks.append(lambda _: work())
+
+    def route(self, envelope):
+        """Lead an envelope that has arrived to its queues, and to who reads them."""
+        bound = self.bindings.get(envelope.exchange, {})
+        if self.exchanges.get(envelope.exchange) == "fanout":
+            names = [name for queues in bound.values() for name in queues]
+        else:
+            names = bound.get(envelope.routing_key, ())
+        if not names:
+            self.dropped.append(envelope)
+        for name in names:
+            self._hand(self.queues[name], envelope)
+
+    def _hand(self, queue, envelope):
+        if queue.consumers:
+            reader, callback = queue.consumers[0]
+            queue.consumers.rotate(-1)
+            self.taken.append(Taken(self.env.now, reader, queue.name, envelope))
+            callback(envelope)
+        else:
+            queue.ready.append(envelope)
+
+    def waiting(self) -> dict:
+        """Return how many messages wait in each queue that has any, those expired left out."""
+        now = self.env.now
+        counts = {
+            name: sum(now < envelope.expires_s for envelope in queue.ready)
+            for name, queue in self.queues.items()
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def messages(self):
+        """Every message and who took it, a DataFrame; its columns: labkit/tables/broker.py."""
+        from labkit.tables.broker import messages_of
+
+        return messages_of(self)
+
+    def run(self, call):
+        """Run the clock until a call has come back; return what it brought, or raise it."""
+        return self.env.run(until=self.env.process(call))

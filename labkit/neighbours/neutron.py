@@ -1,0 +1,45 @@
+"""Neutron as far as Nova needs it: the ports of servers, made, moved and removed."""
+
+from labkit.nova.clock import Call
+
+
+class Neutron:
+    """The ports of one cloud: ``ports`` maps a server's name to the hosts that they are bound to.
+
+    A server has more than one when a host could not remove its port and another made one.
+    """
+
+    def __init__(self):
+        self.ports = {}
+
+    def ask(self, service, name, call, by):
+        """Note a question that changes nothing."""
+        service.note(Call, name, "neutron", call, by=by)
+
+    def bind(self, service, name, call, by, host):
+        """Note a call that binds the ports of a server to another host."""
+        self.ask(service, name, call, by)
+        self.ports[name] = [host for _ in self.ports.get(name, ())]
+
+    def unbind(self, name):
+        """Let the ports of a server be bound to no host."""
+        self.ports[name] = [None for _ in self.ports.get(name, ())]
+
+    def allocate_for_instance(self, service, instance):
+        """Make the port of a server; takes time, and may fail."""
+        by = "compute/manager.py:_allocate_network_async"
+        service.note(Call, instance.name, "neutron", "allocate_for_instance", by=by)
+        host = service.host
+        yield from service.step("network", instance)
+        self.ports.setdefault(instance.name, []).append(host)
+
+    def setup_instance_network_on_host(self, service, instance):
+        """Bind the ports that a server has to the host that builds it now."""
+        by = "compute/manager.py:_build_networks_for_instance"
+        self.bind(service, instance.name, "setup_instance_network_on_host", by, service.host)
+
+    def deallocate_for_instance(self, service, instance, by):
+        """Remove all ports of a server; takes time."""
+        service.note(Call, instance.name, "neutron", "deallocate_for_instance", by=by)
+        yield from service.step("deallocate_network", instance)
+        self.ports.pop(instance.name, None)

@@ -1,0 +1,1 @@
+"""Tables made by playing the model: transitions, Nova's state page beside its code, who may what."""
