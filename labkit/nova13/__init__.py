@@ -11,7 +11,7 @@ from labkit.nova13.filters import (
     RamFilter,
     RetryFilter,
 )
-from labkit.nova13.scheduler import FilterScheduler, StickyWeightHandler
+from labkit.nova13.scheduler import FilterScheduler, remembering
 from labkit.nova13.snapshot import LibvirtDriver
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "LibvirtDriver",
     "RamFilter",
     "RetryFilter",
-    "StickyWeightHandler",
     "allocation_ratios",
     "claim_test",
     "limits",

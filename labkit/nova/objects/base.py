@@ -3,6 +3,16 @@
 import functools
 
 
+class NovaObject:
+    """Answers ``"name" in obj`` as Nova's objects do: whether the field is set.
+
+    Source: ``__contains__`` of VersionedObject in oslo_versionedobjects/base.py, 3.12.0.
+    """
+
+    def __contains__(self, name):
+        return getattr(self, name, None) is not None
+
+
 def remote(service, named, name, by, work, method="object_action", **arguments):
     """Do *work* on a row for a service: at once, or by a call where the service has no database.
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from labkit.nova.objects.base import NovaObject
+
 POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 
 
 @dataclass
-class InstanceGroup:
+class InstanceGroup(NovaObject):
     """A server group: its policy, its members (instance names) and the hosts they are on.
 
     ``rules`` may hold ``max_server_per_host`` for the policy anti-affinity.

@@ -112,5 +112,5 @@ def _field(name, value):
     if name in _TIMES and value is not None:
         return (EPOCH + timedelta(seconds=value)).strftime("%Y-%m-%dT%H:%M:%SZ")
     if name == "properties":
-        return primitive("ImageMetaProps", "1.44", dict(value))
+        return primitive("ImageMetaProps", "1.44", value.to_dict())
     return to_primitive(value)

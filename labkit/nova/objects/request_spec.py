@@ -4,13 +4,14 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import NotModelled
+from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.image_meta import ImageMeta
 from labkit.nova.objects.instance_group import InstanceGroup
 
 
 @dataclass(frozen=True)
-class Destination:
+class Destination(NovaObject):
     """Where a move must or would like to go: a host, or a cell.
 
     Source: ``Destination`` in nova/objects/request_spec.py, Nova 34.0.0.
@@ -23,7 +24,7 @@ class Destination:
 
 
 @dataclass
-class RequestSpec:
+class RequestSpec(NovaObject):
     """One request to the scheduler: which flavor, which image, how many, under what conditions.
 
     In: a Flavor, and what else the user said (``num_instances`` servers of it,
@@ -57,6 +58,10 @@ class RequestSpec:
     instance_uuid: str | None = None
     retry: list[str] | None = None
     requested_resources: list | None = field(default_factory=list, repr=False, compare=False)
+    user_id: str = field(default="user", repr=False)
+
+    def __contains__(self, name):
+        return name in self.__dataclass_fields__
 
     def __post_init__(self):
         if not isinstance(self.flavor, Flavor):
