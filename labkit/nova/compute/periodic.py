@@ -82,9 +82,8 @@ class Periodic:
 
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
-        site, instances = self.site, self.site.db.instances
-        guests = self.driver.guests.items()
-        site.host_drivers[self.host].see(
+        instances, guests = self.site.db.instances, self.driver.guests.items()
+        self.driver.see_guests(
             {
                 uuid: (state == power_state.RUNNING, instances[uuid]["flavor"])
                 for uuid, state in guests
