@@ -4,7 +4,7 @@ import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
-from labkit.nova.exception_moves import MigrationNotFoundByStatus
+from labkit.nova.exception import MigrationNotFoundByStatus
 from labkit.nova.objects.base import remotable
 
 #: What a row of migrations holds.
