@@ -3,9 +3,9 @@
 import functools
 
 from labkit.neighbours.messaging.broker import Broker
+from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova.clock import Message, Reply
 from labkit.nova.exception import NovaException
-from labkit.nova.exception_neighbours import MessagingTimeout
 from labkit.nova.rpcapi import Method, find
 from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
 

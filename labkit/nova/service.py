@@ -2,8 +2,8 @@
 
 import simpy
 
+from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova.exception import NovaException
-from labkit.nova.exception_neighbours import MessagingTimeout
 
 
 class Thread(simpy.Process):

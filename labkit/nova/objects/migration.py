@@ -4,7 +4,7 @@ import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
-from labkit.nova.exception_moves import MigrationNotFoundByStatus
+from labkit.nova.exception import MigrationNotFoundByStatus
 
 #: What a row of migrations holds.
 FIELDS = """id uuid instance_uuid migration_type status source_compute source_node dest_compute
