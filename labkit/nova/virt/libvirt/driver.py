@@ -12,7 +12,6 @@ from labkit.nova import exception
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
-from labkit.nova.exception_hosts import Invalid
 from labkit.nova.objects.image_meta import ARCHITECTURES
 from labkit.nova.virt.hardware import parse_cpu_spec
 from labkit.nova.virt.libvirt import blockinfo, imagebackend
@@ -686,7 +685,7 @@ class LibvirtDriver:
             return set() if options.cpu_dedicated_set else online
         shared = parse_cpu_spec(options.cpu_shared_set)
         if not shared <= online:
-            raise Invalid(
+            raise exception.Invalid(
                 "Invalid '[compute] cpu_shared_set' config: one or more of the configured CPUs "
                 f"is not online. Online cpuset(s): {sorted(online)}, "
                 f"configured cpuset(s): {sorted(shared)}"
@@ -699,7 +698,7 @@ class LibvirtDriver:
         dedicated = parse_cpu_spec(self.options.cpu_dedicated_set)
         online = self.host.hypervisor.online_cpus()
         if not dedicated <= online:
-            raise Invalid(
+            raise exception.Invalid(
                 "Invalid '[compute] cpu_dedicated_set' config: one or more of the configured "
                 f"CPUs is not available. Available cpuset(s): {sorted(online)}, "
                 f"configured cpuset(s): {sorted(dedicated)}"
