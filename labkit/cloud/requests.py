@@ -10,7 +10,7 @@ from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.clock import Request
 from labkit.nova.compute import power_state
-from labkit.nova.compute.create import server_uuid
+from labkit.nova.compute.api import server_uuid
 from labkit.nova.service import Thread, expected
 
 
