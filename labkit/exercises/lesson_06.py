@@ -5,7 +5,7 @@ import math
 from datetime import datetime, timedelta
 
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts
 from labkit.exercises import read
 from labkit.exercises.checks import Question, Wrong
 from labkit.exercises.host import HOST

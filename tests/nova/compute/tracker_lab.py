@@ -10,7 +10,7 @@ from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import MigrationContext
 from labkit.nova.virt.libvirt.available_resource import Guest, Hypervisor, LibvirtDriver
-from labkit.tables.hosts import fleet_of
+from labkit.studies.reports import fleet_of
 
 FIELDS = """host uuid service_id vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used
 hypervisor_type hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload

@@ -1,9 +1,10 @@
 """A guest as libvirt knows it (nova/virt/libvirt/guest.py)."""
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from types import SimpleNamespace
 
-from labkit.cloud.faults import is_number
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 
@@ -62,15 +63,19 @@ class RootDisk:
             )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
             value = getattr(self, name)
-            if not is_number(value) or value < 0:
+            if not _is_number(value) or value < 0:
                 raise ValueError(f"{name} = {value!r} is not a number of MiB from 0")
-        if not is_number(self.ratio) or not 0 < self.ratio <= 1:
+        if not _is_number(self.ratio) or not 0 < self.ratio <= 1:
             raise ValueError(f"ratio = {self.ratio!r}; expected more than 0, at most 1")
 
     @property
     def path(self):
         """How qemu-img is told of it."""
         return self.source_path or f"rbd:{self.source_name}"
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Guest:

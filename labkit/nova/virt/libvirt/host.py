@@ -9,7 +9,6 @@ import json
 import os
 from dataclasses import dataclass, replace
 
-from labkit.cloud.snapshot_cost import FORMATS, SnapshotCosts
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent, Stage
 from labkit.nova.processutils import ProcessExecutionError
@@ -17,6 +16,8 @@ from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.guest import Guest
 
 MIB = 1 << 20
+#: What qemu-img can write, of what Nova's option snapshot_image_format may name.
+FORMATS = ("raw", "qcow2", "vmdk", "vdi")
 SNAPSHOTS = "/var/lib/nova/instances/snapshots"
 
 
@@ -48,7 +49,7 @@ class Host:
 
     def __init__(self, options, costs=None, supports_direct_io=True):
         self.options = options
-        self.costs = costs or SnapshotCosts.read()
+        self.costs = costs
         self.supports_direct_io = supports_direct_io
         self.guests, self.disks, self.saved = Guests(), {}, {}
         self.images, self.lvs, self.files, self.failing = {}, {}, set(), {}
@@ -60,6 +61,7 @@ class Host:
         """Return this host as one snapshot sees it: what is noted is noted for that server."""
         view = copy.copy(self)
         view.service, view.instance = service, instance
+        view.costs = self.costs or service.site.durations.snapshot_costs
         view.failing = dict(self.failing)
         view.spent, view.mirror_until = (0.0, 0, 0, ""), 0.0
         return view
