@@ -5,8 +5,7 @@ import pytest
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, select_destinations
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
-from labkit.nova.exception import NotModelled
-from labkit.nova.exception_hosts import InvalidInput, ResourceProviderSyncFailed
+from labkit.nova.exception import InvalidInput, NotModelled, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver

@@ -62,10 +62,9 @@ def _whole(name, value, sentence, least=-math.inf):
     return value
 
 
-def _truth(name, value, error=ValueError):
+def _truth(name, value):
     if not isinstance(value, bool):
-        raise error(f"{name} = {value!r} is neither True nor False")
-    return value
+        raise ValueError(f"{name} = {value!r} is neither True nor False")
 
 
 # -- of Cloud -----------------------------------------------------------------------------
@@ -105,11 +104,6 @@ def snapshot_model(value) -> str:
     """Return the snapshot model. Raises ValueError for an unknown one."""
     known(value, SNAPSHOT_MODELS, "unknown snapshot_model")
     return value
-
-
-def as_deployed(value) -> bool:
-    """Return whether a nova-compute has no database. Raises TypeError for no truth value."""
-    return _truth("as_deployed", value, TypeError)
 
 
 def driver(value, model):

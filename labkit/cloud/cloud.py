@@ -15,8 +15,7 @@ from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.clock import Request
 from labkit.nova.compute import power_state
-from labkit.nova.compute.api import API
-from labkit.nova.compute.create import server_uuid
+from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.scheduler.service import SchedulerService
@@ -36,11 +35,9 @@ class Cloud:
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
-    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), how many
-    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ..., and ``as_deployed``:
-    whether each write of a nova-compute is a call to the conductor (False: it reaches the database
-    itself, as in Nova's functional tests). Raises TypeError or ValueError for what is none of
-    these, KeyError for a fault on an unknown host.
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
+    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
+    ValueError for what is none of these, KeyError for a fault on an unknown host.
 
     Each request has a context of its own with a new request id, the same in every run: an
     administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
@@ -72,7 +69,6 @@ class Cloud:
         quota=None,
         driver=None,
         schedulers=1,
-        as_deployed=False,
     ):
         site = self.site = Site(
             _own(arguments.fleet(fleet)),
@@ -95,7 +91,6 @@ class Cloud:
             compute.update_available_resource()
             self._serve(compute)
         site.allocations.mark()
-        site.as_deployed = arguments.as_deployed(as_deployed)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in faulty.checked(faults):

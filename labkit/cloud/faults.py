@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from labkit.cloud.arguments import is_number, is_whole, known, of_type
 from labkit.cloud.durations import steps
 from labkit.nova import exception as exc
-from labkit.nova import exception_moves as exc_moves
 from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.processutils import ProcessExecutionError
@@ -27,11 +26,11 @@ ERRORS = {
         flavor_size=1024**3, image_size=2 * 1024**3
     ),
     "ImageUnacceptable": lambda: exc.ImageUnacceptable(image_id="{image}", reason="by request"),
-    "InstanceFaultRollback": lambda: exc_moves.InstanceFaultRollback(
-        exc_moves.ResizeError(reason="by request")
+    "InstanceFaultRollback": lambda: exc.InstanceFaultRollback(
+        exc.ResizeError(reason="by request")
     ),
     "InvalidBDM": exc.InvalidBDM,
-    "MigrationPreCheckError": lambda: exc_moves.MigrationPreCheckError(reason="by request"),
+    "MigrationPreCheckError": lambda: exc.MigrationPreCheckError(reason="by request"),
     "NoMoreFixedIps": lambda: exc.NoMoreFixedIps(net="{network}"),
     "NovaException": lambda: exc.NovaException("by request"),
     "ValueError": lambda: ValueError("by request"),

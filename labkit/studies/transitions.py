@@ -9,7 +9,7 @@ from labkit.fleet import Fleet
 from labkit.nova.api.openstack import servers
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.guards import ANY, GUARDS, Guard
+from labkit.nova.compute.api import ANY, GUARDS, Guard
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import Flavor, RequestSpec
 

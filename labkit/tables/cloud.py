@@ -75,6 +75,7 @@ def messages(records):
         sender="service",
         exchange=lambda message: "nova",
         args=lambda message: ", ".join(message.args),
+        object=lambda message: None,
     )
     of_no_reply = "topic server namespace version is_admin object".split()
     replies = _rows(

@@ -8,8 +8,8 @@ import pytest
 
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.compute import delete, power_state, task_states, vm_states
-from labkit.nova.compute.guards import GUARDS
+from labkit.nova.compute import api as compute_api
+from labkit.nova.compute import power_state, task_states, vm_states
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import migration
 from labkit.nova.objects.instance import Instance
@@ -78,8 +78,8 @@ class Desk:
             note("(local delete)")
             yield from ()
 
-        monkeypatch.setattr(delete.Delete, "_local_delete", local)
-        monkeypatch.setattr(delete.Delete, "_local_delete_cleanup", lambda *args: None)
+        monkeypatch.setattr(compute_api.API, "_local_delete", local)
+        monkeypatch.setattr(compute_api.API, "_local_delete_cleanup", lambda *args: None)
         monkeypatch.setattr(Instance, "destroy", lambda *args: note("(row destroyed)"))
 
     def put(self, vm_state, task_state, values, up):
@@ -201,7 +201,7 @@ def test_the_table_of_guards_is_the_same():
         return sorted(states, key=lambda state: (state is not None, str(state)))
 
     ours = {}
-    for name, guard in GUARDS.items():
+    for name, guard in compute_api.GUARDS.items():
         names = ("refused_when_locked", "needs_host", "needs_host_up")
         states = {
             "kind": "allow",

@@ -7,11 +7,12 @@ fro in tracked_moves.py.
 from labkit.nova.compute.claims import Claim
 from labkit.nova.compute.tracked_moves import TrackedMoves
 from labkit.nova.compute.usage import NOBODY
-from labkit.nova.exception import ComputeResourcesUnavailable, NotModelled
-from labkit.nova.exception_hosts import (
+from labkit.nova.exception import (
+    ComputeResourcesUnavailable,
     InvalidConfiguration,
     InvalidInput,
     InvalidNodeConfiguration,
+    NotModelled,
 )
 from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
 

@@ -9,7 +9,7 @@ import pytest
 from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import clock as trace
 from labkit.nova.compute import power_state
-from labkit.nova.compute.periodic import SYNC
+from labkit.nova.compute.manager import SYNC
 from tests.nova import scenarios
 
 RECORDED = Path(__file__).parents[3] / "data" / "nova-34" / "lifecycle.json.gz"

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 from labkit.nova import exception
-from labkit.nova.compute.guards import GUARDS, Guard, check
-from labkit.nova.exception_moves import MigrationNotFoundByStatus
-from labkit.nova.exception_neighbours import HTTPBadRequest, OrphanedObjectError
+from labkit.nova.compute.api import GUARDS, Guard, check
+from labkit.nova.exception import HTTPBadRequest, MigrationNotFoundByStatus, OrphanedObjectError
 from labkit.nova.objects import migration as migrations
 
 

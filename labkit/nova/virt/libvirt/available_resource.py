@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from labkit.nova.exception_hosts import Invalid
+from labkit.nova.exception import Invalid
 from labkit.nova.objects.image_meta import ARCHITECTURES
 
 GI = 1 << 30

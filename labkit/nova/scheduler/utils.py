@@ -1,4 +1,4 @@
-"""How often a server may be tried (nova/scheduler/utils.py), for builds and moves alike."""
+"""What builds and moves have in common when they look for a host (nova/scheduler/utils.py)."""
 
 from labkit.nova.exception import MaxRetriesExceeded
 
