@@ -4,8 +4,7 @@ import difflib
 import math
 import random
 
-from labkit import fleet_hosts
-from labkit.cloud import arguments, leftovers, past
+from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
 from labkit.cloud.durations import changed
 from labkit.cloud.site import CONTROLLER, Site
@@ -85,7 +84,8 @@ class Cloud:
         site.bus.serve("conductor", None, site.conductor)
         site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
         for host, row in fleet.rows.items():
-            site.host_drivers[host] = fleet_hosts.prepare(site, row)
+            hosts.prepare(site, row, self.drivers[host])
+            site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
@@ -221,8 +221,7 @@ class Cloud:
         >>> cloud.host_states.free_ram_mb.tolist()
         [11264, 4096]
         """
-        self.site.fleet[host]
-        return self.site.host_drivers[host].host
+        return self.driver(host).host.hypervisor
 
     def guest_stops(self, name):
         """Let a guest stop by itself, unseen by Nova until the power states are compared."""
@@ -385,7 +384,7 @@ class Cloud:
     @property
     def reports(self):
         """What the hosts reported of themselves."""
-        return host_tables.reports(self.site.host_drivers)
+        return host_tables.reports(self.site.reports)
 
     @property
     def compute_nodes(self):
@@ -408,7 +407,7 @@ class Cloud:
         Raises KeyError for an unknown host.
         """
         self.site.fleet[host]
-        return host_tables.report_table(self.site.host_drivers[host].reports[-1][1])
+        return host_tables.report_table(self.site.reports[host].made[-1][1])
 
     @property
     def queues(self):
@@ -621,7 +620,7 @@ class Cloud:
                 if compute.stopped:
                     if host in touched:
                         site.db.touched.add(host)
-                elif host in touched or site.host_drivers[host].changed:
+                elif host in touched or site.reports[host].due:
                     compute.update_available_resource()
 
 

@@ -62,12 +62,10 @@ class Durations:
     """How long each step takes: seconds, give or take a share of them, from one seeded generator.
 
     In: ``{step: (seconds, jitter)}`` with jitter between 0 and 1. A draw is uniform.
-    ``snapshot_costs`` are those of a host whose driver has none of its own.
     """
 
     def __init__(self, table, seed=0):
         self.table = dict(table)
-        self.snapshot_costs = SnapshotCosts.read()
         self._random = random.Random(seed).random
 
     def draw(self, step) -> float:

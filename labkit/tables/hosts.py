@@ -38,12 +38,12 @@ _NODES = (
 _STATS = ["num_instances", "io_workload", "failed_builds"]
 
 
-def reports(drivers):
-    """Return what the drivers reported, a DataFrame; in: the drivers by host."""
+def reports(reports):
+    """Return what the hosts reported, a DataFrame; in: Reports by host (labkit/cloud/hosts.py)."""
     rows = [
         (t_s, host, *(resources[name] for name in _REPORTS))
-        for host, driver in drivers.items()
-        for t_s, resources in driver.reports
+        for host, each in reports.items()
+        for t_s, resources in each.made
     ]
     rows.sort(key=lambda row: row[0])
     return frame(["t_s", "host", *_REPORTS], rows).infer_objects()
