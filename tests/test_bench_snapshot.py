@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from labkit import SnapshotCosts
-from tools import bench_snapshot
+from tools.bench import snapshot
 
 MIB = 1 << 20
 
@@ -21,9 +21,9 @@ def test_a_measured_table_foresees_what_was_measured(tmp_path, monkeypatch):
         timed[row] = convert(folder, *row)
         return timed[row]
 
-    convert = bench_snapshot.converted_s
-    monkeypatch.setattr(bench_snapshot, "converted_s", noted)
-    costs = SnapshotCosts(bench_snapshot.measure(tmp_path, (2, 8, 16)))
+    convert = snapshot.converted_s
+    monkeypatch.setattr(snapshot, "converted_s", noted)
+    costs = SnapshotCosts(snapshot.measure(tmp_path, (2, 8, 16)))
     assert list(costs.table) == list(SnapshotCosts.read().table)
     assert len(timed) == 3 * len(costs.table)
     for (*row, mib), seconds in timed.items():
@@ -37,10 +37,10 @@ def test_a_measured_table_foresees_what_was_measured(tmp_path, monkeypatch):
 @needs_qemu
 def test_what_is_converted_is_the_disk_that_is_meant(tmp_path, monkeypatch):
     """Raw and overlay hold the same data, half of it compressible; qemu-img says how large."""
-    monkeypatch.setattr(bench_snapshot, "ROUNDS", 1)
+    monkeypatch.setattr(snapshot, "ROUNDS", 1)
     begin = {}
     for row in (("raw", "raw", False), ("overlay", "raw", False), ("overlay", "qcow2", True)):
-        assert bench_snapshot.converted_s(tmp_path, *row, 8) > 0
+        assert snapshot.converted_s(tmp_path, *row, 8) > 0
         out = tmp_path / "out"
         with out.open("rb") as file:
             begin[row] = file.read(9 * MIB)
@@ -55,10 +55,10 @@ def test_what_is_converted_is_the_disk_that_is_meant(tmp_path, monkeypatch):
 @pytest.mark.parametrize("line", [(0.0, 0.5), (0.25, 0.5), (2.0, 0.0)])
 def test_a_line_is_found_again(line):
     fixed_s, s_per_mib = line
-    found = bench_snapshot.fit([16, 64, 256], [fixed_s + s_per_mib * x for x in (16, 64, 256)])
+    found = snapshot.fit([16, 64, 256], [fixed_s + s_per_mib * x for x in (16, 64, 256)])
     assert found == pytest.approx(line, abs=1e-9)
 
 
 @pytest.mark.parametrize("seconds", [[1, 2, 9], [3, 2, 1]])
 def test_no_cost_is_below_zero(seconds):
-    assert min(bench_snapshot.fit([1, 2, 4], seconds)) >= 0
+    assert min(snapshot.fit([1, 2, 4], seconds)) >= 0

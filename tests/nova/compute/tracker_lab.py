@@ -1,4 +1,4 @@
-"""The lab's resource tracker, asked as tools/oracle_tracker.py asks Nova's."""
+"""The lab's resource tracker, asked as tools/oracle/tracker.py asks Nova's."""
 
 import json
 from dataclasses import fields, replace
@@ -39,7 +39,7 @@ def _instance(row):
 
 
 class Lab:
-    """One host of the lab; ``step`` as in tools/oracle_tracker.py."""
+    """One host of the lab; ``step`` as in tools/oracle/tracker.py."""
 
     def __init__(self, case):
         self.case, self.claims = case, {}

@@ -1,4 +1,4 @@
-"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle_libvirt.py."""
+"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle/libvirt.py."""
 
 import contextlib
 import itertools
@@ -266,7 +266,7 @@ class Bench:
 
 
 class Managed(Bench):
-    """One host on which a manager has snapshot after snapshot made; see tools/oracle_snapshot.py."""
+    """One host on which a manager has snapshot after snapshot made; see tools/oracle/snapshot.py."""
 
     def snapshot(self, case):
         """Return what the oracle does: also the image's status and the server's task_state."""
