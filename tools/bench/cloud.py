@@ -10,7 +10,7 @@ import sys
 import time
 
 from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud import leftovers as books
+from tests.mistakes import mistakes
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=64, root_gb=1))
 GAP_S = 0.05  # simulated, between two requests
@@ -46,7 +46,7 @@ def one(n_hosts, servers, mode, aim_s, aim_mb):
     states = cloud.states
     tables = time.perf_counter() - begun - seconds
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    happened, active = len(cloud._site.trace), int((states.vm_state == "active").sum())
+    happened, active = len(cloud.site.trace), int((states.vm_state == "active").sum())
     print(
         f"{servers:,} servers on {n_hosts:,} hosts, {mode}: {seconds:.1f} s (aim {aim_s}),", end=""
     )
@@ -54,8 +54,8 @@ def one(n_hosts, servers, mode, aim_s, aim_mb):
     print(
         f" {happened / seconds:,.0f} a second; its table of {len(states):,} states {tables:.1f} s"
     )
-    built = active >= servers and not any(cloud.show(name) for name in cloud._site.servers)
-    even = not books.mistakes(cloud._site, cloud._drivers) and not cloud.imbalances()
+    built = active >= servers and not any(cloud.show(name) for name in cloud.site.servers)
+    even = not mistakes(cloud) and not cloud.imbalances()
     return built and even and seconds <= aim_s and memory_mb <= aim_mb
 
 

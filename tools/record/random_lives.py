@@ -59,7 +59,7 @@ def play(sequence, hosts=sequences.HOSTS):
 def ask(player, action):
     """One step of a sequence, or two: after an evacuate the nova-compute starts again."""
     name = action.removesuffix(sequences.AS_USER)
-    shown = player.current in player.cloud._site.servers and player.cloud.show(player.current)
+    shown = player.current in player.cloud.site.servers and player.cloud.show(player.current)
     host = (shown or {}).get("host") or sequences.HOSTS[0]
     if name in ("power_sync", "guest_stops", "guest_starts"):
         if name != "power_sync" and host in player.cloud.books(player.current)["guests"]:

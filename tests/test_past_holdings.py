@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud.holdings import at
+from labkit.cloud.past import at
 from labkit.nova.compute import power_state
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import Guests
@@ -33,7 +33,7 @@ def added_up(table):
 
 def in_the_books(cloud):
     """The same by what the cloud has now."""
-    site, found = cloud._site, {}
+    site, found = cloud.site, {}
     moves = {m["uuid"]: m for m in site.db.migrations.values()}
     for (consumer, host), resources in holdings(cloud).items():
         move = moves.get(consumer)

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
-from labkit.cloud import invariants
-from labkit.cloud import leftovers as books
-from labkit.cloud.invariants import ALWAYS, UNLESS, Left
+from labkit.cloud.leftovers import RULES, Left
+from tests.mistakes import ALWAYS, mistakes
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-34" / "lifecycle.json.gz"
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -51,7 +50,7 @@ def moved(status, held=False):
 MOVED = moved("confirmed")
 
 
-def broken(left, rules=(*ALWAYS, *UNLESS)):
+def broken(left, rules=(*ALWAYS, *RULES)):
     """The names of the rules that do not hold."""
     return {rule.__name__ for rule in rules for _ in rule(left)}
 
@@ -103,13 +102,14 @@ def test_all_is_well_with_a_server_that_is_resized_and_one_that_is_offloaded():
     ],
 )
 def test_each_rule_can_fail_and_says_what_is_wrong(changes, rule, words):
-    said = list(getattr(invariants, rule)(Left(**WELL | changes)))
+    (tried,) = [each for each in (*ALWAYS, *RULES) if each.__name__ == rule]
+    said = list(tried(Left(**WELL | changes)))
     assert any(words in sentence for sentence in said)
 
 
 def test_every_rule_is_tried_above():
     tried = test_each_rule_can_fail_and_says_what_is_wrong.pytestmark[0].args[1]
-    assert {rule for _, rule, _ in tried} == {rule.__name__ for rule in (*ALWAYS, *UNLESS)}
+    assert {rule for _, rule, _ in tried} == {rule.__name__ for rule in (*ALWAYS, *RULES)}
 
 
 # -- the cloud as a whole -------------------------------------------------------------------
@@ -123,7 +123,7 @@ def cloud(root):
 
 def test_a_quiet_cloud_has_no_imbalance_and_no_mistake(cloud):
     assert cloud.imbalances() == []
-    assert books.mistakes(cloud._site, cloud._drivers) == []
+    assert mistakes(cloud) == []
 
 
 def test_as_long_as_something_is_under_way_nothing_is_missing(cloud):
@@ -187,8 +187,8 @@ def _stranger(site):
     ],
 )
 def test_a_mistake_in_the_books_is_found(cloud, harm, words):
-    harm(cloud._site)
-    assert any(words in sentence for sentence in books.mistakes(cloud._site, cloud._drivers))
+    harm(cloud.site)
+    assert any(words in sentence for sentence in mistakes(cloud))
 
 
 def test_what_a_delete_on_the_way_to_an_alternate_leaves_behind(root):
@@ -278,5 +278,5 @@ def test_what_always_holds_held_in_every_recorded_scenario():
 @pytest.mark.nova
 def test_what_nova_left_behind_is_what_the_rules_call_so():
     # In create_times_out the driver is still at it.
-    found = {where: broken(left, UNLESS) for where, left in recorded() if broken(left, UNLESS)}
+    found = {where: broken(left, RULES) for where, left in recorded() if broken(left, RULES)}
     assert {w: rules for w, rules in found.items() if w[0] != "create_times_out"} == LEFT_BY_NOVA

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud.history import History
+from labkit.cloud.past import History
 from labkit.dials.player import TRIES
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -46,7 +46,7 @@ def lived(life, watch):
     cloud.at(0, "web-1", "create", spec=spec)
     for t_s, action in actions:
         cloud.at(t_s, "web-1", action.split()[0], **TRIES[action])
-    site, before = cloud._site, 0
+    site, before = cloud.site, 0
     while site.busy:
         site.env.step()
         if len(site.trace) > before and "web-1" in site.servers:
@@ -70,7 +70,7 @@ def test_every_answer_is_the_one_of_that_moment(life):
     def watch(cloud, seq):
         then[seq] = answers(lambda action, **more: cloud.answer("web-1", action, **more))
 
-    history = History(lived(life, watch)._site, "web-1")
+    history = History(lived(life, watch).site, "web-1")
     assert len(then) > 3
     for seq, expected in then.items():
         said = answers(lambda action, seq=seq, **more: history.answer(seq, action, **more))
@@ -82,9 +82,9 @@ def test_status_and_states_are_those_of_that_moment(life):
     then = {}
 
     def watch(cloud, seq):
-        then[seq] = cloud.show("web-1") if "web-1" in cloud._site.servers else None
+        then[seq] = cloud.show("web-1") if "web-1" in cloud.site.servers else None
 
-    history = History(lived(life, watch)._site, "web-1")
+    history = History(lived(life, watch).site, "web-1")
     for seq, shown in then.items():
         instance = history.at(seq)
         assert (instance is None) == (shown is None)
@@ -98,16 +98,16 @@ def test_a_host_that_is_down_now_was_up_then():
     cloud = Cloud(Fleet.read("data/four_hosts"), seed=17)
     cloud.create("web-1", SPEC)
     cloud.settle()
-    host, before = cloud.show("web-1")["host"], len(cloud._site.trace) - 1
+    host, before = cloud.show("web-1")["host"], len(cloud.site.trace) - 1
     cloud.run(100)
     cloud.host_down(host, forced=True)
     cloud.act("web-1", "lock")
-    down, answer = len(cloud._site.trace) - 1, cloud.answer("web-1", "evacuate")
+    down, answer = len(cloud.site.trace) - 1, cloud.answer("web-1", "evacuate")
     cloud.run(200)
     cloud.host_up(host)
     cloud.act("web-1", "unlock")
-    up = len(cloud._site.trace) - 1
-    history = History(cloud._site, "web-1")
+    up = len(cloud.site.trace) - 1
+    history = History(cloud.site, "web-1")
     assert history.answer(before, "evacuate")[0] == 400
     assert history.answer(down, "evacuate") == answer == (200, "")
     assert history.answer(up, "evacuate") == cloud.answer("web-1", "evacuate")
@@ -119,7 +119,7 @@ def test_of_two_servers_each_has_its_own_records():
     for name in ("web-1", "web-2"):
         cloud.create(name, SPEC)
     cloud.settle()
-    records = [record for _, record in History(cloud._site, "web-1").records]
+    records = [record for _, record in History(cloud.site, "web-1").records]
     assert {record.instance for record in records} == {"web-1"}
 
 
@@ -132,11 +132,11 @@ def test_a_confirm_was_refused_while_the_source_was_down():
     cloud.settle()
     cloud.host_down(source, forced=True)
     cloud.act("web-1", "unlock")
-    then, refused = len(cloud._site.trace) - 1, cloud.answer("web-1", "confirmResize")
+    then, refused = len(cloud.site.trace) - 1, cloud.answer("web-1", "confirmResize")
     cloud.run(cloud.now + 1)
     cloud.host_up(source)
     cloud.settle()
     cloud.act("web-1", "confirmResize")
     cloud.settle()
     assert refused == (409, "Service is unavailable at this time.")
-    assert History(cloud._site, "web-1").answer(then, "confirmResize") == refused
+    assert History(cloud.site, "web-1").answer(then, "confirmResize") == refused
