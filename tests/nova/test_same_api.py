@@ -8,8 +8,8 @@ import pytest
 
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.compute import delete, power_state, task_states, vm_states
-from labkit.nova.compute.guards import GUARDS
+from labkit.nova.compute import api as compute_api
+from labkit.nova.compute import power_state, task_states, vm_states
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import migration
 from labkit.nova.objects.instance import Instance
@@ -61,7 +61,7 @@ class Desk:
     def __init__(self, monkeypatch, **options):
         player = scenarios.Player(options=[("", *option) for option in options.items()])
         player.boot()
-        self.cloud, self.site = player.cloud, player.cloud._site
+        self.cloud, self.site = player.cloud, player.cloud.site
         self.uuid = self.site.uuid_of("web")
         big = scenarios.SIZES["big"]
         row = self.site.db.instances[self.uuid] | {"host": "host1", "node": "host1"}
@@ -78,8 +78,8 @@ class Desk:
             note("(local delete)")
             yield from ()
 
-        monkeypatch.setattr(delete.Delete, "_local_delete", local)
-        monkeypatch.setattr(delete.Delete, "_local_delete_cleanup", lambda *args: None)
+        monkeypatch.setattr(compute_api.API, "_local_delete", local)
+        monkeypatch.setattr(compute_api.API, "_local_delete_cleanup", lambda *args: None)
         monkeypatch.setattr(Instance, "destroy", lambda *args: note("(row destroyed)"))
 
     def put(self, vm_state, task_state, values, up):
@@ -109,7 +109,7 @@ def answer(cloud, action, arguments, is_admin=True):
 
 def act(cloud, action, arguments, is_admin=True):
     """What the API does say, what it sends, and what it makes of the states."""
-    site = cloud._site
+    site = cloud.site
     site.bus.sent.clear()
     before = dict(site.db.instances.get(site.uuid_of("web"), {}))
     try:
@@ -189,7 +189,7 @@ def test_the_answer_is_the_same_while_there_is_only_a_build_request(name):
     nova = recorded["answers"][recorded["variants"]["build_request"]]
     lab = answer(player.cloud, action, arguments)
     assert lab == {key: nova[key] for key in ("http_status", "error") if key in nova}
-    player.cloud._site.bus = Deaf()
+    player.cloud.site.bus = Deaf()
     if servers.find(action, arguments).modelled:
         assert act(player.cloud, action, arguments) == nova
 
@@ -201,7 +201,7 @@ def test_the_table_of_guards_is_the_same():
         return sorted(states, key=lambda state: (state is not None, str(state)))
 
     ours = {}
-    for name, guard in GUARDS.items():
+    for name, guard in compute_api.GUARDS.items():
         names = ("refused_when_locked", "needs_host", "needs_host_up")
         states = {
             "kind": "allow",

@@ -8,14 +8,12 @@ import json
 from typing import NamedTuple
 
 from labkit.neighbours.messaging.exceptions import RemoteError
-from labkit.nova import exception, exception_hosts, exception_moves
+from labkit.nova import exception
 
 #: The version of the outer layer.
 ENVELOPE_VERSION = "2.0"
 #: Modules whose exceptions a caller of Nova rebuilds. Source: ALLOWED_EXMODS in nova/rpc.py.
 ALLOWED = ("nova.exception",)
-#: Where the lab keeps what Nova keeps in that one module.
-_NOVA_EXCEPTION = (exception, exception_hosts, exception_moves)
 CONTEXT_PREFIX = "_context_"
 
 
@@ -126,7 +124,7 @@ def deserialize_remote_exception(text, allowed=ALLOWED) -> Exception:
             return remote
         error.args = (text, *error.args[1:])
         return error
-    cls = next((vars(found)[name] for found in _NOVA_EXCEPTION if name in vars(found)), None)
+    cls = vars(exception).get(name)
     if module not in allowed or cls is None or home_of(cls) != module:
         return remote
     names = {"__str__": lambda error: text, "__module__": f"{module}_Remote"}

@@ -6,7 +6,7 @@ from collections import UserDict
 from types import SimpleNamespace
 
 from labkit.nova import conf, exception
-from labkit.nova.exception_neighbours import OrphanedObjectError
+from labkit.nova.exception import OrphanedObjectError
 from labkit.nova.filters import BaseFilter
 from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.image_meta import ImageMeta

@@ -1,5 +1,6 @@
-"""What the parts of the scheduler share (nova/scheduler/utils.py)."""
+"""What scheduler and conductor share (nova/scheduler/utils.py)."""
 
+from labkit.nova.exception import MaxRetriesExceeded
 from labkit.nova.scheduler.filters import utils as filters_utils
 
 
@@ -40,3 +41,32 @@ def get_weight_multiplier(host_state, multiplier_name, multiplier_config):
         return filters_utils.validate_num_values(aggregate_vals, multiplier_config, cast_to=float)
     except ValueError:
         return multiplier_config
+
+
+def exhausted(instance):
+    """Return the error of a server for which no host is left."""
+    reason = (
+        f"Exhausted all hosts available for retrying build failures for instance {instance.uuid}."
+    )
+    return MaxRetriesExceeded(reason=reason)
+
+
+def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
+    """Count one more attempt, where there may be more than one.
+
+    Raises MaxRetriesExceeded beyond ``[scheduler] max_attempts``. Without a ``retry`` in the
+    properties a host that fails does not hand the build on.
+
+    Source: ``populate_retry`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    if max_attempts == 1 or len(spec.force_hosts or ()) == 1 or len(spec.force_nodes or ()) == 1:
+        return
+    retry = filter_properties.setdefault("retry", {"num_attempts": 0})
+    retry["num_attempts"] += 1
+    exc_reason = retry.pop("exc_reason", None)
+    if retry["num_attempts"] > max_attempts:
+        reason = (
+            f"Exceeded max scheduling attempts {max_attempts} for instance {instance_uuid}."
+            f" Last exception: {exc_reason}"
+        )
+        raise MaxRetriesExceeded(reason=reason)

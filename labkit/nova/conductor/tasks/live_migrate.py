@@ -1,5 +1,6 @@
 """How a live migration finds its host (nova/conductor/tasks/live_migrate.py)."""
 
+from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.conductor.tasks.migrate import (
@@ -7,12 +8,11 @@ from labkit.nova.conductor.tasks.migrate import (
     replace_allocation_with_migration,
     revert_allocation_for_migration,
 )
-from labkit.nova.exception_moves import (
+from labkit.nova.exception import (
     ComputeServiceUnavailable,
     MigrationPreCheckError,
     UnableToMigrateToSelf,
 )
-from labkit.nova.exception_neighbours import MessagingTimeout
 
 _HERE = "conductor/tasks/live_migrate.py:"
 #: These leave the server as it was; any other puts it in error.

@@ -1,8 +1,8 @@
 """How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
 
 from labkit.nova import exception
-from labkit.nova.conductor import retry
 from labkit.nova.objects.migration import Migration, find
+from labkit.nova.scheduler.utils import exhausted, populate_retry
 
 _HERE = "conductor/tasks/migrate.py:"
 
@@ -71,7 +71,7 @@ class MigrationTask:
         spec = self.spec.replace(force_hosts=None, force_nodes=None, flavor=self.flavor)
         if spec.requested_destination is None or spec.requested_destination.host is None:
             attempts = conductor.options.max_attempts
-            retry.populate_retry(properties, instance.uuid, attempts, spec)
+            populate_retry(properties, instance.uuid, attempts, spec)
         self._preallocate_migration()
         if self.host_list is None:
             selections = yield from site.bus.call(
@@ -84,7 +84,7 @@ class MigrationTask:
         else:
             host = conductor.next_host(instance, spec, self.host_list)
             if host is None:
-                raise retry.exhausted(instance)
+                raise exhausted(instance)
         instance.availability_zone = site.zone_of(host)
         site.bus.cast(
             conductor,
