@@ -108,10 +108,9 @@ class Decision:
                 f"{host} was not chosen: its weight {weight:g} is {distance:g} below that of {best}."
             ]
         else:
-            lines = [
-                f"{host} was not chosen: its weight {weight:g} equals that of {winner} or more;"
-                " the order of the hosts, or a random pick, decided."
-            ]
+            equal = f"its weight {weight:g} equals that of {winner} or more"
+            decided = "the order of the hosts, or a random pick, decided"
+            lines = [f"{host} was not chosen: {equal}; {decided}."]
         for line in self.weights[self.weights.instance == ranking.instance.iloc[0]].itertuples():
             if line.host == host and line.score:
                 lines.append(
@@ -301,7 +300,7 @@ def place(fleet, specs, options=None, seed=0, building=False):
 def _known(spec_obj):
     """Return what is known of a server that was just placed."""
     return {
-        "properties": spec_obj.image.properties if spec_obj.image else {},
+        "image_meta": spec_obj.image,
         "flavor": spec_obj.flavor,
         "project_id": spec_obj.project_id,
         "user_id": spec_obj.user_id,

@@ -93,7 +93,7 @@ class Fleet:
         for pool in pci_pools:
             pools = self._states[self.rows[pool["host"]]].pci_stats.pools
             pools.append({key: value for key, value in pool.items() if key != "host"})
-        self._traits = [_given(record, "traits") for record in records]
+        self.traits = [_given(record, "traits") for record in records]
         inventories = list(inventories)
         self.reported = not inventories  # each host's own numbers are its inventory
         self.providers = placement.Providers(
@@ -115,7 +115,7 @@ class Fleet:
     def _all_traits(self, row):
         """Return a host's traits; that of a disabled service is set by its nova-compute."""
         disabled = self._states[row].service["disabled"]
-        return {*self._traits[row], *(["COMPUTE_STATUS_DISABLED"] if disabled else [])}
+        return {*self.traits[row], *(["COMPUTE_STATUS_DISABLED"] if disabled else [])}
 
     def __len__(self):
         return len(self._states)
@@ -337,7 +337,7 @@ class Fleet:
     def _records(self):
         """Return each host as the dict that it can be made of again."""
         return [
-            _record(state, traits) for state, traits in zip(self._states, self._traits, strict=True)
+            _record(state, traits) for state, traits in zip(self._states, self.traits, strict=True)
         ]
 
     def _tables(self, names):
@@ -400,9 +400,9 @@ class Fleet:
             state.num_io_ops = num_io_ops
         self._changed(row, state)
 
-    def add_instance(self, row: int, name: str, properties=None, **known):
-        """Note that a server is on a host; without properties only its name is known."""
-        self._states[row].instances[name] = Instance(name, properties, **known)
+    def add_instance(self, row: int, name: str, **known):
+        """Note that a server is on a host, with the attributes of an Instance that are known."""
+        self._states[row].instances[name] = Instance(name, **known)
 
     def set_service(self, host: str, field: str, value):
         """Change what is known of a host's nova-compute: ``forced_down`` or ``heartbeat_age_s``."""
@@ -481,10 +481,11 @@ def _plain(name, value):
 
 def _instance(name, known):
     """Return a server of a host; what is known are properties of its image, and a few more."""
-    if isinstance(known, Instance):
-        return known
-    more = {key: known[key] for key in _OF_INSTANCES if key in (known or {})}
-    return Instance(name, known, **more)
+    if known is None or isinstance(known, Instance):
+        return known or Instance(name)
+    more = {key: known[key] for key in _OF_INSTANCES if key in known}
+    metadata = {f"image_{key}": value for key, value in known.items() if key not in more}
+    return Instance(name, system_metadata=metadata, **more)
 
 
 def _record(state, traits=()):

@@ -29,5 +29,6 @@ __all__ = [
     "claim_test",
     "limits",
     "options",
+    "remembering",
     "then_and_now",
 ]

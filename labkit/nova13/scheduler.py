@@ -84,7 +84,9 @@ class FilterScheduler:
                 weighed = host_manager.get_weighed_hosts(hosts, spec_obj)
                 chosen = rng.choice(weighed[: self.options.host_subset_size])
                 ranking = [(each.obj.host, each.weight) for each in weighed]
-                record.choices[record.index] = Choice(*zip(*ranking, strict=True), weighed.index(chosen))
+                record.choices[record.index] = Choice(
+                    *zip(*ranking, strict=True), weighed.index(chosen)
+                )
                 host, weight = chosen.obj, float(chosen.weight)
                 decision.selections.append(Selection(instance, host.host, weight))
                 host.consume_from_request(spec_obj)

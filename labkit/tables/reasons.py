@@ -12,6 +12,8 @@ from labkit.nova.scheduler.filters import (
 )
 
 CONF = conf.CONF
+#: What a rule says that the host does not break: a class derived from the filter rejected it.
+NOTHING = (None, None, None)
 
 
 def reason_of(filter_, host_state, spec_obj) -> str:
@@ -45,22 +47,23 @@ def _compute(filter_, host, spec):
 
 
 def _capabilities(filter_, host, spec):
-    for key, req, cap in compute_capabilities_filter.mismatches(host, spec):
-        if cap is None:
-            return f"extra spec {key}: the host has no such capability"
-        return f"extra spec {key}: '{req}' does not match '{cap}'"
+    key, req, cap = next(compute_capabilities_filter.mismatches(host, spec), NOTHING)
+    if cap is None:
+        return key and f"extra spec {key}: the host has no such capability"
+    return f"extra spec {key}: '{req}' does not match '{cap}'"
 
 
 def _aggregate_extra_specs(filter_, host, spec):
-    for key, req, values in aggregate_instance_extra_specs.mismatches(host, spec):
-        if not values:
-            return f"extra spec {key} is not in any aggregate of the host"
-        return f"extra spec {key}: '{_names(values)}' does not match '{req}'"
+    key, req, values = next(aggregate_instance_extra_specs.mismatches(host, spec), NOTHING)
+    if not values:
+        return key and f"extra spec {key} is not in any aggregate of the host"
+    return f"extra spec {key}: '{_names(values)}' does not match '{req}'"
 
 
 def _aggregate_image_properties(filter_, host, spec):
-    for key, prop, options in aggregate_image_properties_isolation.contradictions(host, spec):
-        return f"image property {key} = {prop} is not in {_names(options)}"
+    found = aggregate_image_properties_isolation.contradictions(host, spec)
+    key, prop, options = next(found, NOTHING)
+    return key and f"image property {key} = {prop} is not in {_names(options)}"
 
 
 def _image_properties(filter_, host, spec):

@@ -36,7 +36,7 @@ PLACED = ["seq", "request", "instance", "host", "weight", "vcpus", "memory_mb", 
 
 
 class Stage(NamedTuple):
-    """Who entered a stage before the index-th server was placed, and why some did not pass.
+    """Who entered a stage before the index-th server was placed, who passed, why others did not.
 
     ``reasons`` maps the hosts that fell to a sentence, or to a function that returns it.
     """
@@ -44,6 +44,7 @@ class Stage(NamedTuple):
     index: int
     name: str
     hosts: list[str]
+    left: list[str]
     reasons: dict
 
 
@@ -91,7 +92,8 @@ class Record:
         """Note a stage: the hosts before and after, a function that says why a host fell."""
         kept = {id(host) for host in left}
         reasons = {host.host: reason(host) for host in hosts if id(host) not in kept}
-        self.stages.append(Stage(self.index, name, [host.host for host in hosts], reasons))
+        before, after = [host.host for host in hosts], [host.host for host in left]
+        self.stages.append(Stage(self.index, name, before, after, reasons))
 
     def candidates(self, candidates, names):
         """Note what placement was asked; the reasons are made when they are read."""
@@ -100,7 +102,7 @@ class Record:
                 names[row]: (lambda row=row, reason=reason: reason(row))
                 for row in _gone(before, after)
             }
-            self.stages.append(Stage(self.index, name, self._hosts(before, names), reasons))
+            self._stage(name, before, after, names, reasons)
 
     def round(self, one, columns, names, spec_obj):
         """Note a Round of the scheduler on columns."""
@@ -109,8 +111,7 @@ class Record:
                 names[row]: reason_of(filter_, columns.host_state(row), spec_obj)
                 for row in _gone(before, after)
             }
-            name, hosts = type(filter_).__name__, self._hosts(before, names)
-            self.stages.append(Stage(self.index, name, hosts, reasons))
+            self._stage(type(filter_).__name__, before, after, names, reasons)
         if not len(one.rows):
             return
         hosts = self._hosts(one.rows, names)
@@ -122,6 +123,10 @@ class Record:
         if one.position is not None:
             ranked = [hosts[place] for place in one.order.tolist()]
             self.choices[self.index] = Choice(ranked, one.total[one.order], one.position)
+
+    def _stage(self, name, before, after, names, reasons):
+        hosts, left = self._hosts(before, names), self._hosts(after, names)
+        self.stages.append(Stage(self.index, name, hosts, left, reasons))
 
     def _hosts(self, rows, names):
         if rows is not self._last[0]:

@@ -54,17 +54,14 @@ class ReadOnlyDict(UserDict):
 class Instance(NovaObject):
     """A server on a host, as far as the scheduler knows it.
 
-    What is not known of it cannot be read, as with Nova's objects that have no context. *image*
-    are the properties of its image, None when nothing is known of them.
+    What is not known of it cannot be read, as with Nova's objects that have no context.
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
 
-    def __init__(self, uuid, image=None, **known):
+    def __init__(self, uuid, **known):
         self.uuid = uuid
         self.__dict__.update(known)
-        if image is not None:
-            self._image = image
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -77,9 +74,9 @@ class Instance(NovaObject):
     @functools.cached_property
     def image_meta(self):
         """The image that the server was created from."""
-        if "_image" not in self.__dict__:
-            raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
-        return ImageMeta(properties=self._image)
+        metadata = self.system_metadata.items()
+        found = {key.removeprefix("image_"): v for key, v in metadata if key.startswith("image_")}
+        return ImageMeta(properties=found)
 
     def __repr__(self):
         return f"Instance({self.uuid})"

@@ -1,7 +1,7 @@
 """Filters of hosts (nova/scheduler/filters)."""
 
 from labkit.nova import filters
-from labkit.nova.scheduler import utils
+from labkit.nova.scheduler import utils as scheduler_utils  # not this package's own utils
 
 
 class BaseHostFilter(filters.BaseFilter):
@@ -23,7 +23,7 @@ class BaseHostFilter(filters.BaseFilter):
     RUN_ON_REBUILD = False
 
     def _filter_one(self, obj, spec):
-        if not self.RUN_ON_REBUILD and utils.request_is_rebuild(spec):
+        if not self.RUN_ON_REBUILD and scheduler_utils.request_is_rebuild(spec):
             return True
         return self.host_passes(obj, spec)
 

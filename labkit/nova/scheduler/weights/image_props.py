@@ -57,4 +57,6 @@ class ImagePropertiesWeigher(weights.BaseHostWeigher):
 
 def _pairs(image):
     """Return the properties of an image as (name, text): lists could not be in a set."""
-    return {(key, str(value)) for key, value in image.properties.to_dict().items()} if image else set()
+    return (
+        {(key, str(value)) for key, value in image.properties.to_dict().items()} if image else set()
+    )
