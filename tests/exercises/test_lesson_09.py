@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.exercises import checks, lesson_09
+from labkit.exercises import judging, lesson_09
 from labkit.nova.virt.libvirt.host import GI
+from tests.exercises.asked import Asked
 from tests.nova.compute import tracker_cases
-from tests.questions.asked import Asked
 
 SEEN = [31900 - 512 - 2 * 8192, (199 - 122) * 1024, 8]
 WAITING = ["memory added", "disk fills up", "CPU goes offline"]
@@ -74,7 +74,7 @@ class TestAnswers(Asked):
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_hints_do_not_give_the_answer_away(name):
-    first = checks.hint(name).text
+    first = judging.hint(name).text
     assert not any(word in first for word in ("15004", "78848", "10.", "offline", "placement"))
 
 

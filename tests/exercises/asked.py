@@ -1,6 +1,6 @@
 """What holds for the questions of every lesson; the answers stand in the lesson's own test."""
 
-from labkit.exercises import checks
+from labkit.exercises import judging
 
 BLANKS = [None, ..., "", " ", [], [...], [None]]
 
@@ -37,32 +37,32 @@ class Asked:
         assert all([*tables.RIGHT.values(), *tables.WRONG.values()])
 
     def test_an_untouched_answer_repeats_the_question(self, name, blank):
-        feedback = checks.check(name, blank)
+        feedback = judging.check(name, blank)
         assert feedback.outcome == "not tried yet"
         assert feedback.text == next(q.asks for q in self.lesson.QUESTIONS if q.name == name)
 
     def test_the_right_answer_is_right_in_every_form(self, name, right):
-        feedback = checks.check(name, right)
+        feedback = judging.check(name, right)
         assert feedback.outcome == "right"
-        assert feedback.text == checks.solution(name).text
+        assert feedback.text == judging.solution(name).text
 
     def test_a_wrong_answer_gets_a_sentence_that_helps(self, name, wrong, says):
-        feedback = checks.check(name, wrong)
+        feedback = judging.check(name, wrong)
         assert feedback.outcome == "wrong"
         assert "ou gave" in feedback.text
         assert says in feedback.text
 
     def test_what_cannot_be_judged_is_said(self, name, unclear, says):
-        feedback = checks.check(name, unclear)
+        feedback = judging.check(name, unclear)
         assert feedback.outcome == "not checkable"
         assert says in feedback.text
 
     def test_the_solution_begins_with_the_answer(self, name, begins):
-        assert checks.solution(name).text.startswith(begins)
+        assert judging.solution(name).text.startswith(begins)
 
     def test_hints_differ_and_none_is_the_solution(self, name, begins):
         count = next(len(q.hints) for q in self.lesson.QUESTIONS if q.name == name)
-        hints = [checks.hint(name, number) for number in range(1, count + 1)]
+        hints = [judging.hint(name, number) for number in range(1, count + 1)]
         assert {hint.outcome for hint in hints} == {"hint"}
         assert len({hint.text for hint in hints}) == count >= 2
-        assert checks.solution(name).text not in {hint.text for hint in hints}
+        assert judging.solution(name).text not in {hint.text for hint in hints}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from labkit.exercises import checks, lesson_04
-from tests.questions.asked import Asked
+from labkit.exercises import judging, lesson_04
+from tests.exercises.asked import Asked
 
 RIGHT = {
     "five-attempts": [[5, 1], (5, 1), np.array([5, 1]), [5.0, np.int64(1)]],
@@ -59,4 +59,4 @@ def test_answers_follow_the_model(monkeypatch):
     monkeypatch.setattr(lesson_04, "MAX_ATTEMPTS", 2)
     monkeypatch.setattr(lesson_04, "HOSTS", 2)
     assert lesson_04.tried(2) == [2, 1]
-    assert checks.check("early-delete", lesson_04.rows()).outcome == "right"
+    assert judging.check("early-delete", lesson_04.rows()).outcome == "right"

@@ -1,8 +1,8 @@
 """The answers to the questions of lesson 11: right, wrong, and not checkable."""
 
 from labkit import RequestContext, get_admin_context
-from labkit.exercises import checks, lesson_11
-from tests.questions.asked import Asked
+from labkit.exercises import judging, lesson_11
+from tests.exercises.asked import Asked
 
 
 def changed(context):
@@ -80,6 +80,6 @@ class TestAnswers(Asked):
 
 
 def test_the_solution_of_the_context_is_right():
-    rule = checks.solution("context-for-all").text.partition(". Tried")[0].removeprefix("return ")
+    rule = judging.solution("context-for-all").text.partition(". Tried")[0].removeprefix("return ")
     function = eval(f"lambda context: {rule}")  # noqa: S307 - the lab's own words
-    assert checks.check("context-for-all", function).outcome == "right"
+    assert judging.check("context-for-all", function).outcome == "right"

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from labkit.exercises import checks, lesson_05b
-from tests.questions.asked import Asked
+from labkit.exercises import judging, lesson_05b
+from tests.exercises.asked import Asked
 
 
 def leftovers(server):
@@ -77,9 +77,9 @@ class TestAnswers(Asked):
 
 
 def test_the_solution_of_leftovers_is_right():
-    rule = checks.solution("leftovers").text.partition(". ")[0]
+    rule = judging.solution("leftovers").text.partition(". ")[0]
     function = eval(f"lambda server: {rule}")  # noqa: S307 - the lab's own words
-    assert checks.check("leftovers", function).outcome == "right"
+    assert judging.check("leftovers", function).outcome == "right"
 
 
 def test_a_learners_function_may_change_what_it_gets():
@@ -87,8 +87,8 @@ def test_a_learners_function_may_change_what_it_gets():
         server["held"].clear()
         return []
 
-    assert checks.check("leftovers", greedy).outcome == "wrong"
-    assert checks.check("leftovers", leftovers).outcome == "right"
+    assert judging.check("leftovers", greedy).outcome == "wrong"
+    assert judging.check("leftovers", leftovers).outcome == "right"
 
 
 # -- beside the recorded Nova -----------------------------------------------------------------

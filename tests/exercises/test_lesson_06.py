@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.exercises import checks, lesson_06
-from tests.questions.asked import Asked
+from labkit.exercises import judging, lesson_06
+from tests.exercises.asked import Asked
 
 COMPRESSED = ["raw running", "qcow2 running", "qcow2 stopped"]
 RIGHT = {
@@ -68,17 +68,17 @@ class TestAnswers(Asked):
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_hints_do_not_give_the_answer_away(name):
-    first = checks.hint(name).text
+    first = judging.hint(name).text
     assert not any(number in first for number in ("39", "102", "21.4"))
 
 
 def test_the_log_has_the_lines_that_nova_writes():
-    lines = lesson_06.log_of()
+    lines = lesson_06.log_lines()
     assert [line.split()[2] for line in lines] == ["INFO", "DEBUG", "DEBUG", "INFO", "INFO", "INFO"]
     assert lines == sorted(lines, key=lambda line: line[:23])
     assert " -c " in lines[1]
     assert lines[2].endswith('" returned: 0 in 102.400s')
-    began, ended = pd.to_datetime([line[:23] for line in lesson_06.log_of(then=True)])
+    began, ended = pd.to_datetime([line[:23] for line in lesson_06.log_lines(then=True)])
     assert (ended - began).total_seconds() == pytest.approx(102.4)
 
 

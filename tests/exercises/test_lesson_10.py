@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.exercises import checks, lesson_10
-from tests.questions.asked import Asked
+from labkit.exercises import judging, lesson_10
+from tests.exercises.asked import Asked
 
 HEARD = ["call to a dead host", "call of an unknown method", "cast above the cap"]
 RIGHT = {
@@ -60,11 +60,11 @@ class TestAnswers(Asked):
     lesson = lesson_10
 
     def test_the_sentence_begins_with_what_was_given(self, name, wrong, says):
-        assert checks.check(name, wrong).text.startswith("You gave")
+        assert judging.check(name, wrong).text.startswith("You gave")
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_hints_do_not_give_the_answer_away(name):
-    first = checks.hint(name).text
+    first = judging.hint(name).text
     assert "11" not in first
     assert not any(case in first for case in HEARD)

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.questions.asked")
+pytest.register_assert_rewrite("tests.exercises.asked")

@@ -5,16 +5,16 @@ import re
 import pytest
 
 from labkit import LibvirtDriver
-from labkit.exercises import checks, lesson_08, whole_disk
+from labkit.exercises import judging, lesson_08
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.imagebackend import Flat, Image, Lvm
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
+from tests.exercises.asked import Asked
 from tests.nova.virt.libvirt.bench import Case
 from tests.nova.virt.libvirt.conftest import nova  # noqa: F401 - a fixture
-from tests.questions.asked import Asked
 
 REPAIR = "isolate-repair"
-ALL = whole_disk.PLACES
+ALL = lesson_08.PLACES
 
 
 class Disk(Image):
@@ -108,7 +108,7 @@ def needs_a_group(driver):
 RIGHT = {
     REPAIR: [
         repair(),
-        whole_disk.mend,
+        lesson_08.mend,
         repair(lambda path: "x" if by_suffix(path) == "isolate" else by_suffix(path), key="x"),
         and_then(lambda driver: driver.image_formats.update(isolate="qcow2")),
     ],
@@ -227,25 +227,25 @@ class TestAnswers(Asked):
 
 
 def test_an_answer_does_not_change_the_driver_of_the_next():
-    assert checks.check(REPAIR, repair()).outcome == "right"
-    assert checks.check(REPAIR, lambda driver: driver).outcome == "wrong"
+    assert judging.check(REPAIR, repair()).outcome == "right"
+    assert judging.check(REPAIR, lambda driver: driver).outcome == "wrong"
 
 
 def test_what_the_notes_name_is_needed_and_not_enough():
-    assert not whole_disk.arrives(("type", "class"))
-    assert not whole_disk.arrives(("type", "format"))
-    assert not whole_disk.arrives(("class", "format", "cold"))
-    assert whole_disk.arrives(("type", "class", "format"))
-    assert whole_disk.arrives(ALL)
+    assert not lesson_08.arrives(("type", "class"))
+    assert not lesson_08.arrives(("type", "format"))
+    assert not lesson_08.arrives(("class", "format", "cold"))
+    assert lesson_08.arrives(("type", "class", "format"))
+    assert lesson_08.arrives(ALL)
 
 
 @pytest.mark.nova
-@pytest.mark.parametrize("state", whole_disk.STATES)
+@pytest.mark.parametrize("state", lesson_08.STATES)
 @pytest.mark.parametrize(
     ("places", "fixes"), [((), ""), (("type",), "A"), (("type", "class"), "ABC")]
 )
 def test_the_check_names_what_stops_the_real_nova(nova, places, fixes, state):  # noqa: F811
-    seen = whole_disk.Outcome(lambda driver: whole_disk.mend(driver, places), state=state)
+    seen = lesson_08.Outcome(lambda driver: lesson_08.mend(driver, places), state=state)
     real = nova.snapshot(Case("isolate", state, fixes=fixes))
     name, words = real["raised"]
     assert seen.raised.startswith(f"{name}: ")
@@ -254,10 +254,10 @@ def test_the_check_names_what_stops_the_real_nova(nova, places, fixes, state):  
 
 
 @pytest.mark.nova
-@pytest.mark.parametrize("state", whole_disk.STATES)
+@pytest.mark.parametrize("state", lesson_08.STATES)
 def test_the_option_helps_the_real_nova_too(nova, state):  # noqa: F811
     options = {"snapshot_image_format": "raw"}
-    assert whole_disk.arrives(("type", "class"), **options)
+    assert lesson_08.arrives(("type", "class"), **options)
     real = nova.snapshot(Case("isolate", state, options, fixes="ABC"))
     assert real["raised"] is None
     assert real["left"]["power_state"] == state

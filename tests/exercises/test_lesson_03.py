@@ -1,11 +1,9 @@
 """The answers to the questions of lesson 03: right, wrong, and not checkable."""
 
 import numpy as np
-import pytest
 
 from labkit.exercises import lesson_03
-from labkit.fleet import Fleet
-from tests.questions.asked import Asked
+from tests.exercises.asked import Asked
 
 RIGHT = {
     "flip-by-hand": [-3.95, np.float64(-3.95), [-3.95], -3.9504],
@@ -71,10 +69,5 @@ class TestAnswers(Asked):
     lesson = lesson_03
 
 
-@pytest.mark.parametrize("name", ["four_hosts", "small_and_large"])
-def test_the_questions_weigh_the_hosts_of_the_lesson(root, name):
-    rows = lesson_03.TWO if name == "four_hosts" else lesson_03.UNEQUAL
-    fleet = Fleet.read(root / "data" / name)
-    for row in rows:
-        values = dict(zip(lesson_03._NUMBERS, row, strict=True))
-        assert {key: getattr(fleet[row[0]], key) for key in values} == values
+def test_the_questions_weigh_the_hosts_of_the_lesson():
+    assert [host_state.host for host_state in lesson_03.two()] == ["cn-2", "cn-3"]

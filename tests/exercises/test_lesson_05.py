@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.exercises import checks, lesson_05
+from labkit.exercises import judging, lesson_05
 from labkit.nova.compute import vm_states
-from tests.questions.asked import Asked
+from tests.exercises.asked import Asked
 
 
 def vm_state_alone(old, new):
@@ -98,16 +98,16 @@ class TestAnswers(Asked):
 
 
 def test_the_solution_of_the_filter_is_right():
-    rule = checks.solution("vm-state-filter").text.partition(". ")[0]
+    rule = judging.solution("vm-state-filter").text.partition(". ")[0]
     function = eval(f"lambda old, new: {rule}")  # noqa: S307 - the lab's own words
-    assert checks.check("vm-state-filter", function).outcome == "right"
+    assert judging.check("vm-state-filter", function).outcome == "right"
 
 
 def test_a_filter_may_change_the_dicts_it_gets():
     def greedy(old, new):
         return vm_state_alone(old and {"vm_state": old.pop("vm_state")}, new)
 
-    assert checks.check("vm-state-filter", greedy).outcome == "right"
+    assert judging.check("vm-state-filter", greedy).outcome == "right"
 
 
 def test_the_notes_lack_what_nova_has():
