@@ -52,7 +52,8 @@ class History:
         try:
             if instance is None:
                 raise exception.InstanceNotFound(instance_id=self.uuid)
-            servers.refuse(self._api(seq, instance), action, wanted, instance, is_admin)
+            context = self._site.keystone.asking(instance.project_id, is_admin)
+            servers.refuse(context, action, wanted, instance, self._facts(seq, instance))
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -69,6 +70,7 @@ class History:
     def _instance(self, vm_state, task_state, unbuilt=False):
         return SimpleNamespace(
             uuid=self.uuid,
+            project_id=self._site.servers[self.name][1].project_id,
             vm_state=vm_state,
             task_state=task_state,
             host=None,
@@ -92,28 +94,19 @@ class History:
             row.locked, row.locked_by = _LOCKS[record.by]
         return row
 
-    def _api(self, seq, instance):
-        """Return what ``servers.refuse`` asks of an API: build requests, moves, which hosts are up."""
-        build_requests = {self.uuid} if instance.unbuilt else ()
-        db = SimpleNamespace(build_requests=build_requests, migrations=self._migrations(seq))
-        site = SimpleNamespace(
-            db=db,
-            names={self.uuid: self.name},
-            service_is_up=lambda host: self._is_up(host, seq),
+    def _facts(self, seq, instance):
+        return servers.Facts(
+            instance.unbuilt, lambda host: self._is_up(host, seq), lambda: self._resized_from(seq)
         )
-        return SimpleNamespace(site=site, service=SimpleNamespace(site=site))
 
-    def _migrations(self, seq):
-        """Return the moves so far, with what is asked of them."""
-        return {
-            record.migration: {
-                "instance_uuid": self.uuid,
-                "status": record.status,
-                "source_compute": record.source,
-            }
+    def _resized_from(self, seq):
+        """The host that the server's finished resize came from."""
+        moves = {
+            record.migration: record
             for when, record in self.records
             if when <= seq and isinstance(record, trace.Migration)
         }
+        return next((each.source for each in moves.values() if each.status == "finished"), None)
 
     def _is_up(self, host, seq):
         """Whether Nova believed then that the nova-compute of a host was alive."""

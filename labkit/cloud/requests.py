@@ -55,7 +55,10 @@ class CloudRequests:
         self._check_action(name, action, {"is_admin": is_admin} | arguments)
         wanted = servers.find(action, arguments)
         try:
-            servers.refuse(self._api, action, wanted, self._get(name), is_admin)
+            instance = self._get(name)
+            context = self._site.keystone.asking(instance.project_id, is_admin)
+            facts = servers.facts(self._api, instance)
+            servers.refuse(context, action, wanted, instance, facts)
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -146,12 +149,13 @@ class CloudRequests:
             self._site.busy -= 1
 
     def _asks(self, project_id, is_admin):
-        """Let the thread at hand be a request's."""
+        """Make the current thread that of a new request; return its context."""
         context = self._site.keystone.context(project_id, is_admin)
         self._site.env.active_process.context = context
+        return context
 
     def _create(self, name, spec, networks="auto", is_admin=True):
-        self._asks(spec.project_id, is_admin)
+        context = self._asks(spec.project_id, is_admin)
         site, number = self._site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
@@ -163,15 +167,15 @@ class CloudRequests:
             site.names[uuid] = each
         try:
             yield from self._api.service.step("api", names=names)
-            yield from self._api.create(names, spec, networks)
+            status = yield from servers.create(self._api, context, names, spec, networks)
         except Exception as error:
             for each in names:
                 del site.names[site.servers.pop(each)[0]]
             if expected(error):
                 self._answered(names, "create", error)
             raise
-        self._answered(names, "create")
-        return 202
+        self._answered(names, "create", status=status)
+        return status
 
     def _answered(self, names, action, error=None, status=202):
         words = ""
@@ -182,11 +186,11 @@ class CloudRequests:
 
     def _request(self, name, action, is_admin, arguments):
         asked = self._site.servers.get(name)
-        self._asks(asked and asked[1].project_id, is_admin)
+        context = self._asks(asked and asked[1].project_id, is_admin)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)
-            status = yield from servers.handle(self._api, action, instance, is_admin, arguments)
+            status = yield from servers.handle(self._api, context, action, instance, arguments)
         except Exception as error:
             if expected(error):
                 self._answered([name], action, error)
