@@ -1,6 +1,5 @@
 """The actions of the servers API: what is refused, with which answer (nova/api/openstack/compute)."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from labkit.nova import exception
@@ -124,26 +123,27 @@ def guards_of(action, wanted) -> list[Guard]:
 
 
 class Facts(NamedTuple):
-    """What an answer depends on beside the server's row.
+    """What a refusal depends on apart from the server's row.
 
-    *unbuilt*: there is only a build request yet; *service_is_up*, a function of a host;
-    *resized_from*, a function that returns the host the server's finished resize came from.
+    Whether there is a build request still; whether its host is up, and the host that it came from
+    by the resize that is to be confirmed.
     """
 
     unbuilt: bool
-    service_is_up: Callable
-    resized_from: Callable
+    host_is_up: bool
+    source_is_up: bool
 
 
-def facts(api, instance) -> Facts:
+def facts_of(api, instance) -> Facts:
     """Return the facts about a server as they are now."""
 
-    def resized_from():
-        found = migrations.find(api.service, instance.uuid, status="finished")
-        return found[0].source_compute if found else None
+    def is_up(host):
+        return host is not None and api.site.service_is_up(host)
 
+    finished = migrations.find(api.service, instance.uuid, status="finished")
+    source = finished[0].source_compute if finished else instance.host
     unbuilt = instance.uuid in api.site.db.build_requests
-    return Facts(unbuilt, api.site.service_is_up, resized_from)
+    return Facts(unbuilt, is_up(instance.host), is_up(source))
 
 
 def refuse(context, action, wanted, instance, facts):
@@ -155,21 +155,18 @@ def refuse(context, action, wanted, instance, facts):
     Source: the functions of nova/api/openstack/compute/*.py, Nova 34.0.0.
     """
     context.can(wanted.rule, {"project_id": instance.project_id})
-    up = instance.host is not None and facts.service_is_up(instance.host)
     _refuse_specials(context, action, instance, facts.unbuilt)
     word = wanted.word or action
     try:
         for guard in guards_of(action, wanted):
-            check(guard, instance, word, context.is_admin, up)
+            check(guard, instance, word, context.is_admin, facts.host_is_up)
     except exception.InstanceIsLocked:
         if action in _LOCK_READS_AS_STATE:
             raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
         raise
-    if wanted.needs_host_up:
-        source = facts.resized_from() or instance.host
-        if source is None or not facts.service_is_up(source):
-            raise exception.ServiceUnavailable
-    if action == "evacuate" and up:
+    if wanted.needs_host_up and not facts.source_is_up:
+        raise exception.ServiceUnavailable
+    if action == "evacuate" and facts.host_is_up:
         raise exception.HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
 
 
@@ -199,7 +196,7 @@ def create(api, context, names, spec, networks):
 def handle(api, context, action, instance, arguments):
     """Do an action of the API; return the status of the answer. Raises Nova's refusal."""
     wanted = find(action, arguments)
-    refuse(context, action, wanted, instance, facts(api, instance))
+    refuse(context, action, wanted, instance, facts_of(api, instance))
     if not wanted.modelled:
         raise exception.NotModelled(f"Unlike Nova, the lab does not do {action!r} yet")
     method = wanted.method
