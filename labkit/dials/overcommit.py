@@ -17,9 +17,8 @@ from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
 from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.plots.figure import DPI, canvas, settle
+from labkit.plots.figure import DPI, canvas, settle, wide
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
-from labkit.plots.server_lanes import wide
 from labkit.tables.hosts import fleet_of, inventory_table
 
 if TYPE_CHECKING:
