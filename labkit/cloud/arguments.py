@@ -106,7 +106,7 @@ def driver(value, model):
     Raises TypeError for what is no function, ValueError when both say how a snapshot goes.
     """
     if value is None:
-        return lambda options: FakeDriver(model)
+        return lambda options: FakeDriver(options, model)
     if not callable(value):
         raise TypeError(f"driver = {value!r}: expected LibvirtDriver or a function of Options")
     if model != SNAPSHOT_MODELS[0]:

@@ -3,7 +3,6 @@
 import math
 import random
 
-from labkit import fleet_hosts
 from labkit.cloud import arguments as cloud_input
 from labkit.cloud import (
     cloud_messages,
@@ -11,6 +10,7 @@ from labkit.cloud import (
     cloud_snapshots,
     cloud_tables,
     holdings,
+    hosts,
 )
 from labkit.cloud import requests as cloud_requests
 from labkit.cloud.faults import known
@@ -84,7 +84,8 @@ class Cloud(
         site.bus.serve("conductor", None, site.conductor)
         site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
         for host, row in fleet.rows.items():
-            site.host_drivers[host] = fleet_hosts.prepare(site, row)
+            hosts.prepare(site, row, self._drivers[host])
+            site.reports[host] = hosts.Reports(site.env, self._drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
@@ -264,7 +265,7 @@ class Cloud(
                 if compute.stopped:
                     if host in touched:
                         site.db.touched.add(host)
-                elif host in touched or site.host_drivers[host].changed:
+                elif host in touched or site.reports[host].due:
                     compute.update_available_resource()
 
 

@@ -47,7 +47,7 @@ class Site:
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
-        self.host_drivers = {}
+        self.reports = {}
         self.busy = 0
         self.servers = {}
         self.names = {}
