@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.cloud import leftovers as books
-from labkit.cloud.faults import ERRORS, EVENTS, steps
+from labkit.cloud.faults import ERRORS, EVENTS, METHODS, steps
 from labkit.cloud.invariants import UNLESS
 from labkit.nova import clock as trace
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.objects import instance_fault
-from labkit.nova.rpcapi import METHODS
 from labkit.nova.service import expected
 
 HOSTS = ("cn-1", "cn-2", "cn-3")

@@ -81,16 +81,16 @@ class Cloud(
         holdings.watch(site, self._drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site)
-        site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
+        site.conductor.serve("conductor")
+        for scheduler in _schedulers(site, seed, schedulers):
+            scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self._drivers[host])
             site.reports[host] = hosts.Reports(site.env, self._drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
-            site.bus.serve("compute", host, compute)
-            site.bus.serve("compute-alt", host, compute)
+            compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
@@ -114,7 +114,7 @@ class Cloud(
     def settle(self):
         """Let time pass until nothing is under way any more, apart from what happens by itself."""
         env, site = self._site.env, self._site
-        while site.busy and env.peek() < math.inf:
+        while site.under_way and env.peek() < math.inf:
             env.step()
 
     @property
@@ -214,8 +214,7 @@ class Cloud(
             compute.stop()
             raise
         self._set_service(host, "heartbeat_age_s", 0.0)
-        self._site.bus.serve("compute", host, compute)
-        self._site.bus.serve("compute-alt", host, compute)
+        compute.serve("compute", "compute-alt")
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")

@@ -21,7 +21,7 @@ class CloudMessages:
     @property
     def queues(self):
         """What waits where, a DataFrame."""
-        return frame(QUEUES, _queues(self._site.bus.broker))
+        return frame(QUEUES, _queues(self._site.broker))
 
     def envelope(self, seq) -> Envelope:
         """Return the envelope of a message as it is on the wire: ``body`` is its text.
@@ -43,12 +43,12 @@ class CloudMessages:
 
         Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
         """
-        sent = self._site.bus.sent.get(seq)
-        if sent is None:
+        envelope = self._site.envelopes.get(seq)
+        if envelope is None:
             raise ValueError(
                 f"seq = {seq!r} is no message; those are in the column seq of messages"
             )
-        return sent.envelope()
+        return envelope
 
 
 def _queues(broker):

@@ -10,13 +10,24 @@ from numbers import Real
 from pathlib import Path
 
 from labkit.nova import exception as exc
-from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 DURATIONS = Path(__file__).parents[2] / "data" / "durations.csv"
 #: Steps that take no time of their own and can go wrong all the same.
 EVENTS = ("message", "database", "host_down", "delete")
+#: What services send each other.
+METHODS = tuple(
+    dict.fromkeys(
+        name
+        for api in (ComputeTaskAPI, SchedulerAPI, ComputeAPI)
+        for name in vars(api)
+        if not name.startswith("_")
+    )
+)
 #: Exceptions by name, as a fault may ask for them.
 ERRORS = {
     "BuildAbortException": lambda: exc.BuildAbortException(
@@ -156,7 +167,7 @@ def is_number(value) -> bool:
 def _moments(step):
     """Return what *at* may name."""
     if step == "message":
-        return tuple(rpcapi.METHODS)
+        return METHODS
     states = (*task_states.ALL, *vm_states.ALL)
     return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
 

@@ -59,7 +59,7 @@ def imbalances(site, drivers, rules=UNLESS) -> list[str]:
 
     In: the rules to look at. Empty as long as something is under way.
     """
-    if site.busy:
+    if site.under_way:
         return []
     return [
         f"{name} {what}"
@@ -113,8 +113,8 @@ def mistakes(site, drivers) -> list[str]:
     """
     found = imbalances(site, drivers, ALWAYS)
     found += _sums(site) + _indexes(site) + _strangers(site, drivers)
-    if site.busy:
-        found.append(f"{site.busy} things are still under way")
+    if site.under_way:
+        found.append(f"{site.under_way} things are still under way")
     for host, compute in site.computes.items():
         if not compute.stopped:
             found += [f"{host} {what}" for what in _kept(compute)]
