@@ -55,7 +55,7 @@ class Desk:
     def __init__(self, monkeypatch, **options):
         player = scenarios.Player(options=[("", *option) for option in options.items()])
         player.boot()
-        self.cloud, self.site = player.cloud, player.cloud._site
+        self.cloud, self.site = player.cloud, player.cloud.site
         self.uuid = self.site.uuid_of("web")
         big = scenarios.SIZES["big"]
         row = self.site.db.instances[self.uuid] | {"host": "host1", "node": "host1"}
@@ -103,7 +103,7 @@ def answer(cloud, action, arguments, is_admin=True):
 
 def act(cloud, sent, action, arguments, is_admin=True):
     """What the API does say, what it sends, and what it makes of the states."""
-    site = cloud._site
+    site = cloud.site
     sent.clear()
     before = dict(site.db.instances.get(site.uuid_of("web"), {}))
     try:
