@@ -158,7 +158,8 @@ class Cloud:
         try:
             instance = self._get(name)
             facts = servers.facts_of(self._api, instance)
-            servers.refuse(action, wanted, instance, is_admin, facts)
+            context = self.site.keystone.asking(instance.project_id, is_admin)
+            servers.refuse(context, action, wanted, instance, facts)
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -478,9 +479,10 @@ class Cloud:
     def _begin_request(self, project_id, is_admin):
         context = self.site.keystone.context(project_id, is_admin)
         self.site.env.active_process.context = context
+        return context
 
     def _create(self, name, spec, networks="auto", is_admin=True):
-        self._begin_request(spec.project_id, is_admin)
+        context = self._begin_request(spec.project_id, is_admin)
         site, number = self.site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
@@ -492,23 +494,23 @@ class Cloud:
             site.names[uuid] = each
         try:
             yield from self._api.service.step("api", names=names)
-            yield from self._api.create(names, spec, networks)
+            status = yield from servers.create(self._api, context, names, spec, networks)
         except Exception as error:
             for each in names:
                 del site.names[site.servers.pop(each)[0]]
             if expected(error):
                 self._answered(names, "create", error)
             raise
-        self._answered(names, "create")
-        return 202
+        self._answered(names, "create", status=status)
+        return status
 
     def _request(self, name, action, is_admin, given):
         asked = self.site.servers.get(name)
-        self._begin_request(asked and asked[1].project_id, is_admin)
+        context = self._begin_request(asked and asked[1].project_id, is_admin)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)
-            status = yield from servers.handle(self._api, action, instance, is_admin, given)
+            status = yield from servers.handle(self._api, context, action, instance, given)
         except Exception as error:
             if expected(error):
                 self._answered([name], action, error)

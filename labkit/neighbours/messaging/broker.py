@@ -1,5 +1,6 @@
 """The broker in the middle: exchanges, queues, who is bound to what, and who reads."""
 
+import json
 import random
 from collections import deque
 from typing import NamedTuple
@@ -157,11 +158,75 @@ class Broker:
 
     @property
     def messages(self):
-        """Every message and who took it, a DataFrame; its columns: labkit/tables/broker.py."""
-        from labkit.tables.broker import messages_of
-
-        return messages_of(self)
+        """Every message and who took it, a DataFrame; its columns: labkit/tables/__init__.py."""
+        return _messages_of(self)
 
     def run(self, call):
         """Run the clock until a call has come back; return what it brought, or raise it."""
         return self.env.run(until=self.env.process(call))
+
+
+_MESSAGES = (
+    "seq t_s kind sender exchange routing_key topic server namespace method version args "
+    "taken_s lost"
+).split()
+
+
+def _messages_of(broker):
+    import pandas as pd
+
+    taken, asked = {}, {}
+    for one in broker.taken:
+        taken.setdefault(one.envelope.message["_unique_id"], []).append(one)
+    dropped = {envelope.message["_unique_id"] for envelope in broker.dropped}
+    rows = []
+    for seq, envelope in enumerate(broker.log):
+        message = envelope.message
+        msg_id, unique_id = message.get("_msg_id"), message["_unique_id"]
+        kind = _kind(broker, envelope, message)
+        if kind == "call":
+            asked[msg_id] = message["method"]
+        for one in taken.get(unique_id, [None]):
+            topic, server = _address(envelope, one) if envelope.exchange else (None, None)
+            rows.append(
+                (
+                    seq,
+                    envelope.t_s,
+                    kind,
+                    envelope.sender,
+                    envelope.exchange,
+                    envelope.routing_key,
+                    topic,
+                    server,
+                    message.get("namespace"),
+                    message["method"] if envelope.exchange else asked.get(msg_id),
+                    message.get("version"),
+                    _args(message),
+                    one.t_s if one else float("nan"),
+                    unique_id in dropped,
+                )
+            )
+    numbers = {"seq": int, "t_s": float, "taken_s": float, "lost": bool}
+    return pd.DataFrame(rows, columns=_MESSAGES, dtype=object).astype(numbers)
+
+
+def _kind(broker, envelope, message):
+    if not envelope.exchange:
+        return "reply" if message["ending"] else "heartbeat"
+    if broker.exchanges.get(envelope.exchange) == "fanout":
+        return "fanout"
+    return "call" if "_msg_id" in message else "cast"
+
+
+def _address(envelope, taken):
+    """Topic and server: of the address, and of who took it where the address leaves it open."""
+    if taken:
+        return taken.reader.split("@", 1)
+    topic, _, server = envelope.routing_key.partition(".")
+    return topic or envelope.exchange.removesuffix("_fanout"), server or None
+
+
+def _args(message):
+    if "failure" in message:
+        return json.loads(message["failure"])["class"] if message["failure"] else ""
+    return ",".join(sorted(message["args"]))

@@ -12,7 +12,6 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.usage import NOBODY
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
 from labkit.nova.objects import instance_action, instance_fault
@@ -165,9 +164,7 @@ class ComputeManager(Service):
         self.driver = driver
         self.reportclient = SchedulerReportClient(self)
         self.tables = HostTables(self, row)
-        self.rt = ResourceTracker(
-            host, driver, self.tables, site.options, row + 1, driver.others or NOBODY
-        )
+        self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
         self.compute_api = api.API(self)
         builds = site.options.max_concurrent_builds
         self.build_semaphore = simpy.Resource(site.env, builds) if builds else None
