@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.faults import is_number
+from labkit.cloud.arguments import is_number
 from labkit.decision import Sentence, place, select_destinations
 from labkit.dials.panel import Panel
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -16,10 +16,12 @@ from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
-from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.plots.figure import DPI, canvas, settle, wide
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
-from labkit.tables.hosts import fleet_of, inventory_table
+from labkit.studies.reports import fleet_of
+from labkit.tables.hosts import inventory_table
 
 if TYPE_CHECKING:
     from labkit.fleet import Fleet
@@ -99,7 +101,8 @@ class OvercommitDial(Panel):
         disk = dict(zip(("total", "free", "used"), (disk_gb * GI, disk_gb * GI, 0), strict=True))
         hypervisor = Hypervisor(HOST, [1] * vcpus, memory_mb, memory_mb * 1024, disk)
         options = Options(**self.value)
-        tracker = ResourceTracker(HOST, LibvirtDriver(hypervisor, options), Tables(), options)
+        driver = LibvirtDriver(options, hypervisor=hypervisor)
+        tracker = ResourceTracker(HOST, driver, Tables(), options)
         tracker.update_available_resource(HOST)
         return fleet_of([tracker])
 

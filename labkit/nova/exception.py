@@ -298,5 +298,214 @@ class InstanceNotRescuable(NovaException):
     msg_fmt = "Instance %(instance_id)s cannot be rescued: %(reason)s"
 
 
+# -- moves ----------------------------------------
+class MigrationNotFoundByStatus(NovaException):
+    """There is no such move to be confirmed or reverted."""
+
+    code = 404
+    msg_fmt = "Migration not found for instance %(instance_id)s with status %(status)s."
+
+
+class MigrationNotFoundForInstance(NovaException):
+    """There is no live migration to be aborted or hurried."""
+
+    code = 404
+    msg_fmt = "Migration %(migration_id)s not found for instance %(instance_id)s"
+
+
+class InvalidMigrationState(NovaException):
+    """The live migration has not begun yet, or is over."""
+
+    code = 400
+    msg_fmt = (
+        "Migration %(migration_id)s state of instance %(instance_uuid)s is %(state)s. Cannot"
+        " %(method)s while the migration is in this state."
+    )
+
+
+class MigrationError(NovaException):
+    """A live migration failed for a reason that nobody has foreseen."""
+
+    msg_fmt = "Migration error: %(reason)s"
+
+
+class MigrationPreCheckError(MigrationError):
+    """A host will not have the server, or will not let it go."""
+
+    msg_fmt = "Migration pre-check error: %(reason)s"
+
+
+class UnableToMigrateToSelf(NovaException):
+    """The destination is the source."""
+
+    code = 400
+    msg_fmt = "Unable to migrate instance (%(instance_id)s) to current host (%(host)s)."
+
+
+class CannotMigrateToSameHost(NovaException):
+    """The destination that was asked for is the source."""
+
+    code = 400
+    msg_fmt = "Cannot migrate to the host where the server exists."
+
+
+class CannotResizeToSameFlavor(NovaException):
+    """A resize to the flavor that it has."""
+
+    code = 400
+    msg_fmt = "When resizing, instances must change flavor!"
+
+
+class CannotResizeDisk(NovaException):
+    """A resize to a flavor without a disk."""
+
+    code = 400
+    msg_fmt = "Server disk was unable to be resized because: %(reason)s"
+
+
+class ResizeError(NovaException):
+    """The driver does not resize."""
+
+    msg_fmt = "Resize error: %(reason)s"
+
+
+class InstanceFaultRollback(NovaException):
+    """The driver refuses and has changed nothing: the server is as it was before."""
+
+    def __init__(self, inner_exception):
+        self.inner_exception = inner_exception
+        super().__init__(f"Instance rollback performed due to: {inner_exception}")
+
+
+class ComputeServiceUnavailable(ServiceUnavailable):
+    """The nova-compute of a host is down."""
+
+    msg_fmt = "Compute service of %(host)s is unavailable at this time."
+
+
+class ComputeServiceInUse(NovaException):
+    """An evacuate from a host whose nova-compute is alive."""
+
+    code = 400
+    msg_fmt = "Compute service of %(host)s is still in use."
+
+
+class UnshelveException(NovaException):
+    """The image of a shelved server is gone."""
+
+    msg_fmt = "Error during unshelve instance %(instance_id)s: %(reason)s"
+
+
+class InstanceExists(NovaException):
+    """The host that is to take a server in has a guest of it already."""
+
+    msg_fmt = "Instance %(name)s already exists."
+
+
+# -- hosts
+class Invalid(NovaException):
+    """An option does not fit the host."""
+
+    code = 400
+    msg_fmt = "Bad Request - Invalid Parameters"
+
+
+class InvalidInput(Invalid):
+    """A driver's report lacks what Nova needs."""
+
+    msg_fmt = "Invalid input received: %(reason)s"
+
+
+class InvalidConfiguration(Invalid):
+    """Another row of compute_nodes has the name of this node."""
+
+    msg_fmt = "Configuration is Invalid."
+
+
+class InvalidNodeConfiguration(NovaException):
+    """A driver reports another uuid than before."""
+
+    msg_fmt = "Invalid node identity configuration: %(reason)s"
+
+
+class ResourceProviderSyncFailed(NovaException):
+    """Placement does not take the inventory that a host reports."""
+
+    msg_fmt = (
+        "Failed to synchronize the placement service with resource provider information "
+        "supplied by the compute host."
+    )
+
+
+# -- libraries that Nova calls; ``home`` is the module of each
+class CantStartEngineError(NovaException):
+    """A context that leads to no database, and no database is configured."""
+
+    home = "oslo_db.exception"
+    msg_fmt = "No sql_connection parameter is established"
+
+
+class EmptyCatalog(NovaException):
+    """Nobody told Nova where the neighbours are: the context has no catalogue."""
+
+    home = "keystoneauth1.exceptions.catalog"
+    msg_fmt = "The service catalog is empty."
+
+
+class EndpointNotFound(NovaException):
+    """The catalogue does not name the neighbour."""
+
+    home = "keystoneauth1.exceptions.catalog"
+    msg_fmt = "%(interfaces)s endpoint for image service not found"
+
+
+class AuthorizationFailure(NovaException):
+    """There is no token to show to the neighbour."""
+
+    home = "keystoneauth1.exceptions.auth"
+    msg_fmt = "No valid authentication is available"
+
+
+class HTTPBadRequest(NovaException):
+    """A request that makes no sense (webob.exc)."""
+
+    home = "webob.exc"
+    code = 400
+
+
+class HTTPNotFound(NovaException):
+    """Something that the request names is not there (webob.exc)."""
+
+    home = "webob.exc"
+    code = 404
+
+
+class HTTPUnauthorized(NovaException):
+    """The request brings no user (webob.exc)."""
+
+    home = "webob.exc"
+    code = 401
+    msg_fmt = (
+        "This server could not verify that you are authorized to access the document you requested."
+        " Either you supplied the wrong credentials (e.g., bad password), or your browser does not"
+        " understand how to supply the credentials required."
+    )
+
+
+class HTTPInternalServerError(NovaException):
+    """The API cannot go on (webob.exc)."""
+
+    home = "webob.exc"
+    code = 500
+
+
+class OrphanedObjectError(NovaException):
+    """An object without a context should have been read from the database, or saved there."""
+
+    home = "oslo_versionedobjects.exception"
+    msg_fmt = "Cannot call %(method)s on orphaned %(objtype)s object"
+
+
+# -- the lab's own
 class NotModelled(Exception):
     """The request needs a part of Nova that the lab leaves out; the text names it."""

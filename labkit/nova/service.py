@@ -1,23 +1,25 @@
 """What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
 
+from functools import cached_property
+
 import simpy
 
+from labkit.neighbours.messaging.exceptions import MessagingTimeout
+from labkit.nova import rpc
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
-from labkit.nova.exception_neighbours import MessagingTimeout
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 
 class Thread(simpy.Process):
     """Something that goes on, and the context that it goes on in.
-
-    ``owed_s`` is how far it is ahead of the clock: the time of its calls to the conductor, which
-    passes before it waits for anything else.
 
     Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
     """
 
     def __init__(self, env, work, context):
         self.context = context
-        self.owed_s = getattr(env.active_process, "owed_s", 0.0)
         super().__init__(env, work)
 
 
@@ -67,8 +69,9 @@ class Service:
         self.name = name
         self.host = host
         self.stopped = False
-        self.acting = self
         self.busy = 0
+        self.transport = rpc.create_transport(self)
+        self.servers = ()
         self._locks = {}
         self._periodic = None, None
 
@@ -87,34 +90,14 @@ class Service:
         """The cloud's configuration."""
         return self.site.options
 
-    @property
-    def indirection_api(self):
-        """Who reaches the database for it: None, it does so itself.
-
-        Source: ``indirection_api`` of NovaObject in nova/objects/base.py, Nova 34.0.0.
-        """
-        return None
-
     def note(self, kind, *fields, **more):
         """Add a record to what happened, of the service in whose process it is done."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        site.trace.append(kind(site.now, self.acting.name, *fields, **more))
-
-    def catch_up(self):
-        """Let the time pass that the thread's calls to the conductor have taken."""
-        thread = self.site.env.active_process
-        owed_s = getattr(thread, "owed_s", 0.0)
-        if owed_s:
-            thread.owed_s = 0.0
-            yield self.site.env.timeout(owed_s)
-            if self.stopped:
-                raise ServiceStoppedError
+        site.trace.append(kind(site.env.now, self.name, *fields, **more))
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
-        if self.indirection_api is not None:
-            yield from self.catch_up()
         value = yield event
         if self.stopped:
             raise ServiceStoppedError
@@ -127,8 +110,6 @@ class Service:
         *until* an event ends it well.
         """
         site, more, error = self.site, 0.0, None
-        if self.indirection_api is not None:
-            yield from self.catch_up()
         for name in names if instance is None else (instance.name,):
             site.reached(self, name, (step,))
             if error is None:
@@ -152,32 +133,59 @@ class Service:
         if self.stopped:
             raise ServiceStoppedError
         try:
-            value = yield from work
-            yield from self.catch_up()
-            return value
+            return (yield from work)
         finally:
             lock.release()
             if lock.idle:
                 self._locks.pop(name, None)
 
-    def start(self, work):
-        """Begin to do something in a thread of its own; an error in it ends there, as in a log."""
+    @cached_property
+    def compute_rpcapi(self) -> ComputeAPI:
+        """By which it asks nova-computes."""
+        return ComputeAPI(self)
+
+    @cached_property
+    def compute_task_api(self) -> ComputeTaskAPI:
+        """By which it asks the conductor."""
+        return ComputeTaskAPI(self)
+
+    @cached_property
+    def query_client(self) -> SchedulerAPI:
+        """By which it asks schedulers."""
+        return SchedulerAPI(self)
+
+    @property
+    def context(self):
+        """The context of what is done now."""
+        return self.site.context
+
+    def serve(self, *topics):
+        """Read what is sent to the service, first of all what has been waiting."""
+        self.servers = [rpc.get_server(self, topic) for topic in topics]
+        for server in self.servers:
+            server.start()
+
+    def start(self, work, context=None):
+        """Begin to do something in a thread of its own; an error in it ends there, as in a log.
+
+        In: a generator; the thread's *context*, by default that of what is done now.
+        """
         self.busy += 1
         self.site.busy += 1
-        return Thread(self.site.env, self._thread(work), self.site.context)
+        return Thread(self.site.env, self._thread(work), context or self.context)
 
     def stop(self):
         """Die: what is under way is never finished."""
         self.stopped = True
         self.site.busy -= self.busy
         self.busy = 0
-        self.site.bus.leave(self)
+        for server in self.servers:
+            server.stop()
 
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
                 yield from self._logged(work)
-                yield from self.catch_up()
         except ServiceStoppedError:
             pass
         finally:

@@ -8,18 +8,15 @@ from labkit.neighbours.messaging.envelope import (
     deserialize_remote_exception,
     serialize_remote_exception,
 )
-from labkit.nova import exception, exception_hosts, exception_moves, exception_neighbours
+from labkit.nova import exception
 
-
-def classes(*modules):
-    """The exceptions that the modules define, but for what the lab alone says."""
-    found = [one for module in modules for one in vars(module).values() if isinstance(one, type)]
-    names = {module.__name__ for module in modules}
-    return [one for one in found if one.__module__ in names and one is not exception.NotModelled]
-
-
-NOVAS = classes(exception, exception_hosts, exception_moves)
-OTHERS = classes(exception_neighbours)
+CLASSES = [
+    one
+    for one in vars(exception).values()
+    if isinstance(one, type) and one is not exception.NotModelled
+]
+NOVAS = [cls for cls in CLASSES if "home" not in vars(cls)]
+OTHERS = [cls for cls in CLASSES if "home" in vars(cls)]
 
 
 @pytest.mark.parametrize("cls", NOVAS)

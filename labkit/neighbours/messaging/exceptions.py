@@ -1,16 +1,16 @@
 """What goes wrong on the way, in the words of oslo.messaging 18.3.1."""
 
-from labkit.nova.exception_neighbours import MessagingException, MessagingTimeout
 
-__all__ = [
-    "InvalidTarget",
-    "MessagingException",
-    "MessagingTimeout",
-    "NoSuchMethod",
-    "RPCVersionCapError",
-    "RemoteError",
-    "UnsupportedVersion",
-]
+class MessagingException(Exception):
+    """A message could not be sent or answered."""
+
+    home = "oslo_messaging.exceptions"
+
+
+class MessagingTimeout(MessagingException):
+    """Nobody answered a call in time."""
+
+    code = 500
 
 
 class InvalidTarget(MessagingException, ValueError):

@@ -3,7 +3,7 @@
 import json
 
 from labkit.nova.context import RequestContext
-from labkit.nova.exception_neighbours import HTTPInternalServerError, HTTPUnauthorized
+from labkit.nova.exception import HTTPInternalServerError, HTTPUnauthorized
 
 
 class NovaKeystoneContext:

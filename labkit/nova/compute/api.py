@@ -1,24 +1,140 @@
-"""What the API does with an action that is accepted (nova/compute/api.py).
+"""What the API does with a request: guards first, then what is accepted (nova/compute/api.py)."""
 
-The guards are in guards.py, creating is in create.py, deleting in delete.py.
-"""
-
+import contextlib
+import uuid as uuids
 from dataclasses import dataclass
 
-from labkit.nova.compute import api_moves, create, delete
+from labkit.nova import exception
+from labkit.nova.clock import BuildRequest as Written
+from labkit.nova.clock import Call, InstanceMapping
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.guards import GUARDS, check
-from labkit.nova.exception import (
-    InstanceInvalidState,
-    InstanceNotFound,
-    UnexpectedDeletingTaskStateError,
-)
+from labkit.nova.db import CONFIGURED_CELL, Mapping
 from labkit.nova.notifications import instance as notify
-from labkit.nova.objects import instance_action
+from labkit.nova.notifications import moves as notify_move
+from labkit.nova.objects import Destination, instance_action
+from labkit.nova.objects import migration as migrations
+from labkit.nova.objects.build_request import BuildRequest
+from labkit.nova.objects.instance import EXTRA, FIELDS
+from labkit.nova.quota import check_deltas, check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
+from labkit.nova.service import unforeseen
 
 _HERE = "compute/api.py:"
+ANY = None
+NO_TASK = (None,)
+_STATES = (vm.ACTIVE, vm.STOPPED, vm.PAUSED, vm.SUSPENDED)
+_DISKS = (vm.ACTIVE, vm.PAUSED, vm.STOPPED, vm.RESIZED, vm.SOFT_DELETED)
+_VOLUMES = (*_DISKS, vm.SHELVED, vm.SHELVED_OFFLOADED)
+_PORTS = (vm.ACTIVE, vm.PAUSED, vm.STOPPED)
+_ON_OR_ERROR = (vm.ACTIVE, vm.STOPPED, vm.ERROR)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a function of the compute API asks of a server before it begins.
+
+    ``vm_state`` and ``task_state`` None mean any; ``task_state`` (None,) means no task;
+    ``rejected_task_state`` are those of which none may be.
+    """
+
+    vm_state: tuple | None = ANY
+    task_state: tuple | None = NO_TASK
+    must_have_launched: bool = True
+    refused_when_locked: bool = True
+    needs_host: bool = False
+    needs_host_up: bool = False
+    rejected_task_state: tuple = ()
+
+
+def _only(**checks):
+    """A guard that looks at no state."""
+    nothing = {"must_have_launched": False, "refused_when_locked": False}
+    return Guard(ANY, ANY, **(nothing | checks))
+
+
+_LOCK = _only(refused_when_locked=True)
+_HOST = _only(needs_host=True)
+_CONSOLE = _only(needs_host=True, rejected_task_state=(task.DELETING, task.MIGRATING))
+#: By the function of nova/compute/api.py. Source: ``check_instance_lock``,
+#: ``check_instance_host`` and ``check_instance_state`` around each, Nova 34.0.0.
+GUARDS = {
+    "delete": Guard(ANY, ANY, must_have_launched=False),
+    "soft_delete": Guard(ANY, ANY),
+    "force_delete": Guard(ANY, ANY, must_have_launched=False),
+    "restore": Guard((vm.SOFT_DELETED,)),
+    "stop": Guard((vm.ACTIVE, vm.ERROR), needs_host=True),
+    "start": Guard((vm.STOPPED,), needs_host=True),
+    "reboot": _LOCK,  # before it asks one of the two below
+    "_soft_reboot": Guard(vm.ALLOW_SOFT_REBOOT, refused_when_locked=False),
+    "_hard_reboot": Guard(vm.ALLOW_HARD_REBOOT, task.ALLOW_REBOOT, refused_when_locked=False),
+    "pause": Guard((vm.ACTIVE,)),
+    "unpause": Guard((vm.PAUSED,)),
+    "suspend": Guard((vm.ACTIVE,)),
+    "resume": Guard((vm.SUSPENDED,)),
+    "rescue": Guard(_ON_OR_ERROR),
+    "unrescue": Guard((vm.RESCUED,)),
+    "set_admin_password": Guard((vm.ACTIVE,)),
+    "snapshot": Guard(_STATES, refused_when_locked=False),
+    "snapshot_volume_backed": Guard(_STATES, refused_when_locked=False),
+    "backup": Guard(_STATES, refused_when_locked=False),
+    "rebuild": Guard(_ON_OR_ERROR),
+    "resize": Guard((vm.ACTIVE, vm.STOPPED), needs_host_up=True),
+    "confirm_resize": Guard((vm.RESIZED,)),
+    "revert_resize": Guard((vm.RESIZED,)),
+    "shelve": Guard(_STATES),
+    "shelve_offload": Guard((vm.SHELVED,)),
+    "unshelve": Guard((vm.SHELVED, vm.SHELVED_OFFLOADED)),
+    "live_migrate": Guard((vm.ACTIVE, vm.PAUSED)),
+    "live_migrate_force_complete": Guard((vm.ACTIVE,), (task.MIGRATING,)),
+    "live_migrate_abort": Guard(ANY, (task.MIGRATING,)),
+    "evacuate": Guard(_ON_OR_ERROR, ANY, refused_when_locked=False),
+    "trigger_crash_dump": Guard(vm.ALLOW_TRIGGER_CRASH_DUMP, needs_host=True),
+    "update_instance_metadata": Guard(_STATES, ANY),
+    "delete_instance_metadata": Guard(_STATES, ANY),
+    "attach_volume": Guard(_VOLUMES),
+    "detach_volume": Guard(_VOLUMES),
+    "swap_volume": Guard((vm.ACTIVE, vm.PAUSED, vm.RESIZED)),
+    "attach_interface": Guard(_PORTS),
+    "detach_interface": Guard(_PORTS),
+    "_detach_volume": _only(needs_host_up=True),
+    "add_fixed_ip": _LOCK,
+    "remove_fixed_ip": _LOCK,
+    "inject_network_info": _LOCK,
+    "get_console_output": _HOST,
+    "get_diagnostics": _HOST,
+    "get_instance_diagnostics": _HOST,
+    "get_vnc_console": _CONSOLE,
+    "get_spice_console": _CONSOLE,
+    "get_serial_console": _CONSOLE,
+    "get_mks_console": _CONSOLE,
+}
+
+
+def check(guard: Guard, instance, action, is_admin=True, host_is_up=True):
+    """Raise Nova's refusal when an action may not begin: lock, host, states, in this order.
+
+    *action* is what the refusal calls it.
+
+    Source: ``check_instance_lock``, ``check_instance_host``, ``check_instance_state`` and
+    ``reject_instance_state`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    if guard.refused_when_locked and instance.locked and not is_admin:
+        raise exception.InstanceIsLocked(instance_uuid=instance.uuid)
+    if guard.needs_host and not instance.host:
+        raise exception.InstanceNotReady(instance_id=instance.uuid)
+    for attr, allowed in (("vm_state", guard.vm_state), ("task_state", guard.task_state)):
+        state = getattr(instance, attr)
+        if allowed is not ANY and state not in allowed:
+            raise exception.InstanceInvalidState(action, instance.uuid, attr, state)
+    if instance.task_state in guard.rejected_task_state:
+        raise exception.InstanceInvalidState(
+            action, instance.uuid, "task_state", instance.task_state
+        )
+    if guard.must_have_launched and instance.launched_at is None:
+        raise exception.InstanceInvalidState(action, instance.uuid, "launched_at", None)
+    if guard.needs_host_up and not host_is_up:
+        raise exception.ServiceUnavailable
 
 
 @dataclass(frozen=True)
@@ -50,12 +166,19 @@ ASKS = {
 }
 
 
-class API(create.Create, delete.Delete, api_moves.Moves):
+_GIB = 1024**3
+
+
+_PROVIDER = "/resource_providers/{uuid}"
+
+
+class API:
     """The compute API, as the service that uses it does it: nova-api, or a nova-compute.
 
     Every action is a generator; what it refuses it raises before the first save.
 
-    Source: ``API`` in nova/compute/api.py, Nova 34.0.0.
+    Source: ``API`` in nova/compute/api.py, Nova 34.0.0. Unlike Nova, no server moves to another
+    cell.
     """
 
     def __init__(self, service):
@@ -79,21 +202,14 @@ class API(create.Create, delete.Delete, api_moves.Moves):
 
     def ask(self, method, instance, **arguments):
         """Do one of ASKS: save the task, log the action, send the message."""
-        wanted, bus = ASKS[method], self.site.bus
+        wanted = ASKS[method]
         if method == "force_stop":
             instance.progress = 0
         instance.task_state = wanted.task_state
         instance.save(_HERE + method, expected_task_state=wanted.expected)
         self._record_action_start(instance, wanted.action)
-        send = bus.call if method == "set_admin_password" else bus.cast
-        waiting = send(
-            self.service,
-            wanted.message,
-            instance,
-            server=instance.host,
-            caller=_HERE + method,
-            **arguments,
-        )
+        send = getattr(self.service.compute_rpcapi, wanted.message)
+        waiting = send(self.service.context, instance, by=_HERE + method, **arguments)
         if waiting is not None:
             yield from waiting
 
@@ -104,12 +220,8 @@ class API(create.Create, delete.Delete, api_moves.Moves):
     def trigger_crash_dump(self, instance):
         """Let the guest dump its memory; no state changes."""
         self._record_action_start(instance, "trigger_crash_dump")
-        self.site.bus.cast(
-            self.service,
-            "trigger_crash_dump",
-            instance,
-            server=instance.host,
-            caller=_HERE + "trigger_crash_dump",
+        self.service.compute_rpcapi.trigger_crash_dump(
+            self.service.context, instance, by=_HERE + "trigger_crash_dump"
         )
         return
         yield
@@ -122,19 +234,16 @@ class API(create.Create, delete.Delete, api_moves.Moves):
         instance.task_state = task.IMAGE_SNAPSHOT_PENDING
         try:
             instance.save(by, expected_task_state=[None])
-        except (InstanceNotFound, UnexpectedDeletingTaskStateError) as error:
+        except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError) as error:
             glance.delete(self.service, name, by, image_id)
-            gone = isinstance(error, InstanceNotFound)
+            gone = isinstance(error, exception.InstanceNotFound)
             attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
-            raise InstanceInvalidState("createImage", instance.uuid, attr, state) from None
+            raise exception.InstanceInvalidState(
+                "createImage", instance.uuid, attr, state
+            ) from None
         self._record_action_start(instance, "createImage")
-        self.site.bus.cast(
-            self.service,
-            "snapshot_instance",
-            instance,
-            server=instance.host,
-            caller=by,
-            image_id=image_id,
+        self.service.compute_rpcapi.snapshot_instance(
+            self.service.context, instance, image_id=image_id, by=by
         )
         return
         yield
@@ -150,15 +259,13 @@ class API(create.Create, delete.Delete, api_moves.Moves):
         instance.task_state = task.IMAGE_BACKUP
         instance.save(_HERE + "backup", expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
-        self.site.bus.cast(
-            self.service,
-            "backup_instance",
+        self.service.compute_rpcapi.backup_instance(
+            self.service.context,
             instance,
-            server=instance.host,
-            caller=_HERE + "backup",
             image_id=image_id,
             backup_type=backup_type,
             rotation=rotation,
+            by=_HERE + "backup",
         )
         return
         yield
@@ -212,3 +319,522 @@ class API(create.Create, delete.Delete, api_moves.Moves):
             instance.save(_HERE + "update_instance")
         return
         yield
+
+    def create(self, names, spec, networks="auto"):
+        """Note what is wanted and ask the conductor for it; nothing is in a cell yet.
+
+        Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
+        """
+        if spec.availability_zone and spec.availability_zone not in self.site.zones():
+            raise exception.HTTPBadRequest("The requested availability zone is not available")
+        service, db, first = self.service, self.site.db, names[0]
+        service.note(Call, first, "glance", "get", by=_HERE + "_get_image")
+        if networks != "none":
+            by = _HERE + "_check_requested_networks"
+            service.note(Call, first, "neutron", "validate_networks", by=by)
+        by = _HERE + "_validate_and_build_base_options"
+        service.note(Call, first, "neutron", "create_resource_requests", by=by)
+        self._validate(spec)
+        check_num_instances_quota(self.site, spec)
+        by = _HERE + "_create_reqspec_buildreq_instmapping"
+        build_requests = []
+        for name in names:
+            request = BuildRequest(name, spec, _new(name, spec, self.site.env.now))
+            uuid = request.values["uuid"]
+            db.build_requests[uuid] = request
+            service.note(Written, name, "create", vm.BUILDING, task.SCHEDULING, by=by)
+            db.instance_mappings[uuid] = Mapping()
+            service.note(InstanceMapping, name, "create", by=by)
+            if networks == "none":
+                self.site.without_network.add(uuid)
+            build_requests.append(request)
+        service.compute_task_api.schedule_and_build_instances(
+            service.context, build_requests=build_requests, request_specs=[spec] * len(names)
+        )
+        return
+        yield
+
+    def _validate(self, spec):
+        if spec.image is not None and not spec.is_bfv:
+            check_image(spec.flavor, spec.image)
+        destination = spec.requested_destination
+        host = destination.host if destination is not None else None
+        if host is not None and host not in self.site.fleet.rows:
+            raise exception.ComputeHostNotFound(host=host)
+
+    def delete(self, instance):
+        """Delete a server."""
+        return self._delete(instance, "delete", self._do_delete, task_state=task.DELETING)
+
+    def force_delete(self, instance):
+        """Delete a server for good, whatever ``reclaim_instance_interval`` says."""
+        return self._delete(instance, "force_delete", self._do_delete, task_state=task.DELETING)
+
+    def soft_delete(self, instance):
+        """Switch a server off, to be deleted later."""
+        return self._delete(
+            instance,
+            "soft_delete",
+            self._do_soft_delete,
+            task_state=task.SOFT_DELETING,
+            deleted_at=self.site.env.now,
+        )
+
+    def _delete(self, instance, delete_type, callback, **attributes):
+        by, uuid, name = _HERE + "_delete", instance.uuid, instance.name
+        homeless = not instance.host and not _may_have_ports_or_volumes(instance)
+        if homeless:
+            try:
+                if self._delete_while_booting(instance):
+                    self._local_delete_cleanup(name, uuid)
+                    return
+                instance = self._lookup_instance(instance)
+                if instance is not None:
+                    with (
+                        notify.about_delete(self.service, instance),
+                        contextlib.suppress(exception.InstanceNotFound),
+                    ):
+                        instance.destroy(by)
+                self._local_delete_cleanup(name, uuid)
+                return
+            except exception.ObjectActionError:  # it found a host in the meantime
+                instance = self._lookup_instance(instance)
+                if instance is None:
+                    self._local_delete_cleanup(name, uuid)
+                    return
+        if instance.vm_state in (vm.SHELVED, vm.SHELVED_OFFLOADED):
+            image_id = instance.system_metadata.get("shelved_image_id")
+            with contextlib.suppress(exception.ImageNotFound):
+                self.site.glance.delete(self.service, name, by, image_id)
+        before = instance.task_state
+        try:
+            for column, value in attributes.items():
+                setattr(instance, column, value)
+            instance.progress = 0
+            instance.save(by)
+            if instance.vm_state == vm.RESIZED:
+                yield from self._confirm_resize_on_deleting(instance)
+                if delete_type == "soft_delete":
+                    instance.task_state = attributes["task_state"]
+                    instance.save(by)
+            local = not (instance.host and self.site.service_is_up(instance.host))
+            if local:
+                yield from self._local_delete(instance, delete_type, callback)
+                self._record_action_start(instance, "delete")
+            elif before not in (task.DELETING, task.SOFT_DELETING):
+                self._record_action_start(instance, "delete")
+                callback(instance)
+        except exception.InstanceNotFound:
+            return
+
+    def _delete_while_booting(self, instance) -> bool:
+        """Try to be faster than the conductor: without a build request it stops."""
+        by = "_attempt_delete_of_buildrequest"
+        if not self._destroy_build_request(instance, by):
+            return False
+        found = self._lookup_instance(instance)
+        if found is not None:
+            with contextlib.suppress(exception.InstanceNotFound):
+                found.destroy(_HERE + "_delete_while_booting")
+        return True
+
+    def _destroy_build_request(self, instance, by) -> bool:
+        if instance.uuid not in self.site.db.build_requests:
+            return False
+        self.site.db.build_request_destroy(instance.uuid)
+        self.service.note(Written, instance.name, "destroy", by=_HERE + by)
+        return True
+
+    def _lookup_instance(self, instance):
+        """Return the server from its cell; None when it is in none, or deleted."""
+        db, uuid = self.site.db, instance.uuid
+        mapping = db.instance_mappings.get(uuid)
+        if db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+            return None
+        try:
+            return self.site.from_row(self.service, instance.name, instance.uuid)
+        except exception.InstanceNotFound:
+            return None
+
+    def _local_delete_cleanup(self, name, uuid):
+        self.placementclient.delete_allocation_for_instance(name, uuid, force=True)
+        self._update_queued_for_deletion(name, uuid, True)
+
+    def _update_queued_for_deletion(self, name, uuid, queued):
+        mapping = self.site.db.instance_mappings.get(uuid)
+        if mapping is None:
+            return
+        mapping.queued_for_delete = queued
+        by = _HERE + "_update_queued_for_deletion"
+        self.service.note(InstanceMapping, name, "save", mapping.cell, queued, by)
+
+    def _local_delete(self, instance, delete_type, callback):
+        """Do all of it here, as nobody else is there to do it."""
+        kind = delete_type if delete_type != "soft_delete" else "delete"
+        with notify.about_delete(self.service, instance, kind):
+            yield from self.site.neutron.deallocate_for_instance(
+                self.service, instance, _HERE + "_local_delete"
+            )
+            self.placementclient.delete_allocation_for_instance(
+                instance.name, instance.uuid, force=True
+            )
+            callback(instance, local=True)
+            instance.destroy(_HERE + "_local_delete")
+
+    def _do_delete(self, instance, local=False):
+        self._finish(instance, vm.DELETED, "_do_delete", "terminate_instance", local)
+
+    def _do_soft_delete(self, instance, local=False):
+        self._finish(instance, vm.SOFT_DELETED, "_do_soft_delete", "soft_delete_instance", local)
+
+    def _finish(self, instance, vm_state, by, message, local):
+        if local:
+            instance.vm_state = vm_state
+            instance.task_state = None
+            instance.terminated_at = self.site.env.now
+            instance.save(_HERE + by)
+        else:
+            send = getattr(self.service.compute_rpcapi, message)
+            send(self.service.context, instance, by=_HERE + by)
+        self._update_queued_for_deletion(instance.name, instance.uuid, True)
+
+    def restore(self, instance):
+        """Take a soft-deleted server back."""
+        by = _HERE + "restore"
+        self._record_action_start(instance, "restore")
+        if not instance.host:
+            instance.vm_state = vm.ACTIVE
+        instance.task_state = task.RESTORING if instance.host else None
+        instance.deleted_at = None
+        instance.save(by, expected_task_state=[None])
+        if instance.host:
+            self.service.compute_rpcapi.restore_instance(self.service.context, instance, by=by)
+        self._update_queued_for_deletion(instance.name, instance.uuid, False)
+        return
+        yield
+
+    # -- rebuild and evacuate -------------------------------------------------------------
+    def rebuild(self, instance, image=None):
+        """Make a server anew where it is, of the same image or of another."""
+        site, spec = self.site, self.site.spec_of(instance.name)
+        image = image or spec.image
+        site.glance.get(self.service, instance.name, _HERE + "_get_image")
+        check_image(instance.flavor, image)
+        orig_image_ref, host = instance.image_ref, instance.host
+        for column in ("architecture", "auto_disk_config", "os_type", "vm_mode"):
+            setattr(instance, column, None)
+        instance.task_state = task.REBUILDING
+        instance.image_ref = image.id
+        instance.kernel_id = instance.ramdisk_id = ""
+        instance.progress = 0
+        instance.save(_HERE + "rebuild", expected_task_state=[None])
+        instance.system_metadata["image_base_image_ref"] = image.id
+        instance.save(_HERE + "_reset_image_metadata")
+        self._record_action_start(instance, "rebuild")
+        if orig_image_ref != image.id:
+            spec = spec.replace(image=image)
+            site.save_spec(instance.name, spec)
+            if instance.host is None:  # as resetState makes possible
+                raise unforeseen(ValueError("None is not the name of a host to be forced"))
+            hints = spec.scheduler_hints | {"_nova_check_type": ["rebuild"]}
+            spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
+            spec, host = spec.replace(force_nodes=[instance.node]), None
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
+            instance,
+            image_ref=image.id,
+            orig_image_ref=orig_image_ref,
+            recreate=False,
+            host=host,
+            request_spec=spec,
+            target_state=None,
+        )
+        return
+        yield
+
+    def evacuate(self, instance, host=None, force=False, microversion="2.95"):
+        """Make a server anew on another host, as its own is dead; from 2.95 on it ends stopped.
+
+        Before *microversion* 2.68 a *host* may be forced: the scheduler is not asked then.
+        """
+        target_state = vm.STOPPED if _version(microversion) >= (2, 95) else None
+        if host is not None and host not in self.site.fleet.rows:
+            raise exception.HTTPNotFound(f"Compute host {host} not found.")
+        if host == instance.host:
+            raise exception.HTTPBadRequest("The target host can't be the same one.")
+        if self.site.service_is_up(instance.host):
+            raise exception.ComputeServiceInUse(host=instance.host)
+        by, spec = _HERE + "evacuate", self.site.spec_of(instance.name)
+        instance.task_state = task.REBUILDING
+        instance.save(by)
+        self._record_action_start(instance, "evacuate")
+        migration = migrations.Migration.new(self.service, instance, "evacuation", "accepted")
+        migration.dest_compute = host
+        migration.create(by)
+        notify_move.about(self.service, instance, "evacuate", "evacuate", source="api")
+        if host and not force:
+            spec, host = spec.replace(requested_destination=self._destination(host)), None
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
+            instance,
+            image_ref=None,
+            orig_image_ref=None,
+            recreate=True,
+            host=host,
+            request_spec=spec,
+            target_state=target_state,
+        )
+        return
+        yield
+
+    def _destination(self, host):
+        return Destination(host=host, node=self.site.fleet[host].nodename)
+
+    # -- resize and cold migrate ----------------------------------------------------------
+    def resize(self, instance, flavor=None, host=None):
+        """Move a server that is switched off meanwhile, to another flavor if there is one."""
+        by, site, current = _HERE + "resize", self.site, instance.flavor
+        if host is not None and host == instance.host:
+            raise exception.CannotMigrateToSameHost
+        if host is not None and host not in site.fleet.rows:
+            raise exception.ComputeHostNotFound(host=host)
+        spec, ignore_hosts = site.spec_of(instance.name), [instance.host]
+        if flavor is not None:
+            if flavor.root_gb == 0 and current.root_gb != 0 and not spec.is_bfv:
+                raise exception.CannotResizeDisk(
+                    reason="Resize to zero disk flavor is not allowed."
+                )
+            if flavor == current:
+                raise exception.CannotResizeToSameFlavor
+            check_deltas(site, instance, current, flavor)
+            if not spec.is_bfv:
+                check_image(flavor, spec.image, status="active")
+            if self.service.options.allow_resize_to_same_host:
+                ignore_hosts = []
+        else:
+            self.placementclient.note(None, f"GET {_PROVIDER}/traits", 200, "get_provider_traits")
+        instance.task_state = task.RESIZE_PREP
+        instance.progress = 0
+        instance.auto_disk_config = False
+        instance.save(by, expected_task_state=[None])
+        self._record_action_start(instance, "resize" if flavor is not None else "migrate")
+        destination = Destination() if host is None else self._destination(host)
+        spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
+        self.service.compute_task_api.migrate_server(
+            self.service.context,
+            instance,
+            flavor=flavor or current,
+            request_spec=spec,
+            host_list=None,
+            do_cast=True,
+        )
+        return
+        yield
+
+    def confirm_resize(self, instance, migration=None):
+        """Keep what a resize made, and clean up where the server came from."""
+        if migration is None:
+            migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
+        if not self.site.service_is_up(migration.source_compute):
+            raise exception.ServiceUnavailable
+        migration.set_status("confirming", _HERE + "confirm_resize")
+        self._record_action_start(instance, "confirmResize")
+        source = migration.source_compute
+        self.service.compute_rpcapi.confirm_resize(
+            self.service.context, instance, source, migration=migration, by=_HERE + "confirm_resize"
+        )
+        return
+        yield
+
+    def confirm_by_itself(self, instance, migration):
+        """Confirm because the time is over, if the guard allows it."""
+        check(GUARDS["confirm_resize"], instance, "confirm_resize")
+        return self.confirm_resize(instance, migration)
+
+    def revert_resize(self, instance):
+        """Undo a resize: back to the host and the flavor that the server had."""
+        by, site = _HERE + "revert_resize", self.site
+        migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
+        check_deltas(site, instance, instance.flavor, instance.old_flavor)
+        instance.availability_zone = site.zone_of(migration.source_compute)
+        spec = site.spec_of(instance.name).replace(flavor=instance.old_flavor)
+        site.save_spec(instance.name, spec)
+        instance.task_state = task.RESIZE_REVERTING
+        instance.save(by, expected_task_state=[None])
+        migration.set_status("reverting", by)
+        self._record_action_start(instance, "revertResize")
+        dest = migration.dest_compute
+        self.service.compute_rpcapi.revert_resize(
+            self.service.context,
+            instance,
+            dest,
+            migration=migration,
+            request_spec=spec,
+            by=_HERE + "revert_resize",
+        )
+        return
+        yield
+
+    def _confirm_resize_on_deleting(self, instance):
+        """Confirm first what is to be deleted, and wait for it."""
+        for status in ("finished", "confirming"):
+            found = migrations.find(self.service, instance.uuid, status=status)
+            if found:
+                break
+        else:
+            return
+        self._record_action_start(instance, "confirmResize")
+        yield from self.service.compute_rpcapi.confirm_resize(
+            self.service.context,
+            instance,
+            found[0].source_compute,
+            migration=found[0],
+            by=_HERE + "_confirm_resize_on_deleting",
+            cast=False,
+        )
+
+    # -- shelve ---------------------------------------------------------------------------
+    def shelve(self, instance):
+        """Switch a server off and keep its disk as an image."""
+        instance.task_state = task.SHELVING
+        instance.save(_HERE + "shelve", expected_task_state=[None])
+        self._record_action_start(instance, "shelve")
+        by, glance = "compute/utils.py:create_image", self.site.glance
+        image_id = glance.create(self.service, instance.name, by)
+        self.service.compute_rpcapi.shelve_instance(
+            self.service.context, instance, image_id=image_id, by=_HERE + "shelve"
+        )
+        return
+        yield
+
+    def shelve_offload(self, instance):
+        """Take a shelved server off its host."""
+        instance.task_state = task.SHELVING_OFFLOADING
+        instance.save(_HERE + "shelve_offload", expected_task_state=[None])
+        self._record_action_start(instance, "shelveOffload")
+        self.service.compute_rpcapi.shelve_offload_instance(
+            self.service.context, instance, by=_HERE + "shelve_offload"
+        )
+        return
+        yield
+
+    def unshelve(self, instance):
+        """Start a shelved server, on another host if it was offloaded."""
+        instance.task_state = task.UNSHELVING
+        instance.save(_HERE + "unshelve", expected_task_state=[None])
+        self._record_action_start(instance, "unshelve")
+        spec = self.site.spec_of(instance.name)
+        self.service.compute_task_api.unshelve_instance(
+            self.service.context, instance, request_spec=spec
+        )
+        return
+        yield
+
+    # -- live migrate ---------------------------------------------------------------------
+    def live_migrate(self, instance, host=None, force=False):
+        """Move a server while it runs; with *force* the scheduler is not asked (until 2.67)."""
+        if host is not None and host not in self.site.fleet.rows:
+            raise exception.ComputeHostNotFound(host=host)
+        spec = self.site.spec_of(instance.name)
+        instance.task_state = task.MIGRATING
+        instance.save(_HERE + "live_migrate", expected_task_state=[None])
+        self._record_action_start(instance, "live-migration")
+        if host and not force:
+            spec, host = spec.replace(requested_destination=self._destination(host)), None
+        self.service.compute_task_api.live_migrate_instance(
+            self.service.context, instance, request_spec=spec, scheduler_hint={"host": host}
+        )
+        return
+        yield
+
+    def live_migrate_abort(self, instance):
+        """Stop a live migration: the server stays where it is."""
+        allowed = ("running", "queued", "preparing")
+        migration = self._live_migration(instance, allowed, "abort live migration")
+        self._record_action_start(instance, "live_migration_cancel")
+        self.service.compute_rpcapi.live_migration_abort(
+            self.service.context,
+            instance,
+            migration_id=migration.id,
+            by=_HERE + "live_migrate_abort",
+        )
+        return
+        yield
+
+    def live_migrate_force_complete(self, instance):
+        """Hurry a live migration."""
+        self._live_migration(instance, ("running",), "force complete")
+        self._record_action_start(instance, "live_migration_force_complete")
+        self.service.compute_rpcapi.live_migration_force_complete(
+            self.service.context, instance, by=_HERE + "live_migrate_force_complete"
+        )
+        return
+        yield
+
+    def _live_migration(self, instance, allowed, method):
+        """Return the newest live migration of a server, if it is in a status that allows it."""
+        found = migrations.find(self.service, instance.uuid, migration_type="live-migration")
+        if not found:
+            raise exception.MigrationNotFoundForInstance(migration_id=0, instance_id=instance.uuid)
+        migration = found[-1]
+        if migration.status not in allowed:
+            raise exception.InvalidMigrationState(
+                migration_id=migration.id,
+                instance_uuid=instance.uuid,
+                state=migration.status,
+                method=method,
+            )
+        return migration
+
+
+def check_image(flavor, image, status=None):
+    """Compare what an image asks for with the flavor.
+
+    Source: ``_validate_flavor_image_nostatus`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    if (status or image.status) != "active":
+        raise exception.ImageNotActive(image_id=image.id)
+    if flavor.memory_mb < image.min_ram:
+        raise exception.FlavorMemoryTooSmall
+    size, least = flavor.root_gb * _GIB, image.min_disk * _GIB
+    if size and image.size > size:
+        raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=image.size)
+    if size and least > size:
+        raise exception.FlavorDiskSmallerThanMinDisk(flavor_size=size, image_min_disk=least)
+
+
+def server_uuid(name: str) -> str:
+    """Return the uuid of a server of that name: the same in every run."""
+    return str(uuids.uuid5(uuids.NAMESPACE_DNS, f"server/{name}"))
+
+
+def _new(name, spec, now):
+    values, flavor = dict.fromkeys((*FIELDS, *EXTRA)), spec.flavor
+    return values | {
+        "flavor": flavor,
+        "instance_type_id": flavor.name,
+        "memory_mb": flavor.memory_mb,
+        "vcpus": flavor.vcpus,
+        "root_gb": flavor.root_gb,
+        "ephemeral_gb": flavor.ephemeral_gb,
+        "image_ref": spec.image and spec.image.id,
+        "uuid": server_uuid(name),
+        "display_name": name,
+        "vm_state": vm.BUILDING,
+        "task_state": task.SCHEDULING,
+        "power_state": None,
+        "system_metadata": {"image_base_image_ref": spec.image and spec.image.id},
+        "locked": False,
+        "progress": 0,
+        "project_id": spec.project_id,
+        "created_at": now,
+    }
+
+
+def _may_have_ports_or_volumes(instance) -> bool:
+    """Source: ``may_have_ports_or_volumes`` in nova/compute/utils.py, Nova 34.0.0."""
+    return instance.vm_state in (vm.SHELVED_OFFLOADED, vm.ERROR)
+
+
+def _version(text):
+    return tuple(int(part) for part in str(text).split("."))

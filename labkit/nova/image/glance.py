@@ -1,6 +1,6 @@
 """With whose rights Nova asks glance for an image: the user's, or nobody's (nova/image/glance.py)."""
 
-from labkit.nova import exception_neighbours as exception
+from labkit.nova import exception
 
 #: The kinds of address that Nova takes from the catalogue, the first that is there.
 #: Source: ``valid_interfaces`` of the option group glance.

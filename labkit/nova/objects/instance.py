@@ -2,7 +2,7 @@
 
 from labkit.nova.clock import Save
 from labkit.nova.notifications import base as notifications
-from labkit.nova.objects.base import remotable
+from labkit.nova.objects.base import NovaObject
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
@@ -19,7 +19,7 @@ def states(values) -> tuple:
     return values["vm_state"], values["task_state"], values["power_state"]
 
 
-class Instance:
+class Instance(NovaObject):
     """A server as one service knows it: what it read, and what it has changed since.
 
     Reading and setting the columns is plain attribute access; a column counts as changed when
@@ -28,6 +28,14 @@ class Instance:
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
+
+    VERSION = "2.8"
+    FIELDS_SENT = """project_id image_ref kernel_id ramdisk_id key_data power_state vm_state task_state
+        memory_mb vcpus root_gb ephemeral_gb host node compute_id launched_at terminated_at
+        availability_zone display_name launched_on locked locked_by os_type architecture vm_mode
+        uuid root_device_name auto_disk_config progress system_metadata flavor old_flavor
+        new_flavor migration_context created_at deleted_at"""
+    ONLY_IF_SET = ("old_flavor", "new_flavor", "migration_context", "deleted_at")
 
     __slots__ = (
         "_changed",
@@ -92,7 +100,6 @@ class Instance:
         service.note(Save, self.name, "create", None, states(row), by=by)
         self._read(row)
 
-    @remotable
     def save(self, by, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
@@ -147,7 +154,6 @@ class Instance:
         notifications.send_save(service, self, old, by)
         service.site.saved(self)
 
-    @remotable
     def destroy(self, by):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
 
@@ -163,7 +169,6 @@ class Instance:
         service.note(Save, self.name, "destroy", None, states(row), by=by)
         self._read(row)
 
-    @remotable
     def drop_migration_context(self, by):
         """Forget the move that it is in, in the database as well.
 
@@ -184,7 +189,6 @@ class Instance:
             setattr(self, name, getattr(flavor, name))
         self.flavor = flavor
 
-    @remotable
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""
         self._read(self._service.site.db.instance_get_by_uuid(self.uuid))

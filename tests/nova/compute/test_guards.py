@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.nova.compute.guards import ANY, GUARDS, Guard, check
+from labkit.nova.compute.api import ANY, GUARDS, Guard, check
 from labkit.nova.exception import (
     InstanceInvalidState,
     InstanceIsLocked,

@@ -8,8 +8,7 @@ here: whoever calls these functions has asked policy before.
 import functools
 
 from labkit.nova import context as nova_context
-from labkit.nova.exception import InstanceNotFound
-from labkit.nova.exception_neighbours import CantStartEngineError
+from labkit.nova.exception import CantStartEngineError, InstanceNotFound
 
 
 def require_context(function):

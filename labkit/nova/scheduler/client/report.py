@@ -2,7 +2,7 @@
 
 from labkit.neighbours import placement
 from labkit.nova.clock import Call
-from labkit.nova.exception_hosts import ResourceProviderSyncFailed
+from labkit.nova.exception import ResourceProviderSyncFailed
 
 _HERE = "scheduler/client/report.py:"
 _ALLOCATION = "/allocations/{uuid}"

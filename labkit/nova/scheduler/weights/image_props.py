@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 
 from labkit.nova.conf import parse_options
-from labkit.nova.exception_neighbours import OrphanedObjectError
+from labkit.nova.exception import OrphanedObjectError
 from labkit.nova.objects.image_meta import ImageMeta
 from labkit.nova.scheduler import weights
 
