@@ -81,15 +81,16 @@ class Cloud:
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site)
-        site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
+        site.conductor.serve("conductor")
+        for scheduler in _schedulers(site, seed, schedulers):
+            scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
             site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
-            self._serve(compute)
+            compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
@@ -119,7 +120,7 @@ class Cloud:
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
         env, site = self.site.env, self.site
-        while site.busy and env.peek() < math.inf:
+        while site.under_way and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------
@@ -413,7 +414,7 @@ class Cloud:
     @property
     def queues(self):
         """The queues of the broker, and what waits in them."""
-        return broker_tables.queues(self.site.bus.broker)
+        return broker_tables.queues(self.site.broker)
 
     def envelope(self, seq) -> Envelope:
         """Return the envelope of a message as it is on the wire: ``body`` is its text.
@@ -435,12 +436,12 @@ class Cloud:
 
         Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
         """
-        sent = self.site.bus.sent.get(seq)
-        if sent is None:
+        envelope = self.site.envelopes.get(seq)
+        if envelope is None:
             raise ValueError(
                 f"seq = {seq!r} is no message; those are in the column seq of messages"
             )
-        return sent.envelope()
+        return envelope
 
     # -- inside: requests -----------------------------------------------------------------
     def _until_answered(self, work):
@@ -557,10 +558,6 @@ class Cloud:
         self.site.fleet[host]  # a KeyError with the names, if there is no such host
         return self.site.computes[host]
 
-    def _serve(self, compute):
-        for topic in ("compute", "compute-alt"):
-            self.site.bus.serve(topic, compute.host, compute)
-
     def _come_up(self, compute):
         """Do what a nova-compute does before it serves; if that fails, it is down again.
 
@@ -572,7 +569,7 @@ class Cloud:
             compute.stop()
             raise
         self._set_service(compute.host, "heartbeat_age_s", 0.0)
-        self._serve(compute)
+        compute.serve("compute", "compute-alt")
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")

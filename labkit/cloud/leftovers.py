@@ -60,7 +60,7 @@ def _row(site, uuid):
 
 def imbalances(site, drivers, rules=None) -> list[str]:
     """Return a sentence for each rule that a server breaks; none while something is under way."""
-    if site.busy:
+    if site.under_way:
         return []
     return [
         f"{name} {what}"

@@ -34,8 +34,10 @@ class Broker:
     """Carries envelopes from exchanges to queues and from there to who reads them.
 
     In: *latency_s*, the seconds that each message takes from its sender to its reader (a number,
-    or a function without arguments that gives one); *env*, a simpy environment to share a clock;
-    *seed*, of the ids.
+    or a function of the envelope that gives one); *env*, a simpy environment to share a clock;
+    *seed*, of the ids; *fault*, a function of the envelope that returns whether it is lost, and
+    the seconds that it is late.
+    ``on_the_way`` counts what has been sent and has not arrived.
     ``log`` holds every envelope that was published, ``taken`` who took which, ``messages`` is a
     table of both; ``queues`` holds what waits where, ``bindings`` which queues an exchange leads to
     under which routing key. What no queue is bound for is dropped without a word; what no reader
@@ -50,13 +52,15 @@ class Broker:
     oslo.messaging 18.3.1; what a RabbitMQ 3.10 does with an expiration.
     """
 
-    def __init__(self, latency_s=0, env=None, seed=0):
+    def __init__(self, latency_s=0, env=None, seed=0, fault=lambda _: (False, 0.0)):
         self.env = simpy.Environment() if env is None else env
-        self.latency_s = latency_s if callable(latency_s) else lambda: latency_s
+        self.latency_s = latency_s if callable(latency_s) else lambda _: latency_s
         self.exchanges = {"": "direct"}
         self.bindings = {"": {}}
         self.queues = {}
         self.log, self.taken, self.dropped = [], [], []
+        self.fault = fault
+        self.on_the_way = 0
         self._rng = random.Random(seed)
 
     def new_id(self) -> str:
@@ -108,12 +112,19 @@ class Broker:
             queue.consumers = deque(one for one in queue.consumers if one[1] != callback)
 
     def publish(self, envelope):
-        """Take an envelope; it reaches its queues after the latency."""
+        """Take an envelope; it reaches its queues after the latency, unless it is lost."""
         self.log.append(envelope)
-        self._later(self.latency_s(), lambda: self.route(envelope))
+        lost, late_s = self.fault(envelope)
+        if not lost:
+            self.on_the_way += 1
+            self.env.process(self._carry(envelope, late_s))
 
-    def _later(self, delay_s, work):
-        self.env.timeout(delay_s).callbacks.append(lambda _: work())
+    def _carry(self, envelope, late_s):
+        seconds = self.latency_s(envelope) + late_s
+        if seconds:
+            yield self.env.timeout(seconds)
+        self.on_the_way -= 1
+        self.route(envelope)
 
     def route(self, envelope):
         """Lead an envelope that has arrived to its queues, and to who reads them."""
