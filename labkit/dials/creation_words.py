@@ -7,8 +7,7 @@ from typing import NamedTuple
 from labkit.cloud.cloud import Cloud
 from labkit.nova.clock import Reply
 from labkit.plots.events import UNDONE, Event, beside, look_of
-from labkit.plots.figure import listed
-from labkit.plots.services import broken
+from labkit.plots.figure import broken, listed
 
 
 class Choice(NamedTuple):

@@ -20,6 +20,9 @@ class Flavor(NovaObject):
     Source: ``Flavor`` in nova/objects/flavor.py, Nova 34.0.0.
     """
 
+    VERSION = "1.2"
+    FIELDS_SENT = "name memory_mb vcpus root_gb ephemeral_gb swap extra_specs"
+
     vcpus: int
     memory_mb: int
     root_gb: int = 0

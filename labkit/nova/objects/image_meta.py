@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import NotModelled
-from labkit.nova.objects.base import NovaObject
+from labkit.nova.objects.base import NovaObject, primitive
 
 _BOOLEANS = """hw_boot_menu hw_ephemeral_encryption hw_firmware_stateless hw_ipxe_boot
 hw_locked_memory hw_mem_encryption hw_pmu hw_qemu_guest_agent hw_time_hpet
@@ -136,6 +136,9 @@ class ImageMeta(NovaObject):
     against the list of allowed values, and ``vmware_adaptertype`` is not translated.
     """
 
+    VERSION = "1.8"
+    FIELDS_SENT = "id status size disk_format min_ram min_disk properties"
+
     id: str | None = "image"
     disk_format: str = "qcow2"
     properties: dict[str, object] | ImageMetaProps = field(default_factory=dict)
@@ -162,6 +165,13 @@ class ImageMeta(NovaObject):
                 custom[name] = value
         object.__setattr__(self, "properties", ImageMetaProps(**known))
         object.__setattr__(self, "custom", custom)
+
+    def obj_to_primitive(self) -> dict:
+        """Return what travels of the image; its properties are an object of their own."""
+        made = super().obj_to_primitive()
+        properties = primitive("ImageMetaProps", "1.44", self.properties.to_dict())
+        made["nova_object.data"]["properties"] = properties
+        return made
 
 
 def _coerce(name, value):

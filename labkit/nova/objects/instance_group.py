@@ -20,6 +20,9 @@ class InstanceGroup(NovaObject):
     Source: ``InstanceGroup`` in nova/objects/instance_group.py, Nova 34.0.0.
     """
 
+    VERSION = "1.11"
+    FIELDS_SENT = "members hosts policy rules"
+
     policy: str
     members: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)

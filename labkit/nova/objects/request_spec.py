@@ -17,6 +17,10 @@ class Destination(NovaObject):
     Source: ``Destination`` in nova/objects/request_spec.py, Nova 34.0.0.
     """
 
+    VERSION = "1.4"
+    FIELDS_SENT = "host node cell allow_cross_cell_move"
+    ONLY_IF_SET = ("host", "node", "cell")
+
     host: str | None = None
     node: str | None = None
     cell: str | None = None
@@ -40,6 +44,12 @@ class RequestSpec(NovaObject):
     Source: ``RequestSpec`` in nova/objects/request_spec.py, Nova 34.0.0. Unlike Nova, NUMA
     topologies and PCI requests with an alias or a numbered request group are refused.
     """
+
+    VERSION = "1.15"
+    FIELDS_SENT = """image project_id availability_zone flavor num_instances ignore_hosts force_hosts
+        force_nodes requested_destination instance_group scheduler_hints instance_uuid is_bfv
+        requested_resources"""
+    ONLY_IF_SET = ("requested_destination",)
 
     flavor: Flavor
     image: ImageMeta | None = field(default_factory=ImageMeta)

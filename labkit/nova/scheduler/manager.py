@@ -5,8 +5,10 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
+from labkit.neighbours.messaging import Target
 from labkit.nova import conf, exception
 from labkit.nova.notifications import instance as notify
+from labkit.nova.objects.selection import Selection as SelectedHost
 from labkit.nova.scheduler import request_filter, utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.scheduler.host_manager import Instance
@@ -24,6 +26,11 @@ class Selection:
     host: str
     weight: float
     alternates: list[str] = field(default_factory=list)
+
+    def obj_to_primitive(self) -> list[dict]:
+        """Return what travels: a list of the hosts, best first."""
+        hosts = (self.host, *self.alternates)
+        return [SelectedHost(host).obj_to_primitive() for host in hosts]
 
 
 class SchedulerManager(Service):
@@ -45,6 +52,8 @@ class SchedulerManager(Service):
     Source: ``SchedulerManager`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
 
+    target = Target(version="4.5")
+
     def __init__(
         self,
         host_manager,
@@ -54,7 +63,9 @@ class SchedulerManager(Service):
         name="scheduler",
         host=None,
     ):
-        super().__init__(site, name, host)
+        self.site = site
+        if site is not None:
+            super().__init__(site, name, host)
         self.host_manager = host_manager
         self.rng = rng or random.Random(0)
         self.placement_client = placement_client or SchedulerReportClient(self)
@@ -64,7 +75,9 @@ class SchedulerManager(Service):
         """The options of the scheduler."""
         return self.host_manager.options
 
-    def select_destinations(self, spec_obj, instance_uuids, return_alternates=True):
+    def select_destinations(
+        self, spec_obj, instance_uuids, return_alternates=True, return_objects=True
+    ):
         """Choose a host and alternates for each server of a cloud, and claim the resources there.
 
         Placement and the rows are read first, and the claim comes later: what another request has
@@ -79,7 +92,7 @@ class SchedulerManager(Service):
 
         Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
-        names = instance_uuids
+        names = [self.site.names[uuid] for uuid in instance_uuids]
         candidates = self.get_allocation_candidates(spec_obj)
         found = candidates is None or len(candidates.rows) > 0
         hosts = self._get_all_host_states(candidates, spec_obj)
@@ -98,6 +111,12 @@ class SchedulerManager(Service):
                 fleet.add_instance(fleet.rows[selection.host], selection.instance)
         notify.about_scheduling(self, "end", names[-1])
         return selections
+
+    def update_instance_info(self, host_name, instance_info=None):
+        """Hear that a host has new servers; unlike Nova's scheduler, the lab's keeps nothing of it."""
+
+    def delete_instance_info(self, host_name, instance_uuid=None):
+        """Hear that a server has left a host; nothing is kept of it either."""
 
     def _update_instances(self, hosts):
         """Let hosts that were read a while ago have the servers that they have now."""
