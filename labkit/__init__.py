@@ -30,7 +30,7 @@ _PUBLIC = {
     "ResourceTracker": "labkit.nova.compute.resource_tracker",
     "LibvirtDriver": "labkit.nova.virt.libvirt.driver",
     "RootDisk": "labkit.nova.virt.libvirt.guest",
-    "SnapshotCosts": "labkit.cloud.snapshot_cost",
+    "SnapshotCosts": "labkit.cloud.durations",
     "Figure": "labkit.plots",
     "check": "labkit.exercises.judging",
     "hint": "labkit.exercises.judging",

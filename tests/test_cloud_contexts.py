@@ -72,7 +72,7 @@ def test_the_rounds_of_periodic_tasks_have_ids_of_their_own(cloud):
 
 
 def test_tasks_that_are_due_at_once_on_one_host_share_a_context(cloud):
-    (one, other) = cloud._site.computes.values()
+    (one, other) = cloud.site.computes.values()
     first = one.periodic_context()
     assert one.periodic_context() is first
     assert other.periodic_context().request_id != first.request_id
@@ -97,7 +97,7 @@ def test_a_message_that_waits_for_a_dead_host_keeps_its_request_id(cloud):
 def test_an_ordinary_user_cannot_take_part_in_what_another_request_began(cloud):
     cloud.create("web-1", SPEC)
     cloud.settle()
-    site = cloud._site
+    site = cloud.site
     instance = site.from_row(cloud._api.service, "web-1", site.uuid_of("web-1"))
     with (
         site.within(site.keystone.context("project", is_admin=False)),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.faults import is_number, steps
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts, steps
 from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options

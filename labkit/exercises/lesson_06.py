@@ -4,7 +4,7 @@ import functools
 import math
 from datetime import datetime, timedelta
 
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts
 from labkit.exercises.answers import choose, each, listed, number_is
 from labkit.exercises.judging import Question
 from labkit.exercises.one_server import act, one_server

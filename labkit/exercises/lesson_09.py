@@ -13,7 +13,7 @@ from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.tables.hosts import fleet_of
+from labkit.studies.reports import fleet_of
 
 SERVICES = ("nova-scheduler", "placement", "nova-conductor", "nova-compute")
 #: Of the first question: its host, and the flavor of its two servers.

@@ -186,8 +186,8 @@ class _Played:
 def _act(cloud, asked):
     """Ask for an action and wait for its end; return the status of the answer."""
     action, how, arguments = asked
-    site = cloud._site  # what an operator may switch between two actions, a lesson need not
-    site.options = site.options.replace(
+    # An operator may change options between two actions; a lesson need not.
+    cloud.site.options = cloud.site.options.replace(
         reclaim_instance_interval=_KEEP_S if how == "soft" else 0,
         shelved_offload_time=-1 if how == "kept" else 0,
     )

@@ -68,7 +68,7 @@ def test_answers_follow_the_model(monkeypatch):
 
 @pytest.mark.nova
 def test_the_lessons_own_filter_runs_in_nova_as_the_lesson_says(root):
-    from tools import oracle_nova  # imports Nova, without eventlet
+    from tools.oracle import installed  # imports Nova, without eventlet
 
     notebook = root / "notebooks" / "01_how_does_nova_choose_a_host.ipynb"
     cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells]
@@ -84,7 +84,7 @@ def test_the_lessons_own_filter_runs_in_nova_as_the_lesson_says(root):
         SimpleNamespace(host=one.host, free_ram_mb=free, total_usable_ram_mb=32768)
         for one, free in zip(lesson_01.fleet(), (-1024, 8192, 8191), strict=False)
     ]
-    spec_obj = oracle_nova.objects.RequestSpec(scheduler_hints={})
+    spec_obj = installed.objects.RequestSpec(scheduler_hints={})
     handler = there["filters"].HostFilterHandler()
     passed = handler.get_filtered_objects([there["RamHeadroomFilter"]()], states, spec_obj)
     assert [state.host for state in passed] == ["cn-2"]

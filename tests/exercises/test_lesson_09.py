@@ -96,7 +96,7 @@ def instance(name, **more):
 
 
 def case(instances):
-    """The host of the first question, as the installed Nova is asked (tools/oracle_tracker.py)."""
+    """The host of the first question, as the installed Nova is asked (tools/oracle/tracker.py)."""
     disk = {"total": int(lesson_09.DISK_GB * GI), "free": int(lesson_09.FREE_GB * GI)}
     disk["used"] = disk["total"] - disk["free"]
     host = {
@@ -114,7 +114,7 @@ def case(instances):
 def oracle():
     """Nova's own ResourceTracker on a case's host."""
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools.oracle_tracker import Oracle
+    from tools.oracle.tracker import Oracle
 
     return Oracle
 
@@ -153,7 +153,7 @@ def test_nova_writes_at_once_what_it_does_itself_and_nothing_else(oracle, steps,
 @pytest.mark.nova
 def test_placement_lets_as_many_servers_in_and_refuses_the_next():
     pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")
-    from tools.oracle_placement import running
+    from tools.oracle.placement import running
 
     totals = zip(("VCPU", "MEMORY_MB", "DISK_GB"), lesson_09.HOST.values(), strict=True)
     ratios = dict(zip(("VCPU", "MEMORY_MB", "DISK_GB"), (4.0, 1.5, 1.0), strict=True))

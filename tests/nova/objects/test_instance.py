@@ -31,7 +31,7 @@ def two(cloud):
 
 def row(cloud):
     """(vm_state, task_state) of the row."""
-    found = cloud._site.db.instances[cloud._site.uuid_of("web-1")]
+    found = cloud.site.db.instances[cloud.site.uuid_of("web-1")]
     return found["vm_state"], found["task_state"]
 
 

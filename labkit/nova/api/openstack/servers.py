@@ -122,38 +122,53 @@ def guards_of(action, wanted) -> list[Guard]:
     return [GUARDS[name] for name in names if name is not None]
 
 
-def refuse(api, action, wanted, instance, is_admin):
+class Facts(NamedTuple):
+    """What a refusal depends on apart from the server's row.
+
+    Whether there is a build request still; whether its host is up, and the host that it came from
+    by the resize that is to be confirmed.
+    """
+
+    unbuilt: bool
+    host_is_up: bool
+    source_is_up: bool
+
+
+def facts_of(api, instance) -> Facts:
+    """Return what is so now."""
+
+    def is_up(host):
+        return host is not None and api.site.service_is_up(host)
+
+    finished = migrations.find(api.service, instance.uuid, status="finished")
+    source = finished[0].source_compute if finished else instance.host
+    unbuilt = instance.uuid in api.site.db.build_requests
+    return Facts(unbuilt, is_up(instance.host), is_up(source))
+
+
+def refuse(action, wanted, instance, is_admin, facts):
     """Raise what Nova answers to an action that it does not accept.
 
     Source: the functions of nova/api/openstack/compute/*.py, Nova 34.0.0.
     """
-    up = instance.host is not None and api.site.service_is_up(instance.host)
     if wanted.policy and not is_admin:
         raise exception.PolicyNotAuthorized(action=wanted.policy)
-    _refuse_specials(api, action, instance, is_admin, up)
+    _refuse_specials(action, instance, is_admin, facts.unbuilt)
     word = wanted.word or action
     try:
         for guard in guards_of(action, wanted):
-            check(guard, instance, word, is_admin, up)
+            check(guard, instance, word, is_admin, facts.host_is_up)
     except exception.InstanceIsLocked:
         if action in _LOCK_READS_AS_STATE:
             raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
         raise
-    if wanted.needs_host_up and not _source_is_up(api, instance):
+    if wanted.needs_host_up and not facts.source_is_up:
         raise exception.ServiceUnavailable
-    if action == "evacuate" and up:
+    if action == "evacuate" and facts.host_is_up:
         raise HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
 
 
-def _source_is_up(api, instance):
-    """Whether the host is up that a server came from, by the resize that is to be confirmed."""
-    found = migrations.find(api.service, instance.uuid, status="finished")
-    host = found[0].source_compute if found else instance.host
-    return host is not None and api.site.service_is_up(host)
-
-
-def _refuse_specials(api, action, instance, is_admin, up):
-    unbuilt = instance.uuid in api.site.db.build_requests
+def _refuse_specials(action, instance, is_admin, unbuilt):
     if unbuilt and action in _ONLY_IN_A_CELL:
         raise exception.InstanceNotFound(instance_id=instance.uuid)
     if unbuilt and action in ("lock", "unlock", "resetState"):
@@ -167,7 +182,7 @@ def _refuse_specials(api, action, instance, is_admin, up):
 def handle(api, action, instance, is_admin, arguments):
     """Do an action of the API; return the status of the answer. Raises Nova's refusal."""
     wanted = find(action, arguments)
-    refuse(api, action, wanted, instance, is_admin)
+    refuse(action, wanted, instance, is_admin, facts_of(api, instance))
     if not wanted.modelled:
         raise exception.NotModelled(f"Unlike Nova, the lab does not do {action!r} yet")
     method = wanted.method
