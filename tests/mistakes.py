@@ -19,8 +19,8 @@ def mistakes(cloud) -> list[str]:
     site = cloud.site
     found = imbalances(site, cloud.drivers, ALWAYS)
     found += _sums(site) + _indexes(site) + _strangers(site, cloud.drivers)
-    if site.busy:
-        found.append(f"{site.busy} things are still under way")
+    if site.under_way:
+        found.append(f"{site.under_way} things are still under way")
     for host, compute in site.computes.items():
         if not compute.stopped:
             found += [f"{host} {what}" for what in _kept(compute)]

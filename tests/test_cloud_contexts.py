@@ -3,7 +3,8 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.nova.exception import InstanceActionNotFound, NovaException
+from labkit.nova import policy
+from labkit.nova.exception import InstanceActionNotFound, NovaException, PolicyNotAuthorized
 from labkit.nova.objects import instance_action
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -130,3 +131,21 @@ def test_a_reclaimed_server_is_deleted_in_the_context_of_the_round(root):
     gone = cloud.states.iloc[-1]
     assert gone.vm_state == "deleted"
     assert gone.request_id not in set(cloud.requests.request_id)
+
+
+@pytest.mark.parametrize(
+    ("action", "rule"), [("stop", "servers:stop"), ("pause", "os-pause-server:pause")]
+)
+def test_policy_decides_what_a_user_may_ask_of_a_cloud(cloud, monkeypatch, action, rule):
+    cloud.create("web-1", SPEC, is_admin=False)
+    cloud.settle()
+    rule = f"os_compute_api:{rule}"
+    monkeypatch.setitem(policy.RULES, rule, policy.ADMIN)
+    words = f"Policy doesn't allow {rule} to be performed."
+    assert cloud.answer("web-1", action, is_admin=False) == (403, words)
+    with pytest.raises(PolicyNotAuthorized, match=rule):
+        cloud.act("web-1", action, is_admin=False)
+    assert cloud.act("web-1", action) == 202
+    monkeypatch.setitem(policy.RULES, "os_compute_api:servers:create", policy.ADMIN)
+    with pytest.raises(PolicyNotAuthorized, match="os_compute_api:servers:create"):
+        cloud.create("web-2", SPEC, is_admin=False)

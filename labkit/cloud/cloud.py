@@ -81,15 +81,16 @@ class Cloud:
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site)
-        site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
+        site.conductor.serve("conductor")
+        for scheduler in _schedulers(site, seed, schedulers):
+            scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
             site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
-            self._serve(compute)
+            compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
@@ -119,7 +120,7 @@ class Cloud:
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
         env, site = self.site.env, self.site
-        while site.busy and env.peek() < math.inf:
+        while site.under_way and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------
@@ -157,7 +158,8 @@ class Cloud:
         try:
             instance = self._get(name)
             facts = servers.facts_of(self._api, instance)
-            servers.refuse(action, wanted, instance, is_admin, facts)
+            context = self.site.keystone.asking(instance.project_id, is_admin)
+            servers.refuse(context, action, wanted, instance, facts)
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -412,7 +414,7 @@ class Cloud:
     @property
     def queues(self):
         """The queues of the broker, and what waits in them."""
-        return broker_tables.queues(self.site.bus.broker)
+        return broker_tables.queues(self.site.broker)
 
     def envelope(self, seq) -> Envelope:
         """Return the envelope of a message as it is on the wire: ``body`` is its text.
@@ -434,12 +436,12 @@ class Cloud:
 
         Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
         """
-        sent = self.site.bus.sent.get(seq)
-        if sent is None:
+        envelope = self.site.envelopes.get(seq)
+        if envelope is None:
             raise ValueError(
                 f"seq = {seq!r} is no message; those are in the column seq of messages"
             )
-        return sent.envelope()
+        return envelope
 
     # -- inside: requests -----------------------------------------------------------------
     def _until_answered(self, work):
@@ -477,9 +479,10 @@ class Cloud:
     def _begin_request(self, project_id, is_admin):
         context = self.site.keystone.context(project_id, is_admin)
         self.site.env.active_process.context = context
+        return context
 
     def _create(self, name, spec, networks="auto", is_admin=True):
-        self._begin_request(spec.project_id, is_admin)
+        context = self._begin_request(spec.project_id, is_admin)
         site, number = self.site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
@@ -491,23 +494,23 @@ class Cloud:
             site.names[uuid] = each
         try:
             yield from self._api.service.step("api", names=names)
-            yield from self._api.create(names, spec, networks)
+            status = yield from servers.create(self._api, context, names, spec, networks)
         except Exception as error:
             for each in names:
                 del site.names[site.servers.pop(each)[0]]
             if expected(error):
                 self._answered(names, "create", error)
             raise
-        self._answered(names, "create")
-        return 202
+        self._answered(names, "create", status=status)
+        return status
 
     def _request(self, name, action, is_admin, given):
         asked = self.site.servers.get(name)
-        self._begin_request(asked and asked[1].project_id, is_admin)
+        context = self._begin_request(asked and asked[1].project_id, is_admin)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)
-            status = yield from servers.handle(self._api, action, instance, is_admin, given)
+            status = yield from servers.handle(self._api, context, action, instance, given)
         except Exception as error:
             if expected(error):
                 self._answered([name], action, error)
@@ -555,10 +558,6 @@ class Cloud:
         self.site.fleet[host]  # a KeyError with the names, if there is no such host
         return self.site.computes[host]
 
-    def _serve(self, compute):
-        for topic in ("compute", "compute-alt"):
-            self.site.bus.serve(topic, compute.host, compute)
-
     def _come_up(self, compute):
         """Do what a nova-compute does before it serves; if that fails, it is down again.
 
@@ -570,7 +569,7 @@ class Cloud:
             compute.stop()
             raise
         self._set_service(compute.host, "heartbeat_age_s", 0.0)
-        self._serve(compute)
+        compute.serve("compute", "compute-alt")
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")

@@ -2,7 +2,7 @@
 
 from labkit.cloud.durations import SnapshotCosts
 from labkit.neighbours.placement import REPORTED
-from labkit.nova.compute.usage import Others
+from labkit.nova.compute.resource_tracker import Others
 from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.virt.libvirt.host import GI, Hypervisor

@@ -64,7 +64,7 @@ def imbalances(site, drivers, rules=None) -> list[str]:
 
     In: the rules to look at. Empty as long as something is under way.
     """
-    if site.busy:
+    if site.under_way:
         return []
     return [
         f"{name} {what}"

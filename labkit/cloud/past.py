@@ -53,7 +53,8 @@ class History:
         try:
             if instance is None:
                 raise exception.InstanceNotFound(instance_id=self.uuid)
-            servers.refuse(action, wanted, instance, is_admin, self._facts(seq, instance))
+            context = self._site.keystone.asking(instance.project_id, is_admin)
+            servers.refuse(context, action, wanted, instance, self._facts(seq, instance))
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -69,6 +70,7 @@ class History:
     def _instance(self, vm_state, task_state, unbuilt=False):
         return SimpleNamespace(
             uuid=self.uuid,
+            project_id=self._site.servers[self.name][1].project_id,
             vm_state=vm_state,
             task_state=task_state,
             host=None,

@@ -4,7 +4,7 @@ from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.virt.libvirt import driver
 from labkit.nova.virt.libvirt.guest import VIR_ERR_CONFIG_UNSUPPORTED, libvirtError
-from labkit.nova13 import qemu_img
+from labkit.nova13 import imagebackend, utils
 from labkit.nova13.conf import options
 
 MIN_LIBVIRT_LIVESNAPSHOT_VERSION = (1, 0, 0)
@@ -45,7 +45,7 @@ class LibvirtDriver(driver.LibvirtDriver):
     which then nobody did, and leaves a server in its task whose guest is gone.
     """
 
-    libvirt_utils = qemu_img
+    libvirt_utils = utils
     freeze_first = keeps_delta = True
     says_deleted = "ERROR", "Failed to snapshot image"
     libvirt_version = qemu_version = None
@@ -53,7 +53,7 @@ class LibvirtDriver(driver.LibvirtDriver):
     def __init__(self, old_options=None, *args, **kwargs):
         super().__init__(old_options or options(), *args, **kwargs)
         table = self.image_backend.BACKEND
-        table.update((key, qemu_img.BACKENDS[image]) for key, image in table.items())
+        table.update((key, imagebackend.BACKENDS[image]) for key, image in table.items())
         self.never_live = {"lvm", "rbd"}
 
     def _is_live(self, guest, disk_path, source_type, current_power_state):
