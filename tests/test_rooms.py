@@ -70,8 +70,6 @@ PENDING_PRIVATE = {
 }
 PENDING_SAID = {
     "decision",
-    "dials",
-    "exercises",
     "fleet",
     "neighbours",
     "nova",
