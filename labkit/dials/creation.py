@@ -15,8 +15,7 @@ from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
 from labkit.plots.events import LOOKS, UNDONE, Event, beside, events_of, look_of
-from labkit.plots.figure import VERMILLION, canvas, listed, settle
-from labkit.plots.services import broken, width_of
+from labkit.plots.figure import VERMILLION, broken, canvas, listed, settle, text_width
 from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ class CreationDial(Panel):
         figure = canvas(WIDTH, self._drawing.height / 72 + 1.5)
         self._ax = figure.add_subplot()
         self._drawing.frame(self._ax, [name for name in LOOKS if name in LANES], STATES)
-        widest = max(map(struck, FAULTS), key=lambda sign: max(map(width_of, sign.split("\n"))))
+        widest = max(map(struck, FAULTS), key=lambda sign: max(map(text_width, sign.split("\n"))))
         self._name_rows(dict.fromkeys(services, widest))
         settle(figure)
 

@@ -18,9 +18,8 @@ from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.plots.figure import DPI, canvas, settle
+from labkit.plots.figure import DPI, canvas, settle, wide
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
-from labkit.plots.server_lanes import wide
 from labkit.studies.reports import fleet_of
 from labkit.tables.hosts import inventory_table
 

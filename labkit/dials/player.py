@@ -12,11 +12,8 @@ from labkit.cloud.past import History
 from labkit.decision import Sentence
 from labkit.dials.panel import Buttons, Panel, Steps
 from labkit.nova.api.openstack.servers import ACTIONS
-from labkit.plots.figure import DPI
-from labkit.plots.lane_rows import marks_of, seconds, states_of
-from labkit.plots.lanes import WIDTH, paper, remarks
-from labkit.plots.lanes_cursor import Cursor
-from labkit.plots.server_lanes import ServerLanes
+from labkit.plots.figure import seconds
+from labkit.plots.lanes import Cursor, lanes_of_server, marks_of, paper, remarks, states_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +166,7 @@ class PlayerDial(Panel):
         states = states_of(self._states)
         marks = marks_of(notifications, self._name, states, None)
         moments = [(seq, record.t_s) for seq, record in self._records]
-        lanes = ServerLanes(states, marks, moments, None, WIDTH * DPI, cursor=True)
-        self._axes = paper(lanes, 0.0, remarks(lanes, marks), None)
+        lanes = lanes_of_server(states, marks, moments)
+        self._axes = paper(lanes, remarks(lanes))
         lanes.draw(self._axes)
         self._cursor = Cursor(lanes)

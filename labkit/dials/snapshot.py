@@ -15,12 +15,13 @@ from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import RootDisk
-from labkit.plots.figure import DPI, canvas, settle
-from labkit.plots.server_lanes import wide
-from labkit.plots.stage_rows import (
+from labkit.plots.figure import DPI, pixel_axes, wide
+from labkit.plots.stages import (
+    FOOT,
     LOOKS,
     ROW,
     TASKS,
+    WIDTH,
     Stage,
     StageRows,
     Task,
@@ -29,7 +30,6 @@ from labkit.plots.stage_rows import (
     still_s,
     tasks_of,
 )
-from labkit.plots.stages import WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,13 +174,9 @@ class SnapshotDial(Panel):
 
     def _lay_out(self) -> StageRows:
         """Make the figure, with a row for each stage that there can be, once for all turns."""
-        head, foot = 10, 44
-        height, width = head + ROW * height_of(LOOKS, TASKS) + foot, WIDTH * DPI
-        figure = canvas(WIDTH, height / DPI)
-        settle(figure)
-        left = max(map(wide, TASKS)) + 16
-        box = (left / width, foot / height, 1 - (left + 20) / width, 1 - (head + foot) / height)
-        return StageRows(figure.add_axes(box), list(LOOKS), TASKS)
+        box = {"left": max(map(wide, TASKS)) + 16, "right": 20, "foot": FOOT, "head": 10}
+        axes = pixel_axes(WIDTH * DPI, ROW * height_of(LOOKS, TASKS), **box)
+        return StageRows(axes, list(LOOKS), TASKS)
 
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned."""
