@@ -204,21 +204,14 @@ class API:
 
     def ask(self, method, instance, **arguments):
         """Do one of ASKS: save the task, log the action, send the message."""
-        wanted, bus = ASKS[method], self.site.bus
+        wanted = ASKS[method]
         if method == "force_stop":
             instance.progress = 0
         instance.task_state = wanted.task_state
         instance.save(_HERE + method, expected_task_state=wanted.expected)
         self._record_action_start(instance, wanted.action)
-        send = bus.call if method == "set_admin_password" else bus.cast
-        waiting = send(
-            self.service,
-            wanted.message,
-            instance,
-            server=instance.host,
-            caller=_HERE + method,
-            **arguments,
-        )
+        send = getattr(self.service.compute_rpcapi, wanted.message)
+        waiting = send(self.service.context, instance, by=_HERE + method, **arguments)
         if waiting is not None:
             yield from waiting
 
@@ -229,12 +222,8 @@ class API:
     def trigger_crash_dump(self, instance):
         """Let the guest dump its memory; no state changes."""
         self._record_action_start(instance, "trigger_crash_dump")
-        self.site.bus.cast(
-            self.service,
-            "trigger_crash_dump",
-            instance,
-            server=instance.host,
-            caller=_HERE + "trigger_crash_dump",
+        self.service.compute_rpcapi.trigger_crash_dump(
+            self.service.context, instance, by=_HERE + "trigger_crash_dump"
         )
         return
         yield
@@ -255,13 +244,8 @@ class API:
                 "createImage", instance.uuid, attr, state
             ) from None
         self._record_action_start(instance, "createImage")
-        self.site.bus.cast(
-            self.service,
-            "snapshot_instance",
-            instance,
-            server=instance.host,
-            caller=by,
-            image_id=image_id,
+        self.service.compute_rpcapi.snapshot_instance(
+            self.service.context, instance, image_id=image_id, by=by
         )
         return
         yield
@@ -276,15 +260,13 @@ class API:
         instance.task_state = task.IMAGE_BACKUP
         instance.save(_HERE + "backup", expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
-        self.site.bus.cast(
-            self.service,
-            "backup_instance",
+        self.service.compute_rpcapi.backup_instance(
+            self.service.context,
             instance,
-            server=instance.host,
-            caller=_HERE + "backup",
             image_id=image_id,
             backup_type=backup_type,
             rotation=rotation,
+            by=_HERE + "backup",
         )
         return
         yield
@@ -367,11 +349,8 @@ class API:
             if networks == "none":
                 self.site.without_network.add(uuid)
             build_requests.append(request)
-        self.site.bus.cast(
-            service,
-            "schedule_and_build_instances",
-            build_requests=build_requests,
-            request_specs=[spec] * len(names),
+        service.compute_task_api.schedule_and_build_instances(
+            service.context, build_requests=build_requests, request_specs=[spec] * len(names)
         )
         return
         yield
@@ -516,9 +495,8 @@ class API:
             instance.terminated_at = self.site.env.now
             instance.save(_HERE + by)
         else:
-            self.site.bus.cast(
-                self.service, message, instance, server=instance.host, caller=_HERE + by
-            )
+            send = getattr(self.service.compute_rpcapi, message)
+            send(self.service.context, instance, by=_HERE + by)
         self._update_queued_for_deletion(instance.name, instance.uuid, True)
 
     def restore(self, instance):
@@ -531,17 +509,10 @@ class API:
         instance.deleted_at = None
         instance.save(by, expected_task_state=[None])
         if instance.host:
-            self.site.bus.cast(
-                self.service, "restore_instance", instance, server=instance.host, caller=by
-            )
+            self.service.compute_rpcapi.restore_instance(self.service.context, instance, by=by)
         self._update_queued_for_deletion(instance.name, instance.uuid, False)
         return
         yield
-
-    def _cast(self, method, instance, server=None, caller=None, **arguments):
-        by = caller and _HERE + caller
-        bus = self.site.bus
-        bus.cast(self.service, method, instance, server=server, caller=by, **arguments)
 
     # -- rebuild and evacuate -------------------------------------------------------------
     def rebuild(self, instance, image=None):
@@ -569,10 +540,9 @@ class API:
             hints = spec.scheduler_hints | {"_nova_check_type": ["rebuild"]}
             spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
             spec, host = spec.replace(force_nodes=[instance.node]), None
-        self._cast(
-            "rebuild_instance",
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
             instance,
-            namespace="compute_task",
             image_ref=image.id,
             orig_image_ref=orig_image_ref,
             recreate=False,
@@ -605,10 +575,9 @@ class API:
         notify_move.about(self.service, instance, "evacuate", "evacuate", source="api")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        self._cast(
-            "rebuild_instance",
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
             instance,
-            namespace="compute_task",
             image_ref=None,
             orig_image_ref=None,
             recreate=True,
@@ -652,12 +621,13 @@ class API:
         self._record_action_start(instance, "resize" if flavor is not None else "migrate")
         destination = Destination() if host is None else self._destination(host)
         spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
-        self._cast(
-            "migrate_server",
+        self.service.compute_task_api.migrate_server(
+            self.service.context,
             instance,
             flavor=flavor or current,
             request_spec=spec,
             host_list=None,
+            do_cast=True,
         )
         return
         yield
@@ -671,7 +641,9 @@ class API:
         migration.set_status("confirming", _HERE + "confirm_resize")
         self._record_action_start(instance, "confirmResize")
         source = migration.source_compute
-        self._cast("confirm_resize", instance, source, "confirm_resize", migration=migration)
+        self.service.compute_rpcapi.confirm_resize(
+            self.service.context, instance, source, migration=migration, by=_HERE + "confirm_resize"
+        )
         return
         yield
 
@@ -692,8 +664,15 @@ class API:
         instance.save(by, expected_task_state=[None])
         migration.set_status("reverting", by)
         self._record_action_start(instance, "revertResize")
-        dest, arguments = migration.dest_compute, {"migration": migration, "request_spec": spec}
-        self._cast("revert_resize", instance, dest, "revert_resize", **arguments)
+        dest = migration.dest_compute
+        self.service.compute_rpcapi.revert_resize(
+            self.service.context,
+            instance,
+            dest,
+            migration=migration,
+            request_spec=spec,
+            by=_HERE + "revert_resize",
+        )
         return
         yield
 
@@ -706,13 +685,13 @@ class API:
         else:
             return
         self._record_action_start(instance, "confirmResize")
-        yield from self.site.bus.call(
-            self.service,
-            "confirm_resize",
+        yield from self.service.compute_rpcapi.confirm_resize(
+            self.service.context,
             instance,
-            server=found[0].source_compute,
-            caller=_HERE + "_confirm_resize_on_deleting",
+            found[0].source_compute,
             migration=found[0],
+            by=_HERE + "_confirm_resize_on_deleting",
+            cast=False,
         )
 
     # -- shelve ---------------------------------------------------------------------------
@@ -723,7 +702,9 @@ class API:
         self._record_action_start(instance, "shelve")
         by = "compute/utils.py:create_image"
         image_id = self.image_api.create(instance.name, by)
-        self._cast("shelve_instance", instance, instance.host, "shelve", image_id=image_id)
+        self.service.compute_rpcapi.shelve_instance(
+            self.service.context, instance, image_id=image_id, by=_HERE + "shelve"
+        )
         return
         yield
 
@@ -732,7 +713,9 @@ class API:
         instance.task_state = task.SHELVING_OFFLOADING
         instance.save(_HERE + "shelve_offload", expected_task_state=[None])
         self._record_action_start(instance, "shelveOffload")
-        self._cast("shelve_offload_instance", instance, instance.host, "shelve_offload")
+        self.service.compute_rpcapi.shelve_offload_instance(
+            self.service.context, instance, by=_HERE + "shelve_offload"
+        )
         return
         yield
 
@@ -742,8 +725,9 @@ class API:
         instance.save(_HERE + "unshelve", expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
         spec = self.site.spec_of(instance.name)
-        namespace = "compute_task"
-        self._cast("unshelve_instance", instance, namespace=namespace, request_spec=spec)
+        self.service.compute_task_api.unshelve_instance(
+            self.service.context, instance, request_spec=spec
+        )
         return
         yield
 
@@ -758,8 +742,9 @@ class API:
         self._record_action_start(instance, "live-migration")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        method = "live_migrate_instance"
-        self._cast(method, instance, request_spec=spec, scheduler_hint={"host": host})
+        self.service.compute_task_api.live_migrate_instance(
+            self.service.context, instance, request_spec=spec, scheduler_hint={"host": host}
+        )
         return
         yield
 
@@ -768,12 +753,11 @@ class API:
         allowed = ("running", "queued", "preparing")
         migration = self._live_migration(instance, allowed, "abort live migration")
         self._record_action_start(instance, "live_migration_cancel")
-        self._cast(
-            "live_migration_abort",
+        self.service.compute_rpcapi.live_migration_abort(
+            self.service.context,
             instance,
-            instance.host,
-            "live_migrate_abort",
             migration_id=migration.id,
+            by=_HERE + "live_migrate_abort",
         )
         return
         yield
@@ -782,8 +766,9 @@ class API:
         """Hurry a live migration."""
         self._live_migration(instance, ("running",), "force complete")
         self._record_action_start(instance, "live_migration_force_complete")
-        method = "live_migration_force_complete"
-        self._cast(method, instance, instance.host, "live_migrate_force_complete")
+        self.service.compute_rpcapi.live_migration_force_complete(
+            self.service.context, instance, by=_HERE + "live_migrate_force_complete"
+        )
         return
         yield
 

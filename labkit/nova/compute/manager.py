@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import simpy
 
+from labkit.neighbours.messaging import Target
 from labkit.nova import exception
 from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
@@ -154,6 +155,8 @@ class ComputeManager(Service):
 
     Source: ``ComputeManager`` in nova/compute/manager.py, Nova 34.0.0.
     """
+
+    target = Target(version="6.5")
 
     def __init__(self, site, host, driver):
         super().__init__(site, f"compute@{host}", host)
@@ -438,10 +441,9 @@ class ComputeManager(Service):
             self.reportclient.delete_allocation_for_instance(
                 instance.name, instance.uuid, force=True
             )
-            self.site.bus.cast(
-                self,
-                "build_instances",
-                instance,
+            self.compute_task_api.build_instances(
+                self.context,
+                instances=[instance],
                 request_spec=spec,
                 filter_properties=filter_properties,
                 host_lists=[host_list],
@@ -482,7 +484,7 @@ class ComputeManager(Service):
             notify.about(self, instance, "create", "error", error)
             raise
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
         notify.about(self, instance, "create", "end")
 
     def _spawn(self, instance, spec):
@@ -622,7 +624,7 @@ class ComputeManager(Service):
             instance.name, instance.uuid, force=self.options.reclaim_instance_interval <= 0
         )
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "delete_instance_info")
+            self.query_client.delete_instance_info(self.context.elevated(), self.host)
 
     def soft_delete_instance(self, instance):
         """Switch a guest off and keep it, to be deleted later."""
@@ -812,7 +814,7 @@ class ComputeManager(Service):
             instance.save(by)
             yield from self.stop_instance(instance, False)
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
         notify_move.about(self, instance, "rebuild", "rebuild", "end")
 
     def _rebuild_default_impl(self, instance, evacuate):
@@ -925,15 +927,14 @@ class ComputeManager(Service):
         self.reportclient.get_allocs_for_consumer(instance.name)
         yield from self.step("claim", instance)
         with self.rt.move_claim(instance, flavor, self.node, migration) as claim:
-            self.site.bus.cast(
-                self,
-                "resize_instance",
+            self.compute_rpcapi.resize_instance(
+                self.context,
                 instance,
-                server=migration.source_compute,
-                caller=by,
+                migration.source_compute,
                 migration=claim.migration,
                 flavor=flavor,
                 request_spec=spec,
+                by=by,
             )
 
     def _reschedule_resize_or_reraise(
@@ -944,13 +945,8 @@ class ComputeManager(Service):
             raise error
         try:
             self._instance_update(instance, task_state=task.RESIZE_PREP)
-            yield from self.site.bus.call(
-                self,
-                "migrate_server",
-                instance,
-                flavor=flavor,
-                request_spec=spec,
-                host_list=host_list,
+            yield from self.compute_task_api.migrate_server(
+                self.context, instance, flavor=flavor, request_spec=spec, host_list=host_list
             )
         except Exception as another:
             self._resize_error(instance, another)
@@ -992,14 +988,13 @@ class ComputeManager(Service):
         instance.old_flavor = instance.flavor
         instance.task_state = task.RESIZE_MIGRATED
         instance.save(by, expected_task_state=task.RESIZE_MIGRATING)
-        self.site.bus.cast(
-            self,
-            "finish_resize",
+        self.compute_rpcapi.finish_resize(
+            self.context,
             instance,
-            server=migration.dest_compute,
-            caller=by,
+            migration.dest_compute,
             migration=migration,
             request_spec=spec,
+            by=by,
         )
 
     # -- the destination receives ---------------------------------------------------------
@@ -1015,7 +1010,7 @@ class ComputeManager(Service):
             self._delete_allocation_after_move(instance, migration)
             raise
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
         notify_move.about(self, instance, "finish_resize", "resize_finish", "end")
 
     def _finish_resize(self, instance, migration):
@@ -1068,7 +1063,7 @@ class ComputeManager(Service):
             if not self.stopped:
                 self._delete_allocation_after_move(instance, migration)
                 if self.options.track_instance_changes:
-                    self.site.bus.cast(self, "delete_instance_info")
+                    self.query_client.delete_instance_info(self.context.elevated(), self.host)
                 self._delete_stashed_flavor_info(instance)
 
     def _confirm_resize(self, instance, migration):
@@ -1106,14 +1101,13 @@ class ComputeManager(Service):
         neutron.ask(self, instance.name, "migrate_instance_start", by)
         yield from self.driver.destroy(self, instance, by)
         self.rt.drop_move_claim_at_dest(instance, migration)
-        self.site.bus.cast(
-            self,
-            "finish_revert_resize",
+        self.compute_rpcapi.finish_revert_resize(
+            self.context,
             instance,
-            server=migration.source_compute,
-            caller=by,
+            migration.source_compute,
             migration=migration,
             request_spec=spec,
+            by=by,
         )
 
     # -- revert: at the source ------------------------------------------------------------
@@ -1210,12 +1204,12 @@ class ComputeManager(Service):
         self._nil_out_instance_obj_host_and_node(instance)
         instance.save(by)
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "delete_instance_info")
+            self.query_client.delete_instance_info(self.context.elevated(), self.host)
         notify_move.about(self, instance, "shelve_offload", "shelve_offload", "end")
 
     def unshelve_instance(self, instance, image):
         """Start an offloaded server here, from the image that was made of it."""
-        work = self.locked(instance.uuid, self._unshelve_instance(instance, image))
+        work = self.locked(instance.uuid, self._unshelve_instance(instance, image and image["id"]))
         return self.wrapped("unshelve_instance", instance, work)
 
     def _unshelve_instance(self, instance, image):
@@ -1253,7 +1247,7 @@ class ComputeManager(Service):
         remove_shelved_keys_from_system_metadata(instance)
         instance.save(by, expected_task_state=task.SPAWNING)
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
         notify_move.about(self, instance, "unshelve", "unshelve", "end")
 
     def _delete_snapshot_of_shelved_instance(self, instance, image_id):
@@ -1302,12 +1296,8 @@ class ComputeManager(Service):
         yield from self.driver.ask(self, name, instance, _HERE + name)
         self.reportclient.get_allocs_for_consumer(instance.name)
         try:
-            yield from self.site.bus.call(
-                self,
-                "check_can_live_migrate_source",
-                instance,
-                server=instance.host,
-                caller=_HERE + name,
+            yield from self.compute_rpcapi.check_can_live_migrate_source(
+                self.context, instance, by=_HERE + name
             )
         except Exception as error:
             raise exception.MigrationPreCheckError(
@@ -1351,12 +1341,8 @@ class ComputeManager(Service):
         by = _HERE + "_do_live_migration"
         self._set_migration_status(migration, "preparing")
         try:
-            yield from self.site.bus.call(
-                self,
-                "pre_live_migration",
-                instance,
-                server=dest,
-                caller=_HERE + "_do_pre_live_migration_from_source",
+            yield from self.compute_rpcapi.pre_live_migration(
+                self.context, instance, dest, by=_HERE + "_do_pre_live_migration_from_source"
             )
         except Exception:
             self._set_migration_status(migration, "error")
@@ -1403,12 +1389,12 @@ class ComputeManager(Service):
         self.site.neutron.bind(self, name, "migrate_instance_start", by, dest)
         yield from self.driver.post_live_migration(self, instance, by)
         yield from self.driver.ask(self, "post_live_migration_at_source", instance, by)
-        yield from self.site.bus.call(
-            self, "post_live_migration_at_destination", instance, server=dest, caller=by
+        yield from self.compute_rpcapi.post_live_migration_at_destination(
+            self.context, instance, dest, by=by
         )
         self.rt.update_available_resource(self.node)
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
         notify_move.about(self, instance, "live_migration._post", "live_migration_post", "end")
         migration.set_status("completed", by)
         self._delete_allocation_after_move(instance, migration)
@@ -1726,7 +1712,7 @@ class ComputeManager(Service):
                     self._set_instance_obj_error_state(instance, clean_task_state=True)
         finally:
             if instances and self.options.track_instance_changes and not self.stopped:
-                self.site.bus.cast(self, "update_instance_info")
+                self.query_client.update_instance_info(self.context.elevated(), self.host)
         self.update_available_resource(quiet=False)
 
     def _init_instance(self, instance):

@@ -1,6 +1,7 @@
 """How the conductor gets servers scheduled and built (nova/conductor/manager.py)."""
 
 from labkit.cloud.site import CONTROLLER
+from labkit.neighbours.messaging import Target
 from labkit.nova import exception
 from labkit.nova.clock import BuildRequest, InstanceMapping
 from labkit.nova.compute import task_states as task
@@ -18,6 +19,7 @@ from labkit.nova.notifications import moves as notify_move
 from labkit.nova.objects import instance_action, instance_fault
 from labkit.nova.objects.instance_action import event_reporter
 from labkit.nova.objects.migration import Migration, find
+from labkit.nova.objects.selection import Selection
 from labkit.nova.quota import check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.scheduler.utils import exhausted, populate_retry
@@ -33,6 +35,8 @@ class ComputeTaskManager(Service):
     Source: ``ComputeTaskManager`` in nova/conductor/manager.py, Nova 34.0.0.
     """
 
+    target = Target(namespace="compute_task", version="1.26")
+
     def __init__(self, site):
         super().__init__(site, "conductor", CONTROLLER)
         self.report_client = SchedulerReportClient(self)
@@ -47,8 +51,8 @@ class ComputeTaskManager(Service):
         spec = request_specs[0]
         names = [request.name for request in build_requests]
         try:
-            selections = yield from site.bus.call(
-                self, "select_destinations", spec_obj=spec, instance_uuids=names
+            selections = yield from self.query_client.select_destinations(
+                self.context, spec_obj=spec, instance_uuids=[site.uuid_of(name) for name in names]
             )
         except Exception as error:
             self._bury_in_cell0(build_requests, error)
@@ -76,7 +80,8 @@ class ComputeTaskManager(Service):
                 continue
             properties = {}
             populate_retry(properties, instance.uuid, self.options.max_attempts, spec)
-            self._build_on(instance, selection.host, selection.alternates, spec, properties, by)
+            alternates = [Selection(host) for host in selection.alternates]
+            self._build_on(instance, selection.host, alternates, spec, properties, by)
 
     def _cleanup_build_artifacts(self, error, instances):
         """Put the servers of a request in error, which has gone beyond the quota by now.
@@ -145,16 +150,15 @@ class ComputeTaskManager(Service):
 
     def _build_on(self, instance, host, alternates, spec, filter_properties, by):
         """Let a host build; it learns which hosts may be tried after it."""
-        self.site.bus.cast(
-            self,
-            "build_and_run_instance",
+        self.compute_rpcapi.build_and_run_instance(
+            self.context,
             instance,
-            server=host,
-            caller=by,
+            host,
             request_spec=spec,
             filter_properties=filter_properties,
             node=self.site.fleet[host].nodename,
-            host_list=list(alternates),
+            host_list=alternates,
+            by=by,
         )
 
     # -- no host --------------------------------------------------------------------------
@@ -201,12 +205,12 @@ class ComputeTaskManager(Service):
         notify.about_compute_task_error(self, instance, "build_instances", vm.ERROR, error)
 
     # -- the next host --------------------------------------------------------------------
-    def build_instances(self, instance, request_spec, filter_properties, host_lists):
+    def build_instances(self, instances, request_spec, filter_properties, host_lists):
         """Build on the next alternate; the scheduler is not asked again.
 
         Source: ``build_instances`` in nova/conductor/manager.py, Nova 34.0.0, for a reschedule.
         """
-        by, host_list = _HERE + "build_instances", host_lists[0]
+        by, instance, host_list = _HERE + "build_instances", instances[0], host_lists[0]
         try:
             populate_retry(
                 filter_properties, instance.uuid, self.options.max_attempts, request_spec
@@ -231,7 +235,7 @@ class ComputeTaskManager(Service):
         """Take alternates off the list until one has room; None when none has."""
         fleet = self.site.fleet
         while host_list:
-            host = host_list.pop(0)
+            host = host_list.pop(0).service_host
             resources = self.site.resources_of(spec)
             if self.report_client.claim_resources(
                 instance.name, instance.uuid, fleet.rows[host], resources
@@ -344,18 +348,17 @@ class ComputeTaskManager(Service):
                 self, instance, "rebuild.scheduled", "rebuild_scheduled", source="conductor"
             )
             instance.availability_zone = self.site.zone_of(host)
-            self.site.bus.cast(
-                self,
-                "rebuild_instance",
+            self.compute_rpcapi.rebuild_instance(
+                self.context,
                 instance,
-                server=host,
-                caller=by,
+                host,
                 image_ref=image_ref,
                 orig_image_ref=orig_image_ref,
                 recreate=recreate,
                 migration=migration,
                 scheduled_node=node,
                 target_state=target_state,
+                by=by,
             )
 
     def _schedule_rebuild(self, instance, image_ref, orig_image_ref, recreate, spec, migration, by):
@@ -367,12 +370,8 @@ class ComputeTaskManager(Service):
             if not recreate and orig_image_ref != image_ref:
                 of = _HERE + "_validate_image_traits_for_rebuild"
                 self.image_api.get(instance.name, of)
-            selections = yield from self.site.bus.call(
-                self,
-                "select_destinations",
-                spec_obj=spec,
-                instance_uuids=[instance.name],
-                return_alternates=False,
+            selections = yield from self.query_client.select_destinations(
+                self.context, spec_obj=spec, instance_uuids=[instance.uuid], return_alternates=False
             )
         except exception.NoValidHost as error:
             if migration:
@@ -408,7 +407,7 @@ class ComputeTaskManager(Service):
         if instance.vm_state == vm.SHELVED:
             instance.task_state = task.POWERING_ON
             instance.save(by, expected_task_state=task.UNSHELVING)
-            self.site.bus.cast(self, "start_instance", instance, server=instance.host, caller=by)
+            self.compute_rpcapi.start_instance(self.context, instance, by=by)
             return
         image_id = instance.system_metadata.get("shelved_image_id")
         if image_id:
@@ -435,15 +434,11 @@ class ComputeTaskManager(Service):
 
     def _schedule_unshelve(self, instance, image_id, spec, by):
         spec = spec.replace(force_hosts=None, force_nodes=None)
-        selections = yield from self.site.bus.call(
-            self,
-            "select_destinations",
-            spec_obj=spec,
-            instance_uuids=[instance.name],
-            return_alternates=False,
+        selections = yield from self.query_client.select_destinations(
+            self.context, spec_obj=spec, instance_uuids=[instance.uuid], return_alternates=False
         )
         host = selections[0].host
         instance.availability_zone = self.site.zone_of(host)
-        self.site.bus.cast(
-            self, "unshelve_instance", instance, server=host, caller=by, image=image_id
+        self.compute_rpcapi.unshelve_instance(
+            self.context, instance, host, image=image_id and {"id": image_id}, by=by
         )

@@ -78,14 +78,13 @@ class LiveMigrationTask:
         migration.dest_node = conductor.site.fleet[self.destination].nodename
         migration.dest_compute = self.destination
         migration.save(_HERE + "_execute")
-        conductor.site.bus.cast(
-            conductor,
-            "live_migration",
+        conductor.compute_rpcapi.live_migration(
+            conductor.context,
             instance,
-            server=self.source,
-            caller=_HERE + "_execute",
+            self.source,
             dest=self.destination,
             migration=migration,
+            by=_HERE + "_execute",
         )
 
     def _check_host_is_up(self, host):
@@ -122,11 +121,10 @@ class LiveMigrationTask:
         spec = self.spec.replace(force_hosts=None, force_nodes=None)
         while True:
             self._check_not_over_max_retries(attempted)
-            selections = yield from conductor.site.bus.call(
-                conductor,
-                "select_destinations",
+            selections = yield from conductor.query_client.select_destinations(
+                conductor.context,
                 spec_obj=spec.replace(ignore_hosts=list(attempted)),
-                instance_uuids=[instance.name],
+                instance_uuids=[instance.uuid],
                 return_alternates=False,
             )
             host = selections[0].host
@@ -141,13 +139,8 @@ class LiveMigrationTask:
     def _call_livem_checks_on_host(self, host):
         conductor, by = self.conductor, _HERE + "_call_livem_checks_on_host"
         try:
-            yield from conductor.site.bus.call(
-                conductor,
-                "check_can_live_migrate_destination",
-                self.instance,
-                server=host,
-                caller=by,
-                migration=self.migration,
+            yield from conductor.compute_rpcapi.check_can_live_migrate_destination(
+                conductor.context, self.instance, host, migration=self.migration, by=by
             )
         except MessagingTimeout as error:
             reason = f"Timeout while checking if we can live migrate to host: {host}"

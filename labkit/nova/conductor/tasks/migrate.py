@@ -2,6 +2,7 @@
 
 from labkit.nova import exception
 from labkit.nova.objects.migration import Migration, find
+from labkit.nova.objects.selection import Selection
 from labkit.nova.scheduler.utils import exhausted, populate_retry
 
 _HERE = "conductor/tasks/migrate.py:"
@@ -74,29 +75,26 @@ class MigrationTask:
             populate_retry(properties, instance.uuid, attempts, spec)
         self._preallocate_migration()
         if self.host_list is None:
-            selections = yield from site.bus.call(
-                conductor,
-                "select_destinations",
-                spec_obj=spec,
-                instance_uuids=[instance.name],
+            selections = yield from conductor.query_client.select_destinations(
+                conductor.context, spec_obj=spec, instance_uuids=[instance.uuid]
             )
-            host, self.host_list = selections[0].host, list(selections[0].alternates)
+            host = selections[0].host
+            self.host_list = [Selection(host) for host in selections[0].alternates]
         else:
             host = conductor.next_host(instance, spec, self.host_list)
             if host is None:
                 raise exhausted(instance)
         instance.availability_zone = site.zone_of(host)
-        site.bus.cast(
-            conductor,
-            "prep_resize",
+        conductor.compute_rpcapi.prep_resize(
+            conductor.context,
             instance,
-            server=host,
-            caller=_HERE + "_execute",
+            host,
             flavor=self.flavor,
             migration=self.migration,
             request_spec=spec,
             filter_properties=properties,
             host_list=self.host_list,
+            by=_HERE + "_execute",
         )
 
     def _rollback(self):
