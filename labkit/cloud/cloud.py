@@ -37,7 +37,7 @@ class Cloud:
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
-    ValueError for what is none of these, KeyError for a fault on an unknown host.
+    ValueError for anything else, KeyError for a fault on an unknown host.
 
     Each request has a context of its own with a new request id, the same in every run: an
     administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
@@ -404,14 +404,6 @@ class Cloud:
         """What placement knows of each host and resource class."""
         return host_tables.inventories(self.site.fleet)
 
-    def report(self, host):
-        """Return what the driver of a host reported last, with units, a DataFrame.
-
-        Raises KeyError for an unknown host.
-        """
-        self.site.fleet[host]
-        return host_tables.report_table(self.site.reports[host].made[-1][1])
-
     @property
     def queues(self):
         """The queues of the broker, and what waits in them."""
@@ -560,10 +552,7 @@ class Cloud:
         return self.site.computes[host]
 
     def _come_up(self, compute):
-        """Do what a nova-compute does before it serves; if that fails, it is down again.
-
-        Source: ``start`` of Service in nova/service.py, Nova 34.0.0.
-        """
+        # As ``start`` of Service in nova/service.py: if init_host fails, the service is down again.
         try:
             yield from compute.init_host()
         except Exception:
@@ -588,8 +577,7 @@ class Cloud:
         fleet.set_service(host, field, value)
 
     def _notice(self, host, compute):
-        """After a while without heartbeats Nova takes the service for dead."""
-        wait = self.site.options.service_down_time
+        wait = self.site.options.service_down_time  # without a heartbeat
         yield self.site.env.timeout(wait)
         if self.site.computes[host] is compute:
             self._set_service(host, "heartbeat_age_s", float(wait + 1))
@@ -606,7 +594,7 @@ class Cloud:
                     self.periodic(task, host)
 
     def _report(self, interval_s):
-        """Let every host report again and again; one of which nothing has changed is not asked.
+        """Let every host that has changed report, again and again.
 
         Unlike Nova, all hosts report at the same moment.
         """
@@ -624,7 +612,7 @@ class Cloud:
 
 
 def _schedulers(site, seed, count):
-    """Return schedulers on hosts of their own, each with its own memory and dice."""
+    """Schedulers on hosts of their own, each with its own memory and random numbers."""
     hosts = HostManager(site.options).reading(site.fleet)
 
     def scheduler(name, host, rng):
