@@ -35,7 +35,7 @@ PENDING_IMPORTS = {
     "labkit/nova/conductor/manager.py -> cloud",
     "labkit/plots/state_graph.py -> nova",
 }
-PENDING_NAMES = {}
+PENDING_NAMES = set()
 PENDING_PRIVATE = {
     "labkit/cloud/site.py: _service",
     "labkit/nova/objects/instance_action.py: _service",
