@@ -5,8 +5,8 @@ import pytest
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.cloud.holdings import at
 from labkit.nova.compute import power_state
-from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import Guests
 from tests.test_moves import holdings, hosts, play
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)

@@ -100,20 +100,13 @@ def snapshot_model(value) -> str:
     return value
 
 
-def as_deployed(value) -> bool:
-    """Return whether a nova-compute has no database. Raises TypeError for no truth value."""
-    if not isinstance(value, bool):
-        raise TypeError(f"as_deployed = {value!r} is neither True nor False")
-    return value
-
-
 def driver(value, model):
     """Return a function of Options that makes a host's driver: *value*, or FakeDriver for None.
 
     Raises TypeError for what is no function, ValueError when both say how a snapshot goes.
     """
     if value is None:
-        return lambda options: FakeDriver(model)
+        return lambda options: FakeDriver(options, model)
     if not callable(value):
         raise TypeError(f"driver = {value!r}: expected LibvirtDriver or a function of Options")
     if model != SNAPSHOT_MODELS[0]:

@@ -3,7 +3,6 @@
 import math
 import random
 
-from labkit import fleet_hosts
 from labkit.cloud import arguments as cloud_input
 from labkit.cloud import (
     cloud_messages,
@@ -11,6 +10,7 @@ from labkit.cloud import (
     cloud_snapshots,
     cloud_tables,
     holdings,
+    hosts,
 )
 from labkit.cloud import requests as cloud_requests
 from labkit.cloud.faults import known
@@ -39,11 +39,9 @@ class Cloud(
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
-    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), how many
-    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ..., and ``as_deployed``:
-    whether each write of a nova-compute is a call to the conductor (False: it reaches the database
-    itself, as in Nova's functional tests). Raises TypeError or ValueError for what is none of
-    these, KeyError for a fault on an unknown host.
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
+    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
+    ValueError for what is none of these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud/cloud_tables.py.
 
     >>> from labkit import Flavor, Fleet, RequestSpec
@@ -69,7 +67,6 @@ class Cloud(
         quota=None,
         driver=None,
         schedulers=1,
-        as_deployed=False,
     ):
         site = Site(
             _own(cloud_input.fleet(fleet)),
@@ -87,14 +84,14 @@ class Cloud(
         site.bus.serve("conductor", None, site.conductor)
         site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
         for host, row in fleet.rows.items():
-            site.host_drivers[host] = fleet_hosts.prepare(site, row)
+            hosts.prepare(site, row, self._drivers[host])
+            site.reports[host] = hosts.Reports(site.env, self._drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
             site.bus.serve("compute", host, compute)
             site.bus.serve("compute-alt", host, compute)
         site.allocations.mark()
-        site.as_deployed = cloud_input.as_deployed(as_deployed)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in cloud_input.faults(faults):
@@ -268,7 +265,7 @@ class Cloud(
                 if compute.stopped:
                     if host in touched:
                         site.db.touched.add(host)
-                elif host in touched or site.host_drivers[host].changed:
+                elif host in touched or site.reports[host].due:
                     compute.update_available_resource()
 
 

@@ -42,8 +42,8 @@ class CloudReports:
         """What the drivers told, a DataFrame."""
         told = [
             (t_s, host, *(resources[name] for name in REPORTS))
-            for host, driver in self._site.host_drivers.items()
-            for t_s, resources in driver.reports
+            for host, reports in self._site.reports.items()
+            for t_s, resources in reports.made
         ]
         return _numbers(frame(["t_s", "host", *REPORTS], sorted(told, key=lambda row: row[0])))
 
@@ -89,7 +89,8 @@ class CloudReports:
 
         Raises KeyError for an unknown host.
         """
-        return report_table(self._host(host).reports[-1][1])
+        self._site.fleet[host]
+        return report_table(self._site.reports[host].made[-1][1])
 
     def hypervisor(self, host):
         """Return what a host has, to be changed: the next report tells of it.
@@ -106,11 +107,7 @@ class CloudReports:
         >>> cloud.host_states.free_ram_mb.tolist()
         [11264, 4096]
         """
-        return self._host(host).host
-
-    def _host(self, host):
-        self._site.fleet[host]
-        return self._site.host_drivers[host]
+        return self.driver(host).host.hypervisor
 
 
 def _numbers(table):

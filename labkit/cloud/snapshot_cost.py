@@ -26,8 +26,6 @@ from labkit import qcow2
 
 MIB = 1 << 20
 COSTS = Path(__file__).parents[2] / "data" / "snapshot_costs.csv"
-#: What qemu-img can write, of what Nova's option snapshot_image_format may name.
-FORMATS = ("raw", "qcow2", "vmdk", "vdi")
 #: Header, tables and refcounts of an empty qcow2 file with clusters of 64 KiB, measured.
 QCOW2_OVERHEAD = int(0.3 * MIB)
 #: The disk that is measured, in MiB; each conversion is made so often, the fastest counts.

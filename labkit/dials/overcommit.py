@@ -16,7 +16,8 @@ from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
-from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.plots.figure import DPI, canvas, settle
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
 from labkit.plots.server_lanes import wide
@@ -100,7 +101,8 @@ class OvercommitDial(Panel):
         disk = dict(zip(("total", "free", "used"), (disk_gb * GI, disk_gb * GI, 0), strict=True))
         hypervisor = Hypervisor(HOST, [1] * vcpus, memory_mb, memory_mb * 1024, disk)
         options = Options(**self.value)
-        tracker = ResourceTracker(HOST, LibvirtDriver(hypervisor, options), Tables(), options)
+        driver = LibvirtDriver(options, hypervisor=hypervisor)
+        tracker = ResourceTracker(HOST, driver, Tables(), options)
         tracker.update_available_resource(HOST)
         return fleet_of([tracker])
 

@@ -12,7 +12,8 @@ from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.tables.hosts import fleet_of
 
 SERVICES = ("nova-scheduler", "placement", "nova-conductor", "nova-compute")
@@ -37,7 +38,7 @@ def _tracker(vcpus, memory_mb, disk_gb, free_gb=None, **options):
     disk["used"] = disk["total"] - disk["free"]
     host = Hypervisor("cn-9", [1] * vcpus, memory_mb, memory_mb * 1024, disk)
     options = Options(**options)
-    return ResourceTracker("cn-9", LibvirtDriver(host, options), Tables(), options)
+    return ResourceTracker("cn-9", LibvirtDriver(options, hypervisor=host), Tables(), options)
 
 
 # -- what is asked, computed ------------------------------------------------------------------
@@ -82,9 +83,13 @@ EVENTS = {
     "server arrives": _built,
     "server deleted": _deleted,
     "server comes by resize": _arrives,
-    "memory added": lambda tracker: setattr(tracker.driver.host, "memory_mb", 2 * MEMORY_MB),
-    "disk fills up": lambda tracker: tracker.driver.host.disk.update(free=GI),
-    "CPU goes offline": lambda tracker: setattr(tracker.driver.host, "cpus", [1] * 15 + [0]),
+    "memory added": lambda tracker: setattr(
+        tracker.driver.host.hypervisor, "memory_mb", 2 * MEMORY_MB
+    ),
+    "disk fills up": lambda tracker: tracker.driver.host.hypervisor.disk.update(free=GI),
+    "CPU goes offline": lambda tracker: setattr(
+        tracker.driver.host.hypervisor, "cpus", [1] * 15 + [0]
+    ),
 }
 
 

@@ -49,8 +49,9 @@ def fleet_of(trackers, **tables) -> Fleet:
     >>> from labkit import Options
     >>> from labkit.nova.compute.rows import Tables
     >>> from labkit.nova.compute.resource_tracker import ResourceTracker
-    >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-    >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
+    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
+    >>> from labkit.nova.virt.libvirt.host import Hypervisor
+    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
     >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
     >>> len(fleet_of([tracker]))
     0
@@ -132,7 +133,7 @@ def chain_table(tracker):
     """
     import pandas as pd
 
-    fleet, nodename = fleet_of([tracker]), tracker.driver.host.hostname
+    fleet, nodename = fleet_of([tracker]), tracker.driver.host.hypervisor.hostname
     told = tracker.driver.get_available_resource(nodename)
     node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []
     for name, (unit, column, resource_class, key) in CHAIN.items():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from labkit.exercises import checks, lesson_09
-from labkit.nova.virt.libvirt.available_resource import GI
+from labkit.nova.virt.libvirt.host import GI
 from tests.nova.compute import tracker_cases
 from tests.questions.asked import Asked
 

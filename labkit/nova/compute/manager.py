@@ -11,6 +11,7 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.compute.usage import NOBODY
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
 from labkit.nova.objects import instance_action, instance_fault
@@ -161,8 +162,9 @@ class ComputeManager(Service):
         self.driver = driver
         self.reportclient = SchedulerReportClient(self)
         self.tables = HostTables(self, row)
-        told = site.host_drivers[host]
-        self.rt = ResourceTracker(host, told, self.tables, site.options, row + 1, told.others)
+        self.rt = ResourceTracker(
+            host, driver, self.tables, site.options, row + 1, driver.others or NOBODY
+        )
         self.compute_api = api.API(self)
         builds = site.options.max_concurrent_builds
         self.build_semaphore = simpy.Resource(site.env, builds) if builds else None
@@ -171,11 +173,6 @@ class ComputeManager(Service):
         self.live_migration_semaphore = simpy.Resource(self.site.env, lives) if lives else None
         self.waiting_live_migrations = {}
         self.snapshot_semaphore = simpy.Resource(site.env, snapshots) if snapshots else None
-
-    @property
-    def indirection_api(self):
-        """Who reaches the database for it: as deployed, the conductor."""
-        return self.site.bus if self.site.as_deployed else None
 
     def __getattr__(self, name):
         """The simple methods, by Nova's names."""
@@ -1669,9 +1666,8 @@ class ComputeManager(Service):
 
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
-        site, instances = self.site, self.site.db.instances
-        guests = self.driver.guests.items()
-        site.host_drivers[self.host].see(
+        instances, guests = self.site.db.instances, self.driver.guests.items()
+        self.driver.see_guests(
             {
                 uuid: (state == power_state.RUNNING, instances[uuid]["flavor"])
                 for uuid, state in guests

@@ -34,8 +34,9 @@ class ResourceTracker(TrackedMoves):
 
     >>> from labkit import Options
     >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-    >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
+    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
+    >>> from labkit.nova.virt.libvirt.host import Hypervisor
+    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
     >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
     >>> tracker.update_available_resource("cn-1")
     >>> tracker.compute_nodes["cn-1"].free_ram_mb
@@ -70,8 +71,8 @@ class ResourceTracker(TrackedMoves):
         """
         if resources is None:
             resources = self.driver.get_available_resource(nodename)
-        host = self.driver.host
-        resources = {"cpu_info": "", "uuid": host.uuid} | resources | {"host_ip": host.host_ip}
+        resources = {"cpu_info": "", "uuid": self.driver.host.hypervisor.uuid} | resources
+        resources["host_ip"] = self.driver.get_host_ip_addr()
         missing = [key for key in _NEEDED if key not in resources]
         if missing:
             raise InvalidInput(reason=f"Missing keys: {missing}")

@@ -41,7 +41,7 @@ class TrackedMoves(Usage):
 
     def drop_move_claim(self, instance, flavor=None):
         """Give back what was put aside for a server."""
-        self._drop_move_claim(instance, self.driver.host.hostname, flavor, "new_")
+        self._drop_move_claim(instance, self.driver.host.hypervisor.hostname, flavor, "new_")
 
     def drop_move_claim_at_source(self, instance, migration):
         """A move was confirmed: nothing of the server counts here any more."""

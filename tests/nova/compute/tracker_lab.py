@@ -9,7 +9,8 @@ from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import MigrationContext
-from labkit.nova.virt.libvirt.available_resource import Guest, Hypervisor, LibvirtDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import Domain, Hypervisor
 from labkit.tables.hosts import fleet_of
 
 FIELDS = """host uuid service_id vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used
@@ -57,8 +58,8 @@ class Lab:
             self.tables.written.append("create")
         self.values = dict(case["options"])
         host = dict(case["host"])
-        host["guests"] = [Guest(**guest) for guest in host["guests"]]
-        self.driver = LibvirtDriver(Hypervisor(**host), Options(**self.values))
+        host["guests"] = [Domain(**guest) for guest in host["guests"]]
+        self.driver = LibvirtDriver(Options(**self.values), hypervisor=Hypervisor(**host))
         self.do_restart()
 
     def step(self, name, *args):
@@ -107,8 +108,8 @@ class Lab:
         )
 
     def do_host(self, changes):
-        changes = dict(changes, guests=[Guest(**guest) for guest in changes["guests"]])
-        self.driver.host = replace(self.driver.host, **changes)
+        changes = dict(changes, guests=[Domain(**guest) for guest in changes["guests"]])
+        self.driver.host.hypervisor = replace(self.driver.host.hypervisor, **changes)
 
     def do_options(self, values):
         self.values |= values

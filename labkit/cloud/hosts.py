@@ -1,68 +1,43 @@
-"""The hosts of a fleet, taken apart: what the hypervisor has, who uses it, what was reported last."""
+"""The hosts of a cloud: what each machine has, what is in use there, and what was reported."""
 
+from labkit.cloud.snapshot_cost import SnapshotCosts
 from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.usage import Others
 from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import ComputeNode
-from labkit.nova.virt.libvirt.available_resource import GI, Guest, Hypervisor, LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
 
 _RESERVED_MB = Options().reserved_host_memory_mb
 
 
-class HostDriver(LibvirtDriver):
-    """What the driver of one host of a cloud tells of it.
+class Reports:
+    """What the driver of one host reports: ``made`` has (t_s, resources) of each new report.
 
-    In: the cloud's clock, Hypervisor, Options, Others. ``reports`` are (t_s, what it told), those
-    that said something new.
+    It wraps the driver's ``get_available_resource``.
     """
 
-    def __init__(self, env, hypervisor, options, others):
-        super().__init__(hypervisor, options)
-        self._env = env
-        self.others = others
-        self.reports = []
-        self._avail_kb = hypervisor.avail_kb
-        self._told = None
-
-    def get_available_resource(self, nodename) -> dict:
-        """Return what there is, and remember it."""
-        self._told = self.state
-        told = super().get_available_resource(nodename)
-        if not self.reports or told != self.reports[-1][1]:
-            self.reports.append((float(self._env.now), told))
-        return told
+    def __init__(self, env, driver):
+        self.made = []
+        self._env, self._driver = env, driver
+        self._ask = driver.get_available_resource
+        self._seen = None
+        driver.get_available_resource = self._get_available_resource
 
     @property
-    def changed(self) -> bool:
-        """Whether the hypervisor is another than when it told last."""
-        return vars(self.host) != self._told
+    def due(self) -> bool:
+        """Whether the machine has changed since the last report."""
+        return vars(self._driver.host.hypervisor) != self._seen
 
-    @property
-    def state(self) -> dict:
-        """All that a report depends on: the hypervisor's numbers as they are now."""
-        return dict(vars(self.host))
-
-    def see(self, flavors):
-        """Let the hypervisor have guests: {uuid: (whether it runs, flavor)}.
-
-        Their disks grow when they are written to: nothing of them is there yet.
-        """
-        guests = [
-            Guest(
-                uuid,
-                running,
-                flavor.vcpus,
-                flavor.memory_mb * 1024,
-                [(flavor.root_gb + flavor.ephemeral_gb) * GI, flavor.swap << 20],
-            )
-            for uuid, (running, flavor) in flavors.items()
-        ]
-        self.host.guests = guests
-        self.host.avail_kb = self._avail_kb - sum(g.memory_kb for g in guests if g.running)
+    def _get_available_resource(self, nodename):
+        self._seen = dict(vars(self._driver.host.hypervisor))
+        resources = self._ask(nodename)
+        if not self.made or resources != self.made[-1][1]:
+            self.made.append((float(self._env.now), resources))
+        return resources
 
 
-def prepare(site, row) -> HostDriver:
-    """Write a host's row as it was before its nova-compute started; return what tells of the host."""
+def prepare(site, row, driver):
+    """Write a host's row as it was before its nova-compute started, and give its driver a machine."""
     fleet = site.fleet
     used = others(fleet, row)
     node = compute_node(fleet, row)
@@ -73,7 +48,9 @@ def prepare(site, row) -> HostDriver:
             fleet.inventories[name].used[row] = amount
             if not getattr(node, ratio):
                 fleet.inventories[name].put(row, None)  # the first report will say it
-    return HostDriver(site.env, hypervisor(fleet, row, used), site.options, used)
+    if driver.host.costs is None:
+        driver.host.costs = SnapshotCosts.read()
+    driver.host.hypervisor, driver.others = hypervisor(fleet, row, used), used
 
 
 def others(fleet, row) -> Others:
