@@ -15,16 +15,16 @@ class Glance:
         self.registered = "queued"
         self._count = 0
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, service, name, image_id=None, by=None):
         """Read an image. Raises ImageNotFound for one that snapshots made and that is gone."""
         service.note(Call, name, "glance", "get", by=by)
         if image_id is not None and image_id not in self.images:
             raise ImageNotFound(image_id=image_id)
         return self.images.get(image_id, {"status": "active"})
 
-    def create(self, service, name, by, **properties) -> str:
+    def create(self, service, name, **properties) -> str:
         """Register an image that is still to be uploaded; return its id."""
-        service.note(Call, name, "glance", "create", by=by)
+        service.note(Call, name, "glance", "create")
         self._count += 1
         image_id = f"image-{self._count}"
         self.images[image_id] = {"status": self.registered, "instance": name, **properties}
@@ -35,7 +35,7 @@ class Glance:
         if image_id in self.images:
             self.images[image_id]["status"] = "active"
 
-    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
+    def update(self, service, name, image_id, metadata, data=None, purge_props=True, by=None):
         """Set an image's metadata, and its data: a number of bytes, None for none.
 
         Raises ImageNotFound for one that is gone.
@@ -47,9 +47,9 @@ class Glance:
         if data is not None:
             self.images[image_id]["size"] = data
 
-    def delete(self, service, name, by, image_id):
+    def delete(self, service, name, image_id):
         """Delete an image. Raises ImageNotFound when it is gone."""
-        service.note(Call, name, "glance", "delete", by=by)
+        service.note(Call, name, "glance", "delete")
         if self.images.pop(image_id, None) is None:
             raise ImageNotFound(image_id=image_id)
 

@@ -5,6 +5,7 @@ compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``re
 the context in which it was done. States are tuples (vm_state, task_state, power_state).
 """
 
+import inspect
 import sys
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,13 @@ def caller() -> str | None:
             return found
         frame = frame.f_back
     return None
+
+
+def finish(result):
+    """Run a generator to its end and return its value; any other result is returned as it is."""
+    if inspect.isgenerator(result):
+        result = yield from result
+    return result
 
 
 @cache

@@ -5,6 +5,7 @@ import functools
 from labkit.neighbours.messaging.broker import Broker
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova.clock import Message, Reply
+from labkit.nova.clock import caller as clock_caller
 from labkit.nova.exception import NovaException
 from labkit.nova.rpcapi import Method, find
 from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
@@ -159,7 +160,7 @@ class Bus:
             target.version,
             target.args,
             target.fanout,
-            caller or target.caller,
+            caller or target.caller or clock_caller(),
             target.by,
             lost,
             sent.context.is_admin,

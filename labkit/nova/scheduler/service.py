@@ -4,7 +4,7 @@ import copy
 from urllib.parse import urlencode
 
 from labkit.nova import exception
-from labkit.nova.notifications import instance as notify
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.scheduler.manager import SchedulerManager
 from labkit.nova.service import Service, unforeseen
@@ -53,7 +53,7 @@ class SchedulerService(Service):
         if request is not None:
             self.client.get_allocation_candidates(query_of(request))
         if len(hosts):
-            notify.about_scheduling(self, "start", names[0])
+            compute_utils.notify_about_scheduler_action(self, "start", names[0])
         yield from self.step("select_destinations", names=names)
         if not len(hosts):
             raise exception.NoValidHost(reason="")
@@ -84,7 +84,7 @@ class SchedulerService(Service):
         if request is not None and own.instance_group is not None:
             for selection in selections:
                 self.site.fleet.add_instance(fleet.rows[selection.host], selection.instance)
-        notify.about_scheduling(self, "end", names[-1])
+        compute_utils.notify_about_scheduler_action(self, "end", names[-1])
         return selections
 
     def _host_states(self):

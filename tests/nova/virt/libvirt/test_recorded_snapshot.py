@@ -39,19 +39,19 @@ class Glance(image.Glance):
 
     refuses = ()
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, service, name, image_id=None, by=None):
         self._gone("get", by, image_id)
-        return super().get(service, name, by, image_id)
+        return super().get(service, name, image_id, by)
 
-    def update(self, service, name, by, image_id, *args, **kwargs):
+    def update(self, service, name, image_id, *args, by=None, **kwargs):
         self._gone("update", by, image_id)
         if "update" in self.refuses:
             service.note(Call, name, "glance", "update", by=by)
             raise self.refuses.pop("update")
-        super().update(service, name, by, image_id, *args, **kwargs)
+        super().update(service, name, image_id, *args, by=by, **kwargs)
 
     def _gone(self, call, by, image_id):
-        error = self.refuses.get(call) if "driver" in by else None
+        error = self.refuses.get(call) if by and "driver" in by else None
         if type(error).__name__ == "ImageNotFound":
             del self.refuses[call], self.images[image_id]
 
