@@ -55,13 +55,13 @@ notebooks-check: .venv/lab
 	$(PY) tools/notebooks.py --check
 
 bench: .venv/test
-	$(PY) tools/bench.py
+	$(PY) -m tools.bench
 
 record: .venv/test
-	$(PY) tools/record_all.py
+	$(PY) -m tools.record
 
 record-check: .venv/test
-	$(PY) tools/record_all.py --check
+	$(PY) -m tools.record --check
 
 # Needs uv. Names, versions and hashes, for every platform; never an address.
 lock:

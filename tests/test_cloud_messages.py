@@ -150,7 +150,7 @@ def test_every_message_of_a_long_life_can_be_opened_and_says_only_what_nova_asks
         envelope = cloud.envelope(seq)
         assert json.loads(envelope.body)["oslo.version"] == "2.0"
         if kind != "reply":
-            about = cloud._site.bus.sent[seq]
+            about = cloud.site.bus.sent[seq]
             assert envelope.message["method"] == method
             assert set(about.kwargs) <= set(about.target.args), method
             assert (about.instance is None) or {"instance", "instances"} & set(about.target.args)

@@ -10,7 +10,8 @@ from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.tables.hosts import chain_table, fleet_of, inventory_table, report_table
+from labkit.studies.reports import chain_table, fleet_of
+from labkit.tables.hosts import inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -408,7 +409,7 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
         "total_usable_disk_gb": 9, "free_disk_mb": 9216, "vcpus_total": 4}]))  # fmt: skip
     cloud.create("web", spec())
     cloud.settle()
-    site = cloud._site
+    site = cloud.site
     compute = site.computes["one"]
     (instance,) = site.instances_on(compute)
     migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)

@@ -1,20 +1,15 @@
 """What goes wrong in a cloud, as data: Fault("spawn", host="cn-2")."""
 
-import csv
-import difflib
-import math
-import random
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from numbers import Real
-from pathlib import Path
 
+from labkit.cloud.arguments import is_number, is_whole, known, of_type
+from labkit.cloud.durations import steps
 from labkit.nova import exception as exc
 from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.processutils import ProcessExecutionError
 
-DURATIONS = Path(__file__).parents[2] / "data" / "durations.csv"
 #: Steps that take no time of their own and can go wrong all the same.
 EVENTS = ("message", "database", "host_down", "delete")
 #: Exceptions by name, as a fault may ask for them.
@@ -84,7 +79,7 @@ class Fault:
             if self.step not in EVENTS:
                 raise ValueError(f"{self._text}: at = {self.at!r} is for {', '.join(EVENTS)}")
             known(self.at, _moments(self.step), f"{self._text} at an unknown moment")
-        if isinstance(self.times, bool) or not isinstance(self.times, int) or self.times < 1:
+        if not is_whole(self.times, 1):
             raise ValueError(f"{self._text}: times = {self.times!r} is not a whole number from 1")
         if not is_number(self.delay_s) or self.delay_s < 0:
             raise ValueError(
@@ -126,57 +121,23 @@ class Fault:
             )
 
 
-@cache
-def _table():
-    with DURATIONS.open(encoding="utf-8", newline="") as file:
-        return {
-            row["step"]: (float(row["seconds"]), float(row["jitter"]))
-            for row in csv.DictReader(file)
-        }
+def checked(faults) -> list:
+    """Return the faults as a list. Raises TypeError for something else than Faults in a list."""
+    if isinstance(faults, str | Fault) or not isinstance(faults, Iterable):
+        raise TypeError(f"faults = {faults!r} is not a list; write faults=[Fault('spawn')]")
+    return [checked_one(each) for each in faults]
 
 
-def steps() -> dict:
-    """Return ``{step: (seconds, jitter)}``: the steps that take time, as data/durations.csv says."""
-    return dict(_table())
-
-
-def known(name, names, what):
-    """Raise ValueError for a name that is not among the *names*."""
-    if not isinstance(name, str) or name not in names:
-        near = difflib.get_close_matches(str(name), names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise ValueError(f"{what} {name!r}; {hint}")
-
-
-def is_number(value) -> bool:
-    """Return whether a value is a finite number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+def checked_one(fault) -> Fault:
+    """Return the fault. Raises TypeError for something else."""
+    return of_type(fault, Fault, "not a Fault; write Fault('spawn', host='cn-2')")
 
 
 def _moments(step):
-    """Return what *at* may name."""
     if step == "message":
         return tuple(rpcapi.METHODS)
     states = (*task_states.ALL, *vm_states.ALL)
     return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
-
-
-class Durations:
-    """How long each step takes: seconds, give or take a share of them, from one seeded generator.
-
-    In: ``{step: (seconds, jitter)}`` with jitter between 0 and 1. A draw is uniform.
-    """
-
-    def __init__(self, table, seed=0):
-        self.table = dict(table)
-        self._random = random.Random(seed).random
-
-    def draw(self, step) -> float:
-        """Return the seconds that the step takes this time."""
-        seconds, jitter = self.table[step]
-        if not jitter:
-            return seconds
-        return seconds * (1 + jitter * (2 * self._random() - 1))
 
 
 class Faults:

@@ -1,8 +1,8 @@
 """The hosts of a cloud: what each machine has, what is in use there, and what was reported."""
 
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts
 from labkit.neighbours.placement import REPORTED
-from labkit.nova.compute.usage import Others
+from labkit.nova.compute.resource_tracker import Others
 from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.virt.libvirt.host import GI, Hypervisor

@@ -1,17 +1,22 @@
-"""The books of a cloud: what is left of a server, in every place that keeps something of it.
+"""What is left of a server in every place that keeps something of it, and whether that is right.
 
-What must hold of them stands in labkit/cloud/invariants.py.
+The rules say what holds when nothing is under way any more, but for what Nova itself leaves behind
+when the wrong thing fails at the wrong time. Each yields what is wrong, as the end of a sentence
+that begins with the server's name.
 """
 
 import copy
-from collections import Counter
+from dataclasses import dataclass
 
-import numpy as np
-
-from labkit.cloud.invariants import ALWAYS, UNLESS, Left
-from labkit.nova.compute import power_state
+from labkit.nova.compute import power_state, task_states
+from labkit.nova.compute import vm_states as vm
 from labkit.nova.objects.instance_action import as_shown
-from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
+
+#: A server in one of these may have no host, no guest and no resources.
+_UNFINISHED = (vm.BUILDING, vm.ERROR, vm.DELETED)
+#: The statuses of a move in which its source still has something of the server, and rightly:
+#: until it is confirmed or reverted, or the nova-compute of an evacuation's source starts again.
+_RIGHTLY = {"resize": ("finished",), "migration": ("finished",), "evacuation": ("done",)}
 
 
 def of_server(site, drivers, name) -> dict:
@@ -54,7 +59,7 @@ def _row(site, uuid):
     }
 
 
-def imbalances(site, drivers, rules=UNLESS) -> list[str]:
+def imbalances(site, drivers, rules=None) -> list[str]:
     """Return a sentence for each thing that is left of a server that is gone, or is missing.
 
     In: the rules to look at. Empty as long as something is under way.
@@ -64,7 +69,7 @@ def imbalances(site, drivers, rules=UNLESS) -> list[str]:
     return [
         f"{name} {what}"
         for name, left in _left(site, drivers)
-        for rule in rules
+        for rule in rules or RULES
         for what in rule(left)
     ]
 
@@ -104,82 +109,224 @@ def _left(site, drivers):
         )
 
 
-# -- of the cloud as a whole --------------------------------------------------------------
-def mistakes(site, drivers) -> list[str]:
-    """Return a sentence for each thing that cannot be in a Nova: a mistake of the lab's.
+# -- the rules -------------------------------------------------------------------------------
+@dataclass
+class Left:
+    """What is left of one server, for the rules below, when nothing is under way.
 
-    To be asked when nothing is under way: a server that breaks a rule of ALWAYS; a sum that is
-    not that of its parts; a lock or a turn that nobody gives back.
+    ``row`` and ``request`` (of the build request) are columns by name, ``cell`` is that of the
+    row, ``held``, ``ports`` and ``guests`` list hosts, ``images`` maps an id to a status, ``moves``
+    are (migration_type, status, source, whether it still holds resources).
     """
-    found = imbalances(site, drivers, ALWAYS)
-    found += _sums(site) + _indexes(site) + _strangers(site, drivers)
-    if site.busy:
-        found.append(f"{site.busy} things are still under way")
-    for host, compute in site.computes.items():
-        if not compute.stopped:
-            found += [f"{host} {what}" for what in _kept(compute)]
-    return found
+
+    row: dict | None
+    cell: str | None
+    deleted: bool
+    request: dict | None
+    mapping: object
+    held: list
+    moves: list
+    ports: list
+    wants_port: bool
+    guests: list
+    images: dict
+    actions: list
+
+    @property
+    def gone(self) -> bool:
+        """Whether the API finds the server nowhere."""
+        return self.deleted or (self.row is None and self.request is None)
+
+    @property
+    def host(self) -> str | None:
+        """The host that the row names."""
+        return self.row["host"] if self.row is not None else None
+
+    @property
+    def lives(self) -> bool:
+        """Whether the server was built and is not about to go."""
+        if self.gone or self.row is None or self.row["task_state"] == task_states.DELETING:
+            return False
+        return self.row["vm_state"] not in _UNFINISHED
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether the server is shelved and on no host."""
+        return self.row is not None and self.row["vm_state"] == vm.SHELVED_OFFLOADED
 
 
-def _sums(site):
-    """What placement has given away is what consumers hold; what schedulers read is in the rows."""
-    fleet, inventories = site.fleet, site.allocations.inventories
-    wanted = {name: used.copy() for name, used in site.allocations.others.items()}
-    for held in site.allocations.held.values():
-        for row, resources in held.items():
-            for name, amount in resources.items():
-                wanted[name][row] += amount
-    actual = {name: inventories[name].used for name in wanted}
-    rows = [update_from_compute_node(node) for node in site.db.compute_nodes.values()]
-    for name in NUMBERS:
-        wanted[name] = np.array([row[name] for row in rows], dtype=float)
-        actual[name] = fleet.columns[name]
-    return [
-        f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
-        for name, sums in wanted.items()
-        for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
-    ]
+def nothing_hangs(left):
+    """A server is in no task, unless the message was lost or who had it died."""
+    if left.gone:
+        return
+    row = left.row or left.request
+    if row["task_state"] is not None or row["vm_state"] == vm.BUILDING:
+        yield f"is {row['vm_state']}, its task {row['task_state']}, and nobody is at it"
 
 
-def _indexes(site):
-    """What is found by host is what is found by server."""
-    db, held = site.db, site.allocations.held
-    rows = Counter(
-        (row["host"], uuid)
-        for uuid, row in db.instances.items()
-        if uuid not in db.deleted and row["host"] is not None
-    )
-    by_host = Counter((host, uuid) for host, of in db.by_host.items() if host for uuid in of)
-    amounts = Counter((row, uuid) for uuid, rows in held.items() for row in rows)
-    by_row = Counter((row, uuid) for row, of in site.allocations.by_host.items() for uuid in of)
-    pairs = ((rows, by_host, "rows"), (amounts, by_row, "allocations"))
-    return [f"the {what} by host are not those by server" for a, b, what in pairs if a != b]
+def gone_holds_nothing(left):
+    """What is gone holds nothing in placement, unless it was deleted on its way to an alternate."""
+    if left.gone and left.held:
+        yield f"is gone and still holds resources on {', '.join(left.held)}"
 
 
-def _strangers(site, drivers):
-    """Nothing belongs to a server that nobody asked for."""
-    known = set(site.names)
-    moves = {move["uuid"] for move in site.db.migrations.values()}
-    places = {
-        "a row": site.db.instances,
-        "a build request": site.db.build_requests,
-        "a mapping": site.db.instance_mappings,
-        "an allocation": site.allocations.held.keys() - moves,
-        "an action log": site.db.actions,
-    } | {f"a guest on {host}": driver.guests for host, driver in drivers.items()}
-    found = [f"{what} of no server" for what, of in places.items() if not known.issuperset(of)]
-    if not set(site.servers).issuperset(site.neutron.ports):
-        found.append("a port of no server")
-    return found
+def gone_has_no_port(left):
+    """What is gone has no port, unless Neutron failed when it was to be removed."""
+    if left.gone and left.ports:
+        yield "is gone and still has a port"
 
 
-def _kept(compute):
-    """A nova-compute that has nothing to do keeps no lock and no turn."""
-    if compute._locks:
-        yield f"keeps a lock of {len(compute._locks)} servers"
-    for name in ("build_semaphore", "snapshot_semaphore", "live_migration_semaphore"):
-        turns = getattr(compute, name)
-        if turns is not None and (turns.count or turns.queue):
-            yield f"keeps {turns.count} turns of its {name}"
-    if compute.busy:
-        yield f"has {compute.busy} things under way"
+def gone_has_no_guest(left):
+    """What is gone has no guest, unless its host was down, or the row no longer named the host."""
+    if left.gone:
+        for host in left.guests:
+            yield f"is gone and its guest is still on {host}"
+
+
+def gone_has_no_mapping(left):
+    """What never had a row has no mapping, unless the conductor never heard of it."""
+    if left.gone and left.row is None and left.mapping is not None:
+        yield "never had a row, is gone, and still has a mapping"
+
+
+def deleted_is_queued_for_delete(left):
+    """What is gone was queued for delete, unless its host ended a delete that the API had given up."""
+    if left.gone and left.mapping is not None and not left.mapping.queued_for_delete:
+        yield "is gone, and its mapping does not say so"
+
+
+def homeless_holds_nothing(left):
+    """A server in error without a host holds nothing, unless what it got was overlooked.
+
+    What the scheduler claimed, when the quota is gone by the second count, when the host starts
+    again before its own claim, when the answer comes too late, or for a rebuild; the guest, when the last save of
+    the build is refused.
+    """
+    if not left.gone and left.row is not None and left.row["vm_state"] == vm.ERROR:
+        if left.host is None and left.held:
+            yield f"is in error, has no host, and holds resources on {', '.join(left.held)}"
+        if left.host is None and left.ports:
+            yield "is in error, has no host, and has a port"
+        if left.host is None and left.guests:
+            yield f"is in error, has no host, and its guest is on {left.guests[0]}"
+
+
+def holds_what_it_uses(left):
+    """A server with a host holds resources there, unless a delete overtook its build and then
+    did not come to its end.
+    """
+    if not left.gone and left.host is not None and left.host not in left.held:
+        yield f"is on {left.host} and holds nothing there in placement"
+
+
+def has_a_guest(left):
+    """A server that was built has its guest and, if one was asked for, its port.
+
+    Unless its host died while the guest was being destroyed, or resetState says that it was built.
+    """
+    if not left.lives or left.offloaded:
+        return
+    if left.host not in left.guests:
+        yield f"is on {left.host} and has no guest"
+    if not left.ports and left.wants_port:
+        yield f"is on {left.host} and has no port"
+
+
+def ports_are_on_its_host(left):
+    """The ports of a server that was built are on its host, unless another could not remove its own."""
+    if left.lives and left.host is not None:
+        for host in left.ports:
+            if host != left.host:
+                yield f"is on {left.host} and has a port on {host}"
+
+
+def every_part_ended(left):
+    """Each part of an action has its end, unless who was at it died.
+
+    Of two parts of one name only the first: Nova writes the end of the second there.
+    """
+    for action in left.actions:
+        seen = set()
+        for event in action.events:
+            if event["result"] is None and event["event"] not in seen:
+                yield f"has a part of its {action.action} without an end, {event['event']}"
+            seen.add(event["event"])
+
+
+def no_image_waits(left):
+    """No image waits for its data, unless who was to upload it died, was never asked, or came to a
+    server that was gone.
+    """
+    for key, status in left.images.items():
+        if status != "active":
+            yield f"has an image whose data never came, {key}"
+
+
+def left_behind(left) -> list:
+    """Return the hosts that still have something of a server after a move, and rightly."""
+    return [source for kind, status, source, _ in left.moves if status in _RIGHTLY.get(kind, ())]
+
+
+def holds_elsewhere(left):
+    """Yield that a server holds something on another host than it is on, and wrongly."""
+    others = [host for host in left.held if host not in (left.host, *left_behind(left))]
+    if left.host is not None and others:
+        yield f"is on {left.host} and holds resources on {', '.join(others)}"
+
+
+def guest_elsewhere(left):
+    """Yield that a server has a guest on another host than it is on, and wrongly."""
+    others = [host for host in left.guests if host not in (left.host, *left_behind(left))]
+    if (left.host is not None and others) or len(others) > 1:
+        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
+
+
+def moved_holds_on_its_own_host(left):
+    """What a server holds that has moved it holds on its own host, unless the move failed late,
+    or who was at it died.
+    """
+    if not left.gone:
+        yield from holds_elsewhere(left)
+
+
+def moved_has_one_guest(left):
+    """A server that has moved left no guest behind, unless the move failed late, or who was at it
+    died, or an evacuation's source has not come back.
+    """
+    if not left.gone:
+        yield from guest_elsewhere(left)
+
+
+def offloaded_has_nothing(left):
+    """What is shelved and offloaded holds nothing and has no guest, unless its host died."""
+    if not left.gone and left.offloaded and (left.held or left.guests):
+        yield f"is offloaded, and {', '.join(left.held + left.guests)} still has something of it"
+
+
+def over_holds_nothing(left):
+    """A move holds the resources of its source until it is over, unless it failed late, who was
+    at it died, or the server was deleted meanwhile.
+    """
+    for kind, status, source, held in left.moves:
+        if held and (left.gone or status not in ("finished",)):
+            yield f"has a {kind} that is {status} and still holds resources on {source}"
+
+
+RULES = (
+    nothing_hangs,
+    gone_holds_nothing,
+    gone_has_no_port,
+    gone_has_no_guest,
+    gone_has_no_mapping,
+    deleted_is_queued_for_delete,
+    homeless_holds_nothing,
+    holds_what_it_uses,
+    has_a_guest,
+    ports_are_on_its_host,
+    moved_holds_on_its_own_host,
+    moved_has_one_guest,
+    offloaded_has_nothing,
+    over_holds_nothing,
+    every_part_ended,
+    no_image_waits,
+)

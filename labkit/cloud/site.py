@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import simpy
 
-from labkit.cloud.faults import Durations, Faults
+from labkit.cloud.durations import Durations
+from labkit.cloud.faults import Faults
 from labkit.neighbours.allocations import Allocations
 from labkit.neighbours.glance import Glance
 from labkit.neighbours.keystone import Keystone
@@ -27,7 +28,8 @@ class Site:
 
     ``busy`` counts what is under way; ``servers`` maps a name to (uuid, spec), ``names`` a uuid to
     its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
-    of what Nova believes of a nova-compute; ``held_changes`` are those of labkit/cloud/holdings.py.
+    of what Nova believes of a nova-compute; ``held_changes`` are the rows of
+    ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
 
     def __init__(self, fleet, options, durations, seed, quota):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.faults import is_number
+from labkit.cloud.arguments import is_number
 from labkit.decision import Sentence, place, select_destinations
 from labkit.dials.panel import Panel
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -21,7 +21,8 @@ from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.plots.figure import DPI, canvas, settle
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
 from labkit.plots.server_lanes import wide
-from labkit.tables.hosts import fleet_of, inventory_table
+from labkit.studies.reports import fleet_of
+from labkit.tables.hosts import inventory_table
 
 if TYPE_CHECKING:
     from labkit.fleet import Fleet

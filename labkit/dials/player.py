@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.history import History
+from labkit.cloud.past import History
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.nova.api.openstack.servers import ACTIONS
@@ -94,7 +94,7 @@ class PlayerDial(Panel):
             raise TypeError(f"{cloud!r} is not a Cloud; a player plays what happened in one")
         cloud.show(name)  # a KeyError with a hint, if there is no such server
         self._name, self._is_admin = name, is_admin
-        self._history = History(cloud._site, name)
+        self._history = History(cloud.site, name)
         self._records = self._history.records
         self._states = cloud.states.query("instance == @name")
         self._events = self._listed(cloud.events)

@@ -13,10 +13,10 @@ import ipywidgets
 import pandas as pd
 
 from labkit import qcow2
-from labkit.cloud.snapshot_cost import NO_QEMU_IMG
 from labkit.decision import Sentence
 
 KIB = 1024
+NO_QEMU_IMG = "qemu-img is not installed; on Debian and Ubuntu: apt-get install qemu-utils"
 #: What is compared of each extent of ``qemu-img map``; 7.2 does not tell what is compressed.
 EXTENT = ("start", "length", "depth", "present", "zero", "data", "offset")
 TIMEOUT_S = 60

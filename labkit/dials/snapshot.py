@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.faults import is_number, steps
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts, steps
 from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.fleet import Fleet

@@ -26,8 +26,15 @@ class Keystone:
         self._random = random.Random(f"request ids, seed {seed}")
         self._tokens = {}
 
+    def asking(self, project_id, is_admin) -> RequestContext:
+        """Return a context to ask policy with, of a request that is never made."""
+        user = "admin" if is_admin else "demo"
+        return RequestContext(
+            user, project_id, is_admin=is_admin, roles=list(ROLES[user]), request_id="req-none"
+        )
+
     def context(self, project_id, is_admin) -> RequestContext:
-        """Return the context of a new request."""
+        """Return the context of a new request of the administrator, or of the ordinary user."""
         user = "admin" if is_admin else "demo"
         if (user, project_id) not in self._tokens:
             self._tokens[user, project_id] = f"gAAAAAB{self._random.getrandbits(256):064x}"

@@ -3,6 +3,8 @@
 from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
 from labkit.nova13.compared import then_and_now
 from labkit.nova13.conf import WEIGHERS, options
+from labkit.nova13.driver import LibvirtDriver
+from labkit.nova13.filter_scheduler import FilterScheduler, StickyWeightHandler
 from labkit.nova13.filters import (
     FILTERS,
     AvailabilityZoneFilter,
@@ -11,8 +13,6 @@ from labkit.nova13.filters import (
     RamFilter,
     RetryFilter,
 )
-from labkit.nova13.scheduler import FilterScheduler, StickyWeightHandler
-from labkit.nova13.snapshot import LibvirtDriver
 
 __all__ = [
     "DEFAULT_RATIOS",

@@ -7,14 +7,14 @@ from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt import driver
-from labkit.nova13 import snapshot
 from labkit.nova13.conf import options
+from labkit.nova13.driver import LibvirtDriver
 
 #: What brings a new server into each power state.
 _ACTIONS = {"running": None, "paused": "pause", "shutdown": "stop"}
 _CONVERT = "qemu-img convert "
 _NOVAS = {
-    "then": (options, snapshot.LibvirtDriver),
+    "then": (options, LibvirtDriver),
     "now": (Options, driver.LibvirtDriver),
 }
 

@@ -12,6 +12,7 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.api import ANY, GUARDS, Guard
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import Flavor, RequestSpec
+from labkit.nova.policy import PROJECT_MEMBER_OR_ADMIN, RULES
 
 NAME = "web-1"
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -75,7 +76,7 @@ def guards():
                 any(each.refused_when_locked for each in asked),
                 guard.needs_host,
                 guard.needs_host_up or wanted.needs_host_up,
-                wanted.policy or "",
+                "" if RULES[wanted.rule] == PROJECT_MEMBER_OR_ADMIN else wanted.rule,
                 wanted.modelled,
             )
         )
@@ -186,8 +187,8 @@ class _Played:
 def _act(cloud, asked):
     """Ask for an action and wait for its end; return the status of the answer."""
     action, how, arguments = asked
-    site = cloud._site  # what an operator may switch between two actions, a lesson need not
-    site.options = site.options.replace(
+    # An operator may change options between two actions; a lesson need not.
+    cloud.site.options = cloud.site.options.replace(
         reclaim_instance_interval=_KEEP_S if how == "soft" else 0,
         shelved_offload_time=-1 if how == "kept" else 0,
     )

@@ -1,15 +1,8 @@
-"""What a broker carried, as a table: a row for each message, a fanout's for each who took it.
-
-``messages``: seq, t_s, kind, sender, exchange, routing_key, topic, server, namespace, method,
-    version, args, taken_s, lost
-    ``seq`` counts the envelopes, ``t_s`` is when one was sent, ``taken_s`` when it was taken (NaN:
-    not yet); ``kind`` call, cast, fanout, reply, or heartbeat, a server's sign of life;
-    ``server`` whom the address names, else who took it; ``args`` names with commas between them,
-    of a reply the exception's class; ``lost`` when no queue was bound for it. A reply has the
-    method of its call.
-"""
+"""The tables about a broker: the messages that it carried, and the queues that they wait in."""
 
 import json
+
+from labkit.tables.cloud import frame
 
 MESSAGES = (
     "seq t_s kind sender exchange routing_key topic server namespace method version args "
@@ -76,3 +69,21 @@ def _args(message):
     if "failure" in message:
         return json.loads(message["failure"])["class"] if message["failure"] else ""
     return ",".join(sorted(message["args"]))
+
+
+def queues(broker):
+    """Return the queues of a broker in the order in which they were declared, a DataFrame."""
+    keys = {
+        name: (exchange, key)
+        for exchange, bound in broker.bindings.items()
+        for key, names in bound.items()
+        for name in names
+        if exchange
+    }
+    waiting = broker.waiting()
+    rows = []
+    for name in broker.queues:
+        exchange, key = keys.get(name, ("", name))
+        key = "" if exchange.endswith("_fanout") else key
+        rows.append((exchange, name, key, waiting.get(name, 0)))
+    return frame(["exchange", "queue", "routing_key", "messages"], rows)

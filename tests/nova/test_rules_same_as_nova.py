@@ -29,9 +29,9 @@ NUMBERS = st.one_of(
 
 @pytest.fixture(scope="module")
 def nova():
-    from tools import oracle_nova
+    from tools.oracle import installed
 
-    return oracle_nova
+    return installed
 
 
 def numbers(rng):

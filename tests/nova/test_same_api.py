@@ -61,7 +61,7 @@ class Desk:
     def __init__(self, monkeypatch, **options):
         player = scenarios.Player(options=[("", *option) for option in options.items()])
         player.boot()
-        self.cloud, self.site = player.cloud, player.cloud._site
+        self.cloud, self.site = player.cloud, player.cloud.site
         self.uuid = self.site.uuid_of("web")
         big = scenarios.SIZES["big"]
         row = self.site.db.instances[self.uuid] | {"host": "host1", "node": "host1"}
@@ -109,7 +109,7 @@ def answer(cloud, action, arguments, is_admin=True):
 
 def act(cloud, action, arguments, is_admin=True):
     """What the API does say, what it sends, and what it makes of the states."""
-    site = cloud._site
+    site = cloud.site
     site.bus.sent.clear()
     before = dict(site.db.instances.get(site.uuid_of("web"), {}))
     try:
@@ -189,7 +189,7 @@ def test_the_answer_is_the_same_while_there_is_only_a_build_request(name):
     nova = recorded["answers"][recorded["variants"]["build_request"]]
     lab = answer(player.cloud, action, arguments)
     assert lab == {key: nova[key] for key in ("http_status", "error") if key in nova}
-    player.cloud._site.bus = Deaf()
+    player.cloud.site.bus = Deaf()
     if servers.find(action, arguments).modelled:
         assert act(player.cloud, action, arguments) == nova
 

@@ -212,7 +212,7 @@ def test_more_hosts_than_can_be_read_are_named():
     cloud.create("web-1", RequestSpec(SMALL))
     cloud.settle()
     names = [cloud.show("web-1")["host"]]
-    others = [host for host in cloud._site.fleet.rows if host != names[0]]
+    others = [host for host in cloud.site.fleet.rows if host != names[0]]
     for host in others:
         if len(names) == 6:
             break

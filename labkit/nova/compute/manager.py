@@ -13,7 +13,6 @@ from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.usage import NOBODY
 from labkit.nova.network.model import NetworkInfo
 from labkit.nova.objects import migration as migrations
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -141,9 +140,7 @@ class ComputeManager(Service):
         self.driver = driver
         self.reportclient = SchedulerReportClient(self)
         self.tables = HostTables(self, row)
-        self.rt = ResourceTracker(
-            host, driver, self.tables, site.options, row + 1, driver.others or NOBODY
-        )
+        self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
         self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
         self.snapshot_semaphore = self._semaphore(site.options.max_concurrent_snapshots)
@@ -464,8 +461,12 @@ class ComputeManager(Service):
                     instance.task_state = task.SPAWNING
                     instance.save(expected_task_state=task.BLOCK_DEVICE_MAPPING)
                     yield from self.driver.spawn(self, instance, network_info)
-                except Exception:
-                    yield from self._build_resources_cleanup(instance, network_info)
+                except Exception as error:
+                    yield from network_info.wait(do_raise=False)
+                    try:
+                        yield from self._shutdown_instance(instance, not network_info)
+                    except Exception:
+                        raise _aborted(instance, str(error)) from error
                     raise
         except Exception as error:
             self._notify_about_instance(instance, "create", "error", error)
@@ -514,13 +515,6 @@ class ComputeManager(Service):
             reason = str(error) if known else "Failure prepping block device."
             raise _aborted(instance, reason) from error
         return network_info
-
-    def _build_resources_cleanup(self, instance, network_info):
-        yield from network_info.wait(do_raise=False)
-        try:
-            yield from self._shutdown_instance(instance, not network_info)
-        except Exception as error:
-            raise _aborted(instance, str(error)) from error
 
     def _build_networks_for_instance(self, instance):
         """Begin to make the ports, or take over those that another host could not remove."""
@@ -984,7 +978,7 @@ class ComputeManager(Service):
             claim = contextlib.nullcontext()
             if evacuate:
                 yield from self.step("claim", instance)
-                claim = self.rt.move_claim(instance, instance.flavor, node, migration)
+                claim = self.rt.rebuild_claim(instance, node, migration)
             with claim:
                 yield from self._do_rebuild_instance(instance, evacuate, target_state)
         except (exception.ComputeResourcesUnavailable, exception.RescheduledException) as error:
@@ -1092,7 +1086,7 @@ class ComputeManager(Service):
         instance.save()
         self.reportclient.get_allocs_for_consumer(instance.name)
         yield from self.step("claim", instance)
-        with self.rt.move_claim(instance, flavor, self.node, migration) as claim:
+        with self.rt.resize_claim(instance, flavor, self.node, migration) as claim:
             self.site.bus.cast(
                 self,
                 "resize_instance",

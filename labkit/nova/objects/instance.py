@@ -91,7 +91,7 @@ class Instance:
         service.note(Save, self.name, "create", None, states(row))
         self._read(row)
 
-    def save(self, by=None, expected_vm_state=None, expected_task_state=None):
+    def save(self, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
         In: a state or a tuple of states for each guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
@@ -157,7 +157,7 @@ class Instance:
         service.note(Save, self.name, "destroy", None, states(row))
         self._read(row)
 
-    def drop_migration_context(self, by=None):
+    def drop_migration_context(self):
         """Forget the move that it is in, in the database as well.
 
         Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.

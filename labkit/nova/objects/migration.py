@@ -76,7 +76,7 @@ class Migration:
         self._write()
         self._note("create", None)
 
-    def save(self, by=None):
+    def save(self):
         """Write all of it, and read it anew."""
         site = self._service.site
         old = site.db.migrations[self.id]["status"]

@@ -1,4 +1,4 @@
-"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle_libvirt.py."""
+"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle/libvirt.py."""
 
 import contextlib
 import inspect
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 from labkit import Cloud, Fleet, Options, nova13
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent
 from labkit.nova.compute import power_state
@@ -179,22 +179,22 @@ class Bench:
 
     def __init__(self, root):
         self._cloud = Cloud(Fleet.read(root / "data" / "two_hosts"))
-        self._site = self._cloud._site
-        self._service = next(iter(self._site.computes.values()))
+        self.site = self._cloud.site
+        self._service = next(iter(self.site.computes.values()))
 
     def snapshot(self, case):
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
-        del self._site.trace[:]
-        self._site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
+        del self.site.trace[:]
+        self.site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
-        process = self._site.env.process(_noting(work, raised))
-        self._site.env.run(until=process)
+        process = self.site.env.process(_noting(work, raised))
+        self.site.env.run(until=process)
         return {
             "events": [
                 _masked([e.kind, *e.words])
-                for e in self._site.trace
+                for e in self.site.trace
                 if type(e) is HostEvent and e.kind != "raised"
             ],
             "raised": [type(raised[0]).__name__, _masked(str(raised[0]))] if raised else None,
@@ -268,13 +268,13 @@ class Bench:
 
 
 class Managed(Bench):
-    """One host on which a manager has snapshot after snapshot made; see tools/oracle_snapshot.py."""
+    """One host on which a manager has snapshot after snapshot made; see tools/oracle/snapshot.py."""
 
     def snapshot(self, case):
         """Return what the oracle does: also the image's status and the server's task_state."""
         with mock.patch.object(compute_utils, "notify_about_instance"):
             found = super().snapshot(case)
-        return found | {"image": self._site.glance.status, "task_state": self._instance.task_state}
+        return found | {"image": self.site.glance.status, "task_state": self._instance.task_state}
 
     def _work(self, case, driver, instance):
         self._instance, saves = instance, itertools.count(1)
@@ -288,7 +288,7 @@ class Managed(Bench):
 
         instance.save = save
         self._service.driver = driver
-        self._site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
+        self.site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
         snapshot = delete_image_on_error(inspect.unwrap(ComputeManager._snapshot_instance))
         return snapshot(self._service, instance, IMAGE, "image_snapshot")
 

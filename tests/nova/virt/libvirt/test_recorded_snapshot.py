@@ -62,7 +62,7 @@ def play(case):
     player = scenarios.Player([(None, *item) for item in options.items()], ("host1",), None)
     costs = SLOW if case.meanwhile else bench.A_SECOND
     player.driver = lambda options: bench.driver_of(case, options, costs)
-    glance = player.cloud._site.glance = Glance()
+    glance = player.cloud.site.glance = Glance()
     player.names = NAMES if case.meanwhile == "second" else NAMES[:1]
     for name in reversed(player.names):
         player.current = name
@@ -108,7 +108,7 @@ def left(player, driver, uuid):
     """Return what is left: the row, the guest, the images, the temporary files."""
     row = player.cloud.books(NAMES[0])["row"]
     states = ("vm_state", "task_state", "power_state")
-    images = player.cloud._site.glance.images.values()
+    images = player.cloud.site.glance.images.values()
     return {
         "row": None if row["deleted"] else {name: row[name] for name in states},
         "guest": power_state.STATE_MAP.get(driver.guests.get(uuid)),

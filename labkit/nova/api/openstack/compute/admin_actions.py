@@ -4,7 +4,7 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.objects import instance_action
 
 
-def reset_state(instance, state="error"):
+def _reset_state(instance, state="error"):
     """Put a server in error, or back to active, and forget its task; only the row changes."""
     if state not in ("error", "active"):
         raise ValueError(f"reset to {state!r}: only error or active")
