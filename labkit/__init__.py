@@ -25,6 +25,7 @@ _PUBLIC = {
     "select_destinations": "labkit.decision",
     "place": "labkit.decision",
     "rights": "labkit.studies.rights",
+    "then_and_now": "labkit.studies.snapshots",
     "Cloud": "labkit.cloud.cloud",
     "Fault": "labkit.cloud.faults",
     "ResourceTracker": "labkit.nova.compute.resource_tracker",

@@ -25,7 +25,7 @@ class Decision:
 
     ``host`` is the chosen host (of the first server), ``hosts`` those of all servers,
     ``selections`` adds the alternates. The tables ``filters``, ``weights`` and ``placements``
-    are built when they are read; labkit/tables/scheduler.py tells their columns.
+    are built when they are read; labkit/tables/__init__.py describes their columns.
     """
 
     def __init__(self, fleet, spec_obj, options, seed, trace, selections):

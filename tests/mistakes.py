@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from labkit.cloud.leftovers import guest_elsewhere, holds_elsewhere, imbalances
+from labkit.cloud.leftovers import imbalances
 from labkit.nova.compute import task_states
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
@@ -19,8 +19,8 @@ def mistakes(cloud) -> list[str]:
     site = cloud.site
     found = imbalances(site, cloud.drivers, ALWAYS)
     found += _sums(site) + _indexes(site) + _strangers(site, cloud.drivers)
-    if site.busy:
-        found.append(f"{site.busy} things are still under way")
+    if site.under_way:
+        found.append(f"{site.under_way} things are still under way")
     for host, compute in site.computes.items():
         if not compute.stopped:
             found += [f"{host} {what}" for what in _kept(compute)]
@@ -125,14 +125,16 @@ def built_has_a_host(left):
 
 def holds_on_its_own_host(left):
     """What a server holds that never moved it holds on the host that its row names, if any."""
-    if not left.moves:
-        yield from holds_elsewhere(left)
+    others = left.elsewhere(left.held)
+    if not left.moves and left.host is not None and others:
+        yield f"is on {left.host} and holds resources on {', '.join(others)}"
 
 
 def one_guest(left):
     """A server that never moved has one guest at most, and none elsewhere than its row says."""
-    if not left.moves:
-        yield from guest_elsewhere(left)
+    others = left.elsewhere(left.guests)
+    if not left.moves and ((left.host is not None and others) or len(others) > 1):
+        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
 
 
 def failed_part_marks_the_action(left):

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.cloud.durations import steps
-from labkit.cloud.faults import ERRORS, EVENTS
+from labkit.cloud.faults import ERRORS, EVENTS, METHODS
 from labkit.cloud.leftovers import RULES, imbalances
 from labkit.nova import clock as trace
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute import utils as compute_utils
-from labkit.nova.rpcapi import METHODS
 from labkit.nova.service import expected
 from tests.mistakes import mistakes
 

@@ -47,7 +47,7 @@ def lived(life, watch):
     for t_s, action in actions:
         cloud.at(t_s, "web-1", action.split()[0], **TRIES[action])
     site, before = cloud.site, 0
-    while site.busy:
+    while site.under_way:
         site.env.step()
         if len(site.trace) > before and "web-1" in site.servers:
             before = len(site.trace)

@@ -19,9 +19,9 @@ USES = {
     "fleet": "neighbours nova",
     "decision": "fleet neighbours nova tables",
     "nova13": "decision fleet neighbours nova tables",
-    "cloud": "decision fleet neighbours nova nova13 qcow2 tables",
+    "cloud": "fleet neighbours nova tables",
     "plots": "tables",
-    "studies": "cloud decision fleet neighbours nova nova13 tables",
+    "studies": "cloud fleet neighbours nova nova13",
     "dials": "cloud decision fleet neighbours nova nova13 plots qcow2 studies tables",
     "exercises": "cloud decision dials fleet neighbours nova nova13 plots qcow2 studies tables",
 }
@@ -37,16 +37,12 @@ PENDING_IMPORTS = {
     "labkit/fleet_masks.py -> nova",
     "labkit/flip.py -> decision",
     "labkit/flip.py -> nova",
-    "labkit/neighbours/glance.py -> nova",
     "labkit/neighbours/keystone.py -> nova",
-    "labkit/neighbours/messaging/broker.py -> tables",
     "labkit/neighbours/messaging/envelope.py -> nova",
     "labkit/neighbours/messaging/serializer.py -> nova",
     "labkit/neighbours/neutron.py -> nova",
     "labkit/nova/conductor/manager.py -> cloud",
-    "labkit/nova13/compared.py -> cloud",
     "labkit/plots/state_graph.py -> nova",
-    "labkit/tables/hosts.py -> fleet",
 }
 PENDING_NAMES = {
     "fleet_files",
@@ -55,10 +51,7 @@ PENDING_NAMES = {
 }
 PENDING_PRIVATE = {
     "labkit/cloud/cloud.py: _static",
-    "labkit/cloud/leftovers.py: _locks",
     "labkit/cloud/site.py: _service",
-    "labkit/dials/creation_words.py: _site",
-    "labkit/dials/player.py: _site",
     "labkit/neighbours/placement.py: _row",
     "labkit/nova/objects/instance_action.py: _service",
     "labkit/nova/objects/instance_fault.py: _service",
@@ -73,21 +66,15 @@ PENDING_PRIVATE = {
     "labkit/qcow2/check.py: _next",
     "labkit/qcow2/check.py: _refcount_block",
     "labkit/qcow2/check.py: _table",
-    "labkit/studies/transitions.py: _site",
 }
 PENDING_SAID = {
-    "cloud",
     "decision",
-    "dials",
-    "exercises",
     "fleet",
     "neighbours",
     "nova",
     "nova13",
     "plots",
     "qcow2",
-    "studies",
-    "tables",
 }
 #: What every named tuple has, though its name begins with an underscore.
 OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}

@@ -36,7 +36,7 @@ class Cloud:
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
-    ValueError for what is none of these, KeyError for a fault on an unknown host.
+    ValueError for anything else, KeyError for a fault on an unknown host.
 
     Each request has a context of its own with a new request id, the same in every run: an
     administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
@@ -81,15 +81,16 @@ class Cloud:
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site, CONTROLLER)
-        site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
+        site.conductor.serve("conductor")
+        for scheduler in _schedulers(site, seed, schedulers):
+            scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
             site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
             compute.update_available_resource()
-            self._serve(compute)
+            compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
@@ -119,7 +120,7 @@ class Cloud:
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
         env, site = self.site.env, self.site
-        while site.busy and env.peek() < math.inf:
+        while site.under_way and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------
@@ -402,18 +403,10 @@ class Cloud:
         """What placement knows of each host and resource class."""
         return host_tables.inventories(self.site.fleet)
 
-    def report(self, host):
-        """Return what the driver of a host reported last, with units, a DataFrame.
-
-        Raises KeyError for an unknown host.
-        """
-        self.site.fleet[host]
-        return host_tables.report_table(self.site.reports[host].made[-1][1])
-
     @property
     def queues(self):
         """The queues of the broker, and what waits in them."""
-        return broker_tables.queues(self.site.bus.broker)
+        return broker_tables.queues(self.site.broker)
 
     def envelope(self, seq) -> Envelope:
         """Return the envelope of a message as it is on the wire: ``body`` is its text.
@@ -435,12 +428,12 @@ class Cloud:
 
         Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
         """
-        sent = self.site.bus.sent.get(seq)
-        if sent is None:
+        envelope = self.site.envelopes.get(seq)
+        if envelope is None:
             raise ValueError(
                 f"seq = {seq!r} is no message; those are in the column seq of messages"
             )
-        return sent.envelope()
+        return envelope
 
     # -- inside: requests -----------------------------------------------------------------
     def _until_answered(self, work):
@@ -557,22 +550,15 @@ class Cloud:
         self.site.fleet[host]  # a KeyError with the names, if there is no such host
         return self.site.computes[host]
 
-    def _serve(self, compute):
-        for topic in ("compute", "compute-alt"):
-            self.site.bus.serve(topic, compute.host, compute)
-
     def _come_up(self, compute):
-        """Do what a nova-compute does before it serves; if that fails, it is down again.
-
-        Source: ``start`` of Service in nova/service.py, Nova 34.0.0.
-        """
+        # As ``start`` of Service in nova/service.py: if init_host fails, the service is down again.
         try:
             yield from compute.init_host()
         except Exception:
             compute.stop()
             raise
         self._set_service(compute.host, "heartbeat_age_s", 0.0)
-        self._serve(compute)
+        compute.serve("compute", "compute-alt")
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")
@@ -591,8 +577,7 @@ class Cloud:
         fleet._static = {}  # what a scheduler has read meanwhile keeps its own
 
     def _notice(self, host, compute):
-        """After a while without heartbeats Nova takes the service for dead."""
-        wait = self.site.options.service_down_time
+        wait = self.site.options.service_down_time  # without a heartbeat
         yield self.site.env.timeout(wait)
         if self.site.computes[host] is compute:
             self._set_service(host, "heartbeat_age_s", float(wait + 1))
@@ -609,7 +594,7 @@ class Cloud:
                     self.periodic(task, host)
 
     def _report(self, interval_s):
-        """Let every host report again and again; one of which nothing has changed is not asked.
+        """Let every host that has changed report, again and again.
 
         Unlike Nova, all hosts report at the same moment.
         """
@@ -627,7 +612,7 @@ class Cloud:
 
 
 def _schedulers(site, seed, count):
-    """Return schedulers on hosts of their own, each with its own memory and dice."""
+    """Schedulers on hosts of their own, each with its own memory and random numbers."""
     services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
     for number in range(2, arguments.schedulers(count) + 1):
         host = f"{CONTROLLER}-{number}"

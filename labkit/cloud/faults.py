@@ -6,12 +6,23 @@ from dataclasses import dataclass
 from labkit.cloud.arguments import is_number, is_whole, known, of_type
 from labkit.cloud.durations import steps
 from labkit.nova import exception as exc
-from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 #: Steps that take no time of their own and can go wrong all the same.
 EVENTS = ("message", "database", "host_down", "delete")
+#: What services send each other.
+METHODS = tuple(
+    dict.fromkeys(
+        name
+        for api in (ComputeTaskAPI, SchedulerAPI, ComputeAPI)
+        for name in vars(api)
+        if not name.startswith("_")
+    )
+)
 #: Exceptions by name, as a fault may ask for them.
 ERRORS = {
     "BuildAbortException": lambda: exc.BuildAbortException(
@@ -135,7 +146,7 @@ def checked_one(fault) -> Fault:
 
 def _moments(step):
     if step == "message":
-        return tuple(rpcapi.METHODS)
+        return METHODS
     states = (*task_states.ALL, *vm_states.ALL)
     return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
 

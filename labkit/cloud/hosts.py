@@ -75,7 +75,6 @@ def others(fleet, row) -> Others:
 
 
 def _counted(value):
-    """A count that a row keeps as a text is a number again; what is none stays as it is."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
@@ -102,7 +101,7 @@ def hypervisor(fleet, row, used) -> Hypervisor:
 def compute_node(fleet, row) -> ComputeNode:
     """Return a host's row as it was before its nova-compute started: only its ratios count.
 
-    A ratio of 0.0 nobody has set yet: initial_cpu_allocation_ratio and so on are for it.
+    A ratio of 0.0 is not set yet: then initial_cpu_allocation_ratio and so on apply.
     """
     text = {name: values[row] for name, values in fleet.texts.items()}
     ratios = {

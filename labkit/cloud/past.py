@@ -149,8 +149,8 @@ def watch(site, drivers):
         note(hosts[row], name, "allocation", who, value)
 
     for host, driver in drivers.items():
-        driver.guests.tell = guests_of(host)
-    site.allocations.tell = allocated
+        driver.guests.on_change = guests_of(host)
+    site.allocations.on_change = allocated
 
 
 def at(holdings, t_s=None):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from labkit.decision import Decision, Sentence, select_destinations
+from labkit.decision import Decision, select_destinations
 from labkit.dials.panel import Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import OPTIONS, Options
@@ -151,7 +151,6 @@ class ScoresDial(Panel):
             self._lay_out(needed, room)
         self._bars.show(table, order, winner=winner)
         self._nobody.set_visible(not order)
-        self.answer = Sentence(answer)
         self._show(self._bars.ax.get_figure(root=True), answer)
 
     def _lay_out(self, needed: set[str], room: int) -> None:
@@ -209,8 +208,6 @@ class ScoresDial(Panel):
         controls["vcpus"] = ipywidgets.IntSlider(
             flavor.vcpus, min=min(1, flavor.vcpus), max=max(vcpus + 1, flavor.vcpus)
         )  # one more than any host has: the slider ends where nobody is left
-        for name, control in controls.items():
-            control.description = name
         return controls
 
     def _arranged(self, multipliers: int) -> ipywidgets.Box:

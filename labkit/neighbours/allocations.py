@@ -5,7 +5,7 @@ class Allocations:
     """Who holds what on which host, and the inventories that are booked accordingly.
 
     In: a fleet of the cloud's own, whose inventories are changed. ``held`` maps a consumer (a
-    server's uuid, or that of a migration) to its amounts by the row of their hosts. ``tell`` is
+    server's uuid, or that of a migration) to its amounts by the row of their hosts. ``on_change`` is
     called with a consumer, a row and the resources (None: given back) whenever one changes.
 
     Source: the allocations of Placement 16.0.0.
@@ -15,7 +15,7 @@ class Allocations:
         self.inventories = fleet.inventories
         self.held = {}
         self.by_host = {}
-        self.tell = lambda consumer, row, resources: None
+        self.on_change = lambda consumer, row, resources: None
         self.mark()
 
     def mark(self):
@@ -35,7 +35,7 @@ class Allocations:
             self._note(consumer, row, resources)
 
     def _note(self, consumer, row, resources):
-        self.tell(consumer, row, resources)
+        self.on_change(consumer, row, resources)
         self.held.setdefault(consumer, {})[row] = resources
         self.by_host.setdefault(row, {})[consumer] = None
 
@@ -51,7 +51,7 @@ class Allocations:
         self.remove(target)
         for row, resources in self.held.pop(source).items():
             self.by_host[row].pop(source)
-            self.tell(source, row, None)
+            self.on_change(source, row, None)
             self._note(target, row, resources)
 
     def remove(self, consumer, row=None) -> bool:
@@ -66,7 +66,7 @@ class Allocations:
         if not self.held[consumer]:
             del self.held[consumer]
         self.by_host[row].pop(consumer)
-        self.tell(consumer, row, None)
+        self.on_change(consumer, row, None)
         self._free(row, resources)
 
     def _free(self, row, resources):

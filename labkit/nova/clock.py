@@ -16,9 +16,11 @@ _WRITERS = (
     "clock.py",
     "db/",
     "exception_wrapper.py",
+    "image/",
     "notifications/",
     "objects/",
     "rpc.py",
+    "compute/rpcapi.py",
     "service.py",
     "virt/",
 )

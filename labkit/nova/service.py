@@ -1,10 +1,16 @@
 """What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
 
+from functools import cached_property
+
 import simpy
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
+from labkit.nova import rpc
 from labkit.nova.clock import caller, finish
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 
 class Thread(simpy.Process):
@@ -65,6 +71,8 @@ class Service:
         self.host = host
         self.stopped = False
         self.busy = 0
+        self.transport = rpc.create_transport(self)
+        self.servers = ()
         self._locks = {}
         self._periodic = None, None
 
@@ -135,18 +143,48 @@ class Service:
             if lock.idle:
                 self._locks.pop(name, None)
 
-    def start(self, work):
-        """Begin to do something in a thread of its own; an error in it ends there, as in a log."""
+    @cached_property
+    def compute_rpcapi(self) -> ComputeAPI:
+        """By which it asks nova-computes."""
+        return ComputeAPI(self)
+
+    @cached_property
+    def compute_task_api(self) -> ComputeTaskAPI:
+        """By which it asks the conductor."""
+        return ComputeTaskAPI(self)
+
+    @cached_property
+    def query_client(self) -> SchedulerAPI:
+        """By which it asks schedulers."""
+        return SchedulerAPI(self)
+
+    @property
+    def context(self):
+        """The context of what is done now."""
+        return self.site.context
+
+    def serve(self, *topics):
+        """Read what is sent to the service, first of all what has been waiting."""
+        self.servers = [rpc.get_server(self, topic) for topic in topics]
+        for server in self.servers:
+            server.start()
+
+    def start(self, work, context=None):
+        """Begin to do something in a thread of its own; an error in it ends there, as in a log.
+
+        In: a generator; the thread's *context*, by default that of what is done now.
+        """
         self.busy += 1
         self.site.busy += 1
-        return Thread(self.site.env, self._thread(work), self.site.context)
+        return Thread(self.site.env, self._thread(work), context or self.context)
 
     def stop(self):
         """Die: what is under way is never finished."""
         self.stopped = True
         self.site.busy -= self.busy
         self.busy = 0
-        self.site.bus.leave(self)
+        for server in self.servers:
+            server.stop()
 
     def _thread(self, work):
         try:

@@ -1,7 +1,6 @@
 """The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's."""
 
 from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
-from labkit.nova13.compared import then_and_now
 from labkit.nova13.conf import WEIGHERS, options
 from labkit.nova13.driver import LibvirtDriver
 from labkit.nova13.filter_scheduler import FilterScheduler, StickyWeightHandler
@@ -30,5 +29,4 @@ __all__ = [
     "claim_test",
     "limits",
     "options",
-    "then_and_now",
 ]

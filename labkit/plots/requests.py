@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 
 from labkit.plots.figure import (
     BLUE,
-    DPI,
     GREEN,
     ORANGE,
     SKY,
     SMALL,
-    TITLE,
     Figure,
-    canvas,
     checked,
     label,
     listed,
-    settle,
-    title_lines,
+    pixel_axes,
     titled,
+    wide,
 )
-from labkit.plots.services import services_of, width_of
+from labkit.plots.services import services_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,17 +94,10 @@ def _paper(answer, names, count, ax):
     if ax is not None:
         titled(ax, True, answer)
         return ax
-    left = max(width_of(name) for name in names) * DPI / 72 + 16
+    left = max(map(wide, names)) + 16
     width = max(left + CELL * count + 12, WIDTH)
-    lines = title_lines(answer, 0.75 * width - 16)
-    head = 18 * len(lines) + 12
-    height = head + ROW * len(names) + FOOT
-    figure = canvas(width / DPI, height / DPI)
-    figure.set_layout_engine("none")
-    figure.suptitle("\n".join(lines), x=0.01, y=1 - 6 / height, ha="left", fontsize=TITLE)
-    settle(figure)
-    inner = CELL * count / width
-    return figure.add_axes((left / width, FOOT / height, inner, ROW * len(names) / height))
+    box = {"left": left, "right": width - left - CELL * count, "foot": FOOT, "title": answer}
+    return pixel_axes(width, ROW * len(names), **box)
 
 
 def _draw(ax, rows, ids, names, whole):

@@ -14,10 +14,10 @@ from labkit.plots.figure import (
     checked,
     label,
     settle,
+    text_width,
     title_lines,
     titled,
 )
-from labkit.plots.services import width_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +84,10 @@ def said(names: Sequence[str], rows: Sequence[dict], asked: Sequence[tuple]) -> 
 def width_for(names: Sequence[str], asked: Sequence[tuple]) -> tuple[float, float]:
     """The pixels that the names of the rows take, and each column."""
     scale = DPI / 72
-    left = max(width_of(name) for name in names) * scale + 16
-    column = max(width_of(f"{NO} PolicyNotAuthorized"), *(width_of(w) for _, w in asked)) * scale
+    left = max(text_width(name) for name in names) * scale + 16
+    column = (
+        max(text_width(f"{NO} PolicyNotAuthorized"), *(text_width(w) for _, w in asked)) * scale
+    )
     return left, column + 14
 
 

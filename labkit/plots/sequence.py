@@ -14,11 +14,13 @@ from labkit.plots.figure import (
     VERMILLION,
     Figure,
     axes_of,
+    broken,
     checked,
     label,
+    text_width,
     titled,
 )
-from labkit.plots.services import NEIGHBOURS, broken, services_of, width_of
+from labkit.plots.services import NEIGHBOURS, services_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +132,7 @@ def _heads(lifelines: Sequence[str], width: float) -> tuple[dict[str, str], dict
     for longest in (84, 64, 54):
         texts = {name: broken(name, longest) for name in lifelines}
         needed = {
-            name: max(map(width_of, text.split("\n"))) + (10 if name in NEIGHBOURS else 14)
+            name: max(map(text_width, text.split("\n"))) + (10 if name in NEIGHBOURS else 14)
             for name, text in texts.items()
         }
         spare = width - sum(needed.values())
@@ -166,7 +168,7 @@ def _arrow(
         ax.plot([end], [row], "X", ms=9, mfc=VERMILLION, mec="black", mew=0.7, zorder=4)
     ax.plot([start], [row], "o", ms=3.5, color=colour, zorder=4)
     words = label(arrow.words, 60) + (" (lost)" if arrow.lost else "")
-    half = (width_of(words) / 2 + 2) / scale
+    half = (text_width(words) / 2 + 2) / scale
     middle = min(max((start + end) / 2, half), max(right - half, half))
     ax.annotate(
         words,

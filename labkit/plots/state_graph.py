@@ -9,15 +9,17 @@ from labkit.plots.figure import (
     BLUE,
     SMALL,
     TITLE,
+    UNKNOWN,
+    VM_STATES,
     Figure,
     canvas,
     checked,
     fitting,
     label,
+    light,
     listed,
     titled,
 )
-from labkit.plots.state_styles import light, style_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +201,7 @@ def _node(ax: Axes, name: str, reached: bool) -> tuple:
             2 * w,
             2 * h,
             "round,pad=0,rounding_size=0.1",
-            facecolor="white" if dashed else light(style_of(name)[0]),
+            facecolor="white" if dashed else light(VM_STATES.get(name, UNKNOWN)[0]),
             edgecolor="black",
             linestyle="--" if dashed else "-",
             zorder=3,

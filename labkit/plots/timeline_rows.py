@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.plots.events import LOOKS, Event, Look, bars_of, beside, look_of, state_of
-from labkit.plots.figure import COLOURS, GREY, HATCHES, SMALL, label
-from labkit.plots.services import broken, width_of
+from labkit.plots.figure import COLOURS, GREY, HATCHES, SMALL, broken, label, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +65,7 @@ class Drawing:
         duration = max(self.end_s - self.start_s, 0.1)
         # Words stand right of their mark, so the last ones need room there.
         needed = [
-            (t_s - self.start_s) * room / (room - min(width_of(text) + 14, room / 3))
+            (t_s - self.start_s) * room / (room - min(text_width(text) + 14, room / 3))
             for words in wanted.values()
             for t_s, text in words
         ]
@@ -141,7 +140,7 @@ class Drawing:
         """A place for all words of a row, none over another; some may find no room."""
         placed: list[tuple[float, float, float, Words]] = []  # left, right, mark
         for t_s, text in wanted:
-            wide, x = width_of(text) + 8, (t_s - self.start_s) * self.scale
+            wide, x = text_width(text) + 8, (t_s - self.start_s) * self.scale
             align = "left" if x + wide <= self.span * self.scale else "right"
             left, right = (x, x + wide) if align == "left" else (x - wide, x)
             for level in range(levels):

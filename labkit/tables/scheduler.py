@@ -1,23 +1,4 @@
-"""The tables of the lab: every column, unit and index, documented here, once.
-
-One fact per row, in the order in which it happened (``seq``, from 0). ``request`` counts the
-requests of one run from 0; ``instance`` is the server's name.
-
-``filters``: seq, request, instance, filter, host, passed, reason
-    Who entered a stage and who passed it. First the stages before the filters: request
-    filters by Nova's function names, ``in_tree`` for a named host, ``allocation_candidates``
-    for what placement checks; then ``ignore_hosts``, ``force_hosts`` and the like; then the
-    filters by class name. ``reason`` is a sentence, empty for those who passed.
-``weights``: seq, request, instance, host, weigher, raw, minval, maxval, normalized,
-    multiplier, score.
-    ``raw`` in the weigher's unit (MiB, vCPUs, a count), after clamping; ``minval`` and
-    ``maxval`` as the weigher fixes them (NaN where it does not); ``normalized`` without unit;
-    ``score`` is multiplier times normalized. With one host left there are no rows.
-``placements``: seq, request, instance, host, weight, rank, chosen, alternate
-    All hosts that passed, best first (``rank`` from 1); ``weight`` is the sum of the scores.
-``placed``: seq, request, instance, host, weight, vcpus, memory_mb, disk_gb
-    One row per server of ``place``; ``host`` is None where there was no valid host.
-"""
+"""The tables of a decision, and of ``place``; their columns: labkit/tables/__init__.py."""
 
 import copy
 

@@ -11,7 +11,7 @@ from labkit import Cloud, Flavor, Fleet, LibvirtDriver, Options, RequestSpec, Ro
 from labkit import SnapshotCosts as Costs
 from labkit.cloud.durations import steps
 from labkit.dials.snapshot import CHOICES
-from labkit.plots.stage_rows import LOOKS, TASKS
+from labkit.plots.stages import LOOKS, TASKS
 from tests.readable import complaints
 
 SETTINGS = [

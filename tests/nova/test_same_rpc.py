@@ -63,7 +63,7 @@ class Kit:
         self.broker.env.run(until=self.broker.env.now + 1)
         for envelope in self.broker.log:
             told = envelope._asdict() | {"body": envelope.body}
-            own = ("t_s", "outer", "sender")
+            own = ("t_s", "content", "context", "sender", "by")
             self.sent.append({k: v for k, v in told.items() if k not in own})
         self.broker.log.clear()
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
-from labkit.plots.lane_rows import LANES, Mark, grouped, seconds
-from labkit.plots.stretch import Moment, Stretch
+from labkit.plots.figure import VM_STATES, seconds
+from labkit.plots.lanes import LANES, Mark, grouped
+from labkit.plots.time_axis import Moment, TimeAxis
 from tests.readable import texts
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -314,10 +315,9 @@ def test_rows_are_as_long_as_the_states_last():
 
 def test_every_vm_state_has_a_colour_and_a_hatch_of_its_own():
     from labkit.nova.compute import vm_states
-    from labkit.plots.state_styles import STYLES
 
-    assert set(STYLES) == set(vm_states.ALL)
-    assert len(set(STYLES.values())) == len(STYLES)
+    assert set(VM_STATES) == set(vm_states.ALL)
+    assert len(set(VM_STATES.values())) == len(VM_STATES)
 
 
 def test_more_servers_than_can_be_read_are_counted():
@@ -340,7 +340,7 @@ MOMENTS = st.lists(
 def test_the_axis_keeps_the_order_and_gives_each_its_room(rows, more):
     moments = [Moment(*row) for row in sorted(rows, key=lambda row: row[0])]
     end = None if more is None else moments[-1].t_s + more
-    axis = Stretch(moments, 700.0, end)
+    axis = TimeAxis(moments, 700.0, end)
     strips = itertools.groupby(axis.spans, key=lambda span: span.strip)
     for _, spans in strips:
         spans = list(spans)

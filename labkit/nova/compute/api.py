@@ -9,6 +9,7 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db import CONFIGURED_CELL
+from labkit.nova.image import glance
 from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
@@ -148,13 +149,14 @@ class API:
     def __init__(self, service):
         self.service = service
         self.site = service.site
+        self.image_api = glance.API(service)
         self.placementclient = SchedulerReportClient(service)
 
     def _record_action_start(self, instance, action):
         instance_action.action_start(instance, action)
 
     def _get_image(self, name):
-        self.site.glance.get(self.service, name)
+        self.image_api.get(name)
 
     # -- create ----------------------------------------------------------------------------
     def create(self, names, spec, networks="auto"):
@@ -172,9 +174,8 @@ class API:
         build_requests = [
             self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
         ]
-        self.site.bus.cast(
-            self.service,
-            "schedule_and_build_instances",
+        self.service.compute_task_api.schedule_and_build_instances(
+            self.service.context,
             build_requests=build_requests,
             request_specs=[spec] * len(names),
         )
@@ -250,7 +251,7 @@ class API:
         if instance.vm_state in (vm.SHELVED, vm.SHELVED_OFFLOADED):
             image_id = instance.system_metadata.get("shelved_image_id")
             with contextlib.suppress(exception.ImageNotFound):
-                self.site.glance.delete(self.service, instance.name, image_id)
+                self.image_api.delete(instance.name, image_id)
         before = instance.task_state
         try:
             for column, value in instance_attrs.items():
@@ -328,7 +329,10 @@ class API:
             instance.terminated_at = self.site.env.now
             instance.save()
         else:
-            self.site.bus.cast(self.service, "terminate_instance", instance, server=instance.host)
+            self.service.compute_rpcapi.terminate_instance(
+                self.service.context,
+                instance,
+            )
         self._update_queued_for_deletion(instance, True)
 
     def _do_soft_delete(self, instance, local=False):
@@ -338,7 +342,10 @@ class API:
             instance.terminated_at = self.site.env.now
             instance.save()
         else:
-            self.site.bus.cast(self.service, "soft_delete_instance", instance, server=instance.host)
+            self.service.compute_rpcapi.soft_delete_instance(
+                self.service.context,
+                instance,
+            )
         self._update_queued_for_deletion(instance, True)
 
     def restore(self, instance):
@@ -350,7 +357,10 @@ class API:
         instance.deleted_at = None
         instance.save(expected_task_state=[None])
         if instance.host:
-            self.site.bus.cast(self.service, "restore_instance", instance, server=instance.host)
+            self.service.compute_rpcapi.restore_instance(
+                self.service.context,
+                instance,
+            )
         self._update_queued_for_deletion(instance, False)
 
     # -- on, off and in between ------------------------------------------------------------
@@ -360,7 +370,10 @@ class API:
         instance.progress = 0
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "stop")
-        self.site.bus.cast(self.service, "stop_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.stop_instance(
+            self.service.context,
+            instance,
+        )
 
     def stop(self, instance):
         """Switch a server off, if the guard allows it."""
@@ -372,27 +385,33 @@ class API:
         instance.task_state = task.POWERING_ON
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "start")
-        self.site.bus.cast(self.service, "start_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.start_instance(
+            self.service.context,
+            instance,
+        )
 
     def trigger_crash_dump(self, instance):
         """Have the guest dump its memory; no state changes."""
         self._record_action_start(instance, "trigger_crash_dump")
-        self.site.bus.cast(self.service, "trigger_crash_dump", instance, server=instance.host)
+        self.service.compute_rpcapi.trigger_crash_dump(
+            self.service.context,
+            instance,
+        )
 
     def _soft_reboot(self, instance, reboot_type="SOFT"):
         instance.task_state = task.REBOOTING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "reboot")
-        self.site.bus.cast(
-            self.service, "reboot_instance", instance, server=instance.host, reboot_type=reboot_type
+        self.service.compute_rpcapi.reboot_instance(
+            self.service.context, instance, reboot_type=reboot_type
         )
 
     def _hard_reboot(self, instance, reboot_type="HARD"):
         instance.task_state = task.REBOOTING_HARD
         instance.save(expected_task_state=task.ALLOW_REBOOT)
         self._record_action_start(instance, "reboot")
-        self.site.bus.cast(
-            self.service, "reboot_instance", instance, server=instance.host, reboot_type=reboot_type
+        self.service.compute_rpcapi.reboot_instance(
+            self.service.context, instance, reboot_type=reboot_type
         )
 
     def pause(self, instance):
@@ -400,51 +419,67 @@ class API:
         instance.task_state = task.PAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "pause")
-        self.site.bus.cast(self.service, "pause_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.pause_instance(
+            self.service.context,
+            instance,
+        )
 
     def unpause(self, instance):
         """Unpause a server."""
         instance.task_state = task.UNPAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unpause")
-        self.site.bus.cast(self.service, "unpause_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.unpause_instance(
+            self.service.context,
+            instance,
+        )
 
     def suspend(self, instance):
         """Suspend a server."""
         instance.task_state = task.SUSPENDING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "suspend")
-        self.site.bus.cast(self.service, "suspend_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.suspend_instance(
+            self.service.context,
+            instance,
+        )
 
     def resume(self, instance):
         """Resume a suspended server."""
         instance.task_state = task.RESUMING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "resume")
-        self.site.bus.cast(self.service, "resume_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.resume_instance(
+            self.service.context,
+            instance,
+        )
 
     def rescue(self, instance):
         """Start a server from a rescue image."""
         instance.task_state = task.RESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "rescue")
-        self.site.bus.cast(self.service, "rescue_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.rescue_instance(
+            self.service.context,
+            instance,
+        )
 
     def unrescue(self, instance):
         """Start a rescued server from its own disk."""
         instance.task_state = task.UNRESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unrescue")
-        self.site.bus.cast(self.service, "unrescue_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.unrescue_instance(
+            self.service.context,
+            instance,
+        )
 
     def set_admin_password(self, instance):
         """Set the password inside the guest, and wait until it is set."""
         instance.task_state = task.UPDATING_PASSWORD
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "changePassword")
-        yield from self.site.bus.call(
-            self.service, "set_admin_password", instance, server=instance.host
-        )
+        yield from self.service.compute_rpcapi.set_admin_password(self.service.context, instance)
 
     def lock(self, instance):
         """Lock a server: only an administrator may act on it."""
@@ -469,33 +504,31 @@ class API:
     # -- images ----------------------------------------------------------------------------
     def snapshot(self, instance, **extra_properties):
         """Make an image of the server."""
-        image_id = compute_utils.create_image(self.service, instance, **extra_properties)
+        image_id = compute_utils.create_image(self, instance, **extra_properties)
         instance.task_state = task.IMAGE_SNAPSHOT_PENDING
         try:
             instance.save(expected_task_state=[None])
         except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError) as error:
-            self.site.glance.delete(self.service, instance.name, image_id)
+            self.image_api.delete(instance.name, image_id)
             gone = isinstance(error, exception.InstanceNotFound)
             attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
             raise exception.InstanceInvalidState(
                 "createImage", instance.uuid, attr, state
             ) from None
         self._record_action_start(instance, "createImage")
-        self.site.bus.cast(
-            self.service, "snapshot_instance", instance, server=instance.host, image_id=image_id
+        self.service.compute_rpcapi.snapshot_instance(
+            self.service.context, instance, image_id=image_id
         )
 
     def backup(self, instance, backup_type="daily", rotation=1):
         """Make an image of the server, and keep *rotation* of its kind."""
-        image_id = compute_utils.create_image(self.service, instance, backup_type=backup_type)
+        image_id = compute_utils.create_image(self, instance, backup_type=backup_type)
         instance.task_state = task.IMAGE_BACKUP
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
-        self.site.bus.cast(
-            self.service,
-            "backup_instance",
+        self.service.compute_rpcapi.backup_instance(
+            self.service.context,
             instance,
-            server=instance.host,
             image_id=image_id,
             backup_type=backup_type,
             rotation=rotation,
@@ -526,11 +559,9 @@ class API:
             hints = spec.scheduler_hints | {"_nova_check_type": ["rebuild"]}
             spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
             spec, host = spec.replace(force_nodes=[instance.node]), None
-        site.bus.cast(
-            self.service,
-            "rebuild_instance",
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
             instance,
-            namespace="compute_task",
             image_ref=image.id,
             orig_image_ref=orig_image_ref,
             recreate=False,
@@ -565,11 +596,9 @@ class API:
         compute_utils.notify_about_instance(self.service, instance, "evacuate", source="api")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        self.site.bus.cast(
-            self.service,
-            "rebuild_instance",
+        self.service.compute_task_api.rebuild_instance(
+            self.service.context,
             instance,
-            namespace="compute_task",
             image_ref=None,
             orig_image_ref=None,
             recreate=True,
@@ -610,13 +639,13 @@ class API:
         self._record_action_start(instance, "resize" if flavor is not None else "migrate")
         destination = Destination() if host is None else self._destination(host)
         spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
-        site.bus.cast(
-            self.service,
-            "migrate_server",
+        self.service.compute_task_api.migrate_server(
+            self.service.context,
             instance,
             flavor=flavor or current,
             request_spec=spec,
             host_list=None,
+            do_cast=True,
         )
 
     def confirm_resize(self, instance, migration=None):
@@ -629,11 +658,10 @@ class API:
         migration.status = "confirming"
         migration.save()
         self._record_action_start(instance, "confirmResize")
-        self.site.bus.cast(
-            self.service,
-            "confirm_resize",
+        self.service.compute_rpcapi.confirm_resize(
+            self.service.context,
             instance,
-            server=migration.source_compute,
+            migration.source_compute,
             migration=migration,
         )
 
@@ -650,11 +678,10 @@ class API:
         migration.status = "reverting"
         migration.save()
         self._record_action_start(instance, "revertResize")
-        site.bus.cast(
-            self.service,
-            "revert_resize",
+        self.service.compute_rpcapi.revert_resize(
+            self.service.context,
             instance,
-            server=migration.dest_compute,
+            migration.dest_compute,
             migration=migration,
             request_spec=spec,
         )
@@ -668,12 +695,8 @@ class API:
         else:
             return
         self._record_action_start(instance, "confirmResize")
-        yield from self.site.bus.call(
-            self.service,
-            "confirm_resize",
-            instance,
-            server=found[0].source_compute,
-            migration=found[0],
+        yield from self.service.compute_rpcapi.confirm_resize(
+            self.service.context, instance, found[0].source_compute, migration=found[0], cast=False
         )
 
     # -- shelve ----------------------------------------------------------------------------
@@ -682,9 +705,9 @@ class API:
         instance.task_state = task.SHELVING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelve")
-        image_id = compute_utils.create_image(self.service, instance)
-        self.site.bus.cast(
-            self.service, "shelve_instance", instance, server=instance.host, image_id=image_id
+        image_id = compute_utils.create_image(self, instance)
+        self.service.compute_rpcapi.shelve_instance(
+            self.service.context, instance, image_id=image_id
         )
 
     def shelve_offload(self, instance):
@@ -692,18 +715,19 @@ class API:
         instance.task_state = task.SHELVING_OFFLOADING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelveOffload")
-        self.site.bus.cast(self.service, "shelve_offload_instance", instance, server=instance.host)
+        self.service.compute_rpcapi.shelve_offload_instance(
+            self.service.context,
+            instance,
+        )
 
     def unshelve(self, instance):
         """Start a shelved server, on another host if it was offloaded."""
         instance.task_state = task.UNSHELVING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
-        self.site.bus.cast(
-            self.service,
-            "unshelve_instance",
+        self.service.compute_task_api.unshelve_instance(
+            self.service.context,
             instance,
-            namespace="compute_task",
             request_spec=self.site.spec_of(instance.name),
         )
 
@@ -718,9 +742,8 @@ class API:
         self._record_action_start(instance, "live-migration")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        self.site.bus.cast(
-            self.service,
-            "live_migrate_instance",
+        self.service.compute_task_api.live_migrate_instance(
+            self.service.context,
             instance,
             request_spec=spec,
             scheduler_hint={"host": host},
@@ -731,11 +754,9 @@ class API:
         allowed = ("running", "queued", "preparing")
         migration = self._live_migration(instance, allowed, "abort live migration")
         self._record_action_start(instance, "live_migration_cancel")
-        self.site.bus.cast(
-            self.service,
-            "live_migration_abort",
+        self.service.compute_rpcapi.live_migration_abort(
+            self.service.context,
             instance,
-            server=instance.host,
             migration_id=migration.id,
         )
 
@@ -743,8 +764,9 @@ class API:
         """Hurry a live migration."""
         self._live_migration(instance, ("running",), "force complete")
         self._record_action_start(instance, "live_migration_force_complete")
-        self.site.bus.cast(
-            self.service, "live_migration_force_complete", instance, server=instance.host
+        self.service.compute_rpcapi.live_migration_force_complete(
+            self.service.context,
+            instance,
         )
 
     def _live_migration(self, instance, allowed, method):

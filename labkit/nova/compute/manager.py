@@ -5,6 +5,7 @@ import functools
 
 import simpy
 
+from labkit.neighbours.messaging import Target
 from labkit.nova import exception, exception_wrapper
 from labkit.nova.clock import finish
 from labkit.nova.compute import api, build_results, power_state
@@ -13,6 +14,7 @@ from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.image import glance
 from labkit.nova.network.model import NetworkInfo
 from labkit.nova.objects import migration as migrations
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -133,6 +135,8 @@ class ComputeManager(Service):
     member already; and disks are shared in live migrations.
     """
 
+    target = Target(version="6.5")
+
     def __init__(self, site, host, driver):
         super().__init__(site, f"compute@{host}", host)
         row = site.fleet.rows[host]
@@ -141,6 +145,7 @@ class ComputeManager(Service):
         self.reportclient = SchedulerReportClient(self)
         self.tables = HostTables(self, row)
         self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
+        self.image_api = glance.API(self)
         self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
         self.snapshot_semaphore = self._semaphore(site.options.max_concurrent_snapshots)
@@ -209,11 +214,11 @@ class ComputeManager(Service):
 
     def _update_scheduler_instance_info(self):
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "update_instance_info")
+            self.query_client.update_instance_info(self.context.elevated(), self.host)
 
     def _delete_scheduler_instance_info(self):
         if self.options.track_instance_changes:
-            self.site.bus.cast(self, "delete_instance_info")
+            self.query_client.delete_instance_info(self.context.elevated(), self.host)
 
     def _get_power_state(self, instance) -> int:
         try:
@@ -429,10 +434,9 @@ class ComputeManager(Service):
             instance.task_state = task.SCHEDULING
             instance.save()
             self._delete_allocation(instance)
-            self.site.bus.cast(
-                self,
-                "build_instances",
-                instance,
+            self.compute_task_api.build_instances(
+                self.context,
+                instances=[instance],
                 request_spec=request_spec,
                 filter_properties=filter_properties,
                 host_lists=[host_list],
@@ -809,7 +813,7 @@ class ComputeManager(Service):
         self._notify_about_instance(instance, "resume", "end")
 
     def _get_rescue_image(self, instance):
-        self.site.glance.get(self, instance.name)
+        self.image_api.get(instance.name)
 
     @wrap_exception()
     @reverts_task_state
@@ -917,15 +921,15 @@ class ComputeManager(Service):
             instance.save()
             self._notify_about_instance(instance, "snapshot", "start")
             yield from self.driver.snapshot(self, instance, update_task_state, image_id)
-            self.site.glance.upload(image_id)
+            self.image_api.upload(image_id)
             instance.task_state = None
             instance.save(expected_task_state=task.IMAGE_UPLOADING)
             self._notify_about_instance(instance, "snapshot", "end")
         except (*GONE, exception.InstanceNotRunning):  # as Nova: the server keeps its task_state
             # the server went away in the middle: so does the image, unless it is complete
             with contextlib.suppress(exception.ImageNotFound):
-                if self.site.glance.get(self, instance.name, image_id)["status"] != "active":
-                    self.site.glance.delete(self, instance.name, image_id)
+                if self.image_api.get(instance.name, image_id)["status"] != "active":
+                    self.image_api.delete(instance.name, image_id)
         except exception.ImageNotFound:
             instance.task_state = None
             instance.save()
@@ -944,8 +948,9 @@ class ComputeManager(Service):
         yield from self._snapshot_instance(instance, image_id, task.IMAGE_BACKUP)
 
     def _rotate_backups(self, instance, backup_type, rotation):
-        for excess in self.site.glance.backups(instance.name, backup_type)[rotation:][::-1]:
-            self.site.glance.delete(self, instance.name, excess)
+        backups = self.image_api.get_all(instance=instance.name, backup_type=backup_type)
+        for excess in backups[rotation:][::-1]:
+            self.image_api.delete(instance.name, excess)
 
     # -- rebuild and evacuate --------------------------------------------------------------
     @wrap_exception()
@@ -964,7 +969,7 @@ class ComputeManager(Service):
     ):
         """Build a server again from an image; *recreate*: it is evacuated from a dead host."""
         if image_ref:
-            self.site.glance.get(self, instance.name)
+            self.image_api.get(instance.name)
         if not scheduled_node:
             scheduled_node = self.node if recreate else instance.node
         self.reportclient.get_allocs_for_consumer(instance.name)
@@ -1087,11 +1092,10 @@ class ComputeManager(Service):
         self.reportclient.get_allocs_for_consumer(instance.name)
         yield from self.step("claim", instance)
         with self.rt.resize_claim(instance, flavor, self.node, migration) as claim:
-            self.site.bus.cast(
-                self,
-                "resize_instance",
+            self.compute_rpcapi.resize_instance(
+                self.context,
                 instance,
-                server=migration.source_compute,
+                migration.source_compute,
                 migration=claim.migration,
                 flavor=flavor,
                 request_spec=request_spec,
@@ -1105,9 +1109,8 @@ class ComputeManager(Service):
             raise error
         try:
             self._instance_update(instance, task_state=task.RESIZE_PREP)
-            yield from self.site.bus.call(
-                self,
-                "migrate_server",
+            yield from self.compute_task_api.migrate_server(
+                self.context,
                 instance,
                 flavor=flavor,
                 request_spec=request_spec,
@@ -1156,11 +1159,10 @@ class ComputeManager(Service):
             instance.old_flavor = instance.flavor
             instance.task_state = task.RESIZE_MIGRATED
             instance.save(expected_task_state=task.RESIZE_MIGRATING)
-            self.site.bus.cast(
-                self,
-                "finish_resize",
+            self.compute_rpcapi.finish_resize(
+                self.context,
                 instance,
-                server=migration.dest_compute,
+                migration.dest_compute,
                 migration=migration,
                 request_spec=request_spec,
             )
@@ -1303,11 +1305,10 @@ class ComputeManager(Service):
             neutron.ask(self, instance.name, "migrate_instance_start")
             yield from self.driver.destroy(self, instance)
             self.rt.drop_move_claim_at_dest(instance, migration)
-            self.site.bus.cast(
-                self,
-                "finish_revert_resize",
+            self.compute_rpcapi.finish_revert_resize(
+                self.context,
                 instance,
-                server=migration.source_compute,
+                migration.source_compute,
                 migration=migration,
                 request_spec=request_spec,
             )
@@ -1380,7 +1381,7 @@ class ComputeManager(Service):
 
         yield from self._power_off_instance(instance)
         yield from self.driver.snapshot(self, instance, update_task_state, image_id)
-        self.site.glance.upload(image_id)
+        self.image_api.upload(image_id)
         instance.system_metadata["shelved_at"] = self.site.env.now
         instance.system_metadata["shelved_image_id"] = image_id
         instance.system_metadata["shelved_host"] = self.host
@@ -1423,7 +1424,7 @@ class ComputeManager(Service):
     @wrap_instance_fault
     def unshelve_instance(self, instance, image):
         """Start an offloaded server here, from the image that was made of it."""
-        return self.locked(instance.uuid, self._unshelve_instance(instance, image))
+        return self.locked(instance.uuid, self._unshelve_instance(instance, image and image["id"]))
 
     def _unshelve_instance(self, instance, image):
         neutron = self.site.neutron
@@ -1461,7 +1462,7 @@ class ComputeManager(Service):
 
     def _delete_snapshot_of_shelved_instance(self, instance, image_id):
         with contextlib.suppress(exception.ImageNotFound):
-            self.site.glance.delete(self, instance.name, image_id)
+            self.image_api.delete(instance.name, image_id)
 
     def _poll_shelved_instances(self):
         """Take off the host what has been shelved for ``shelved_offload_time``."""
@@ -1487,9 +1488,7 @@ class ComputeManager(Service):
         yield from self.driver.ask(self, "check_can_live_migrate_destination", instance)
         self.reportclient.get_allocs_for_consumer(instance.name)
         try:
-            yield from self.site.bus.call(
-                self, "check_can_live_migrate_source", instance, server=instance.host
-            )
+            yield from self.compute_rpcapi.check_can_live_migrate_source(self.context, instance)
         except Exception as error:
             raise exception.MigrationPreCheckError(
                 f"Error while check_can_live_migrate_source from {instance.host} to host"
@@ -1545,7 +1544,7 @@ class ComputeManager(Service):
             raise
 
     def _do_pre_live_migration_from_source(self, instance, dest):
-        yield from self.site.bus.call(self, "pre_live_migration", instance, server=dest)
+        yield from self.compute_rpcapi.pre_live_migration(self.context, instance, dest)
 
     def _post_live_migration_update_host(self, instance, dest, migration):
         try:
@@ -1568,8 +1567,8 @@ class ComputeManager(Service):
         self.site.neutron.bind(self, instance.name, "migrate_instance_start", dest)
         yield from self.driver.post_live_migration(self, instance)
         yield from self.driver.ask(self, "post_live_migration_at_source", instance)
-        yield from self.site.bus.call(
-            self, "post_live_migration_at_destination", instance, server=dest
+        yield from self.compute_rpcapi.post_live_migration_at_destination(
+            self.context, instance, dest
         )
         self.rt.update_available_resource(self.node)
         self._update_scheduler_instance_info()

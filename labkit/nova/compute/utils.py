@@ -168,13 +168,13 @@ def add_instance_fault_from_exc(instance, fault, fault_message=None):
 # -- images -------------------------------------------------------------------------------
 def create_image(service, instance, **properties) -> str:
     """Register an image that a server is to become; return its id."""
-    return service.site.glance.create(service, instance.name, **properties)
+    return service.image_api.create(instance.name, **properties)
 
 
 def delete_image(service, instance, image_id):
     """Delete an image of a server; one that is gone already is no error."""
     with suppress(ImageNotFound):
-        service.site.glance.delete(service, instance.name, image_id)
+        service.image_api.delete(instance.name, image_id)
 
 
 # -- servers ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from labkit.neighbours.messaging import Target
 from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
@@ -9,10 +10,12 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.utils import EventReporter, wrap_instance_event
 from labkit.nova.conductor.tasks.live_migrate import LiveMigrationTask, expected_failure
 from labkit.nova.conductor.tasks.migrate import MigrationTask
+from labkit.nova.image import glance
 from labkit.nova.notifications import base
 from labkit.nova.objects import instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.migration import Migration
+from labkit.nova.objects.selection import Selection
 from labkit.nova.quota import check_num_instances_quota
 from labkit.nova.scheduler import utils as scheduler_utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -27,8 +30,11 @@ class ComputeTaskManager(Service):
     Source: ``ComputeTaskManager`` in nova/conductor/manager.py, Nova 34.0.0.
     """
 
+    target = Target(namespace="compute_task", version="1.26")
+
     def __init__(self, site, host):
         super().__init__(site, "conductor", host)
+        self.image_api = glance.API(self)
         self.report_client = SchedulerReportClient(self)
 
     def _set_vm_state_and_notify(self, instance, method, vm_state, error):
@@ -40,8 +46,8 @@ class ComputeTaskManager(Service):
         site, spec = self.site, request_specs[0]
         names = [request.name for request in build_requests]
         try:
-            selections = yield from site.bus.call(
-                self, "select_destinations", spec_obj=spec, instance_uuids=names
+            selections = yield from self.query_client.select_destinations(
+                self.context, spec_obj=spec, instance_uuids=[site.uuid_of(name) for name in names]
             )
         except Exception as error:
             self._bury_in_cell0(build_requests, error)
@@ -83,15 +89,14 @@ class ComputeTaskManager(Service):
             scheduler_utils.populate_retry(
                 filter_properties, instance.uuid, self.options.max_attempts, spec
             )
-            site.bus.cast(
-                self,
-                "build_and_run_instance",
+            self.compute_rpcapi.build_and_run_instance(
+                self.context,
                 instance,
-                server=selection.host,
+                selection.host,
                 request_spec=spec,
                 filter_properties=filter_properties,
                 node=site.fleet[selection.host].nodename,
-                host_list=list(selection.alternates),
+                host_list=[Selection(host) for host in selection.alternates],
             )
 
     def _cleanup_build_artifacts(self, error, instances):
@@ -147,9 +152,9 @@ class ComputeTaskManager(Service):
         instance_action.event_start(instance, event)
         instance_action.event_finish(instance, event, "Error")
 
-    def build_instances(self, instance, request_spec, filter_properties, host_lists):
+    def build_instances(self, instances, request_spec, filter_properties, host_lists):
         """Build on the next alternate, after a host has failed; the scheduler is not asked again."""
-        host_list, host = host_lists[0], None
+        instance, host_list = instances[0], host_lists[0]
         try:
             scheduler_utils.populate_retry(
                 filter_properties, instance.uuid, self.options.max_attempts, request_spec
@@ -169,21 +174,20 @@ class ComputeTaskManager(Service):
             instance.save()
         except exception.InstanceNotFound:
             return
-        self.site.bus.cast(
-            self,
-            "build_and_run_instance",
+        self.compute_rpcapi.build_and_run_instance(
+            self.context,
             instance,
-            server=host,
+            host,
             request_spec=request_spec,
             filter_properties=filter_properties,
             node=self.site.fleet[host].nodename,
-            host_list=list(host_list),
+            host_list=host_list,
         )
 
     def next_host(self, instance, request_spec, host_list) -> str | None:
         """Take alternates off the list until one has room; None when none has."""
         while host_list:
-            host = host_list.pop(0)
+            host = host_list.pop(0).service_host
             resources = self.site.resources_of(request_spec)
             if self.report_client.claim_resources(
                 instance.name, instance.uuid, self.site.fleet.rows[host], resources
@@ -294,11 +298,10 @@ class ComputeTaskManager(Service):
                 self, instance, "rebuild_scheduled", source="conductor"
             )
             instance.availability_zone = self.site.zone_of(host)
-            self.site.bus.cast(
-                self,
-                "rebuild_instance",
+            self.compute_rpcapi.rebuild_instance(
+                self.context,
                 instance,
-                server=host,
+                host,
                 image_ref=image_ref,
                 orig_image_ref=orig_image_ref,
                 recreate=recreate,
@@ -309,17 +312,16 @@ class ComputeTaskManager(Service):
 
     def _schedule_instances(self, instance, request_spec):
         return (
-            yield from self.site.bus.call(
-                self,
-                "select_destinations",
+            yield from self.query_client.select_destinations(
+                self.context,
                 spec_obj=request_spec,
-                instance_uuids=[instance.name],
+                instance_uuids=[instance.uuid],
                 return_alternates=False,
             )
         )
 
     def _validate_image_traits_for_rebuild(self, instance):
-        self.site.glance.get(self, instance.name)
+        self.image_api.get(instance.name)
 
     def _allocate_for_evacuate_dest_host(self, instance, host, migration):
         """Claim on a host that is forced."""
@@ -339,11 +341,11 @@ class ComputeTaskManager(Service):
         if instance.vm_state == vm.SHELVED:
             instance.task_state = task.POWERING_ON
             instance.save(expected_task_state=task.UNSHELVING)
-            self.site.bus.cast(self, "start_instance", instance, server=instance.host)
+            self.compute_rpcapi.start_instance(self.context, instance)
             return
 
         def safe_image_show(image_id):
-            self.site.glance.get(self, instance.name, image_id)
+            self.image_api.get(instance.name, image_id)
 
         image_id = instance.system_metadata.get("shelved_image_id")
         if image_id:
@@ -364,7 +366,9 @@ class ComputeTaskManager(Service):
                 selections = yield from self._schedule_instances(instance, spec)
                 host = selections[0].host
                 instance.availability_zone = self.site.zone_of(host)
-                self.site.bus.cast(self, "unshelve_instance", instance, server=host, image=image_id)
+                self.compute_rpcapi.unshelve_instance(
+                    self.context, instance, host, image=image_id and {"id": image_id}
+                )
         except Exception as error:
             instance.task_state = None
             instance.save()

@@ -5,19 +5,28 @@ from dataclasses import dataclass
 from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.exception import BuildRequestNotFound
+from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.instance import Instance
 
 
 @dataclass
-class BuildRequest:
+class BuildRequest(NovaObject):
     """A server that is in no cell yet: what the API shows until the conductor has a row.
 
     Source: ``BuildRequest`` in nova/objects/build_request.py, Nova 34.0.0.
     """
 
+    VERSION = "1.3"
+    FIELDS_SENT = "instance"
+
     name: str
     spec: object
     values: dict
+
+    @property
+    def instance(self) -> Instance:
+        """The server, all its columns still to be written."""
+        return self.get_new_instance(None)
 
     @property
     def uuid(self) -> str:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from labkit.nova.objects.base import NovaObject
+
 
 @dataclass(frozen=True)
-class Flavor:
+class Flavor(NovaObject):
     """The size of a server: vCPUs, RAM in MiB, disks in GiB, swap in MiB, and extra specs.
 
     Raises ValueError for an amount that is negative or not a whole number.
@@ -17,6 +19,9 @@ class Flavor:
 
     Source: ``Flavor`` in nova/objects/flavor.py, Nova 34.0.0.
     """
+
+    VERSION = "1.2"
+    FIELDS_SENT = "name memory_mb vcpus root_gb ephemeral_gb swap extra_specs"
 
     vcpus: int
     memory_mb: int

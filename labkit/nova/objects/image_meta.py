@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import NotModelled
+from labkit.nova.objects.base import NovaObject, primitive
 
 _BOOLEANS = """hw_boot_menu hw_ephemeral_encryption hw_firmware_stateless hw_ipxe_boot
 hw_locked_memory hw_mem_encryption hw_pmu hw_qemu_guest_agent hw_time_hpet
@@ -77,7 +78,7 @@ def canonicalize(name: str, value):
 
 
 @dataclass(frozen=True)
-class ImageMeta:
+class ImageMeta(NovaObject):
     """What the scheduler sees of an image: its id, disk format and properties.
 
     What the API looks at comes last: status, size in bytes, the least RAM in MiB and disk in GiB.
@@ -92,6 +93,9 @@ class ImageMeta:
     Unlike Nova, texts other than architecture, hypervisor type and VM mode are not checked
     against the list of allowed values, and ``vmware_adaptertype`` is not translated.
     """
+
+    VERSION = "1.8"
+    FIELDS_SENT = "id status size disk_format min_ram min_disk properties"
 
     id: str | None = "image"
     disk_format: str = "qcow2"
@@ -117,6 +121,13 @@ class ImageMeta:
                 custom[name] = value
         object.__setattr__(self, "properties", known)
         object.__setattr__(self, "custom", custom)
+
+    def obj_to_primitive(self) -> dict:
+        """Return what travels of the image; its properties are an object of their own."""
+        made = super().obj_to_primitive()
+        properties = primitive("ImageMetaProps", "1.44", dict(self.properties))
+        made["nova_object.data"]["properties"] = properties
+        return made
 
 
 def _coerce(name, value):

@@ -2,6 +2,7 @@
 
 from labkit.nova.clock import Save
 from labkit.nova.notifications import base as notifications
+from labkit.nova.objects.base import NovaObject
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
@@ -18,7 +19,7 @@ def states(values) -> tuple:
     return values["vm_state"], values["task_state"], values["power_state"]
 
 
-class Instance:
+class Instance(NovaObject):
     """A server as one service knows it: what it read, and what it has changed since.
 
     Reading and setting the columns is plain attribute access; a column counts as changed when
@@ -27,6 +28,14 @@ class Instance:
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
+
+    VERSION = "2.8"
+    FIELDS_SENT = """project_id image_ref kernel_id ramdisk_id key_data power_state vm_state task_state
+        memory_mb vcpus root_gb ephemeral_gb host node compute_id launched_at terminated_at
+        availability_zone display_name launched_on locked locked_by os_type architecture vm_mode
+        uuid root_device_name auto_disk_config progress system_metadata flavor old_flavor
+        new_flavor migration_context created_at deleted_at"""
+    ONLY_IF_SET = ("old_flavor", "new_flavor", "migration_context", "deleted_at")
 
     __slots__ = (
         "_changed",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
 from labkit.nova.exception import MigrationNotFoundByStatus
+from labkit.nova.objects.base import NovaObject
 
 #: What a row of migrations holds.
 FIELDS = """id uuid instance_uuid migration_type status source_compute source_node dest_compute
@@ -15,17 +16,20 @@ OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done")
 
 
 @dataclass(frozen=True)
-class MigrationContext:
+class MigrationContext(NovaObject):
     """What a server remembers of the move that it is in: which one.
 
     Source: ``MigrationContext`` in nova/objects/migration_context.py, Nova 34.0.0. Unlike Nova,
     it holds no NUMA topologies and PCI devices.
     """
 
+    VERSION = "1.2"
+    FIELDS_SENT = "migration_id"
+
     migration_id: int
 
 
-class Migration:
+class Migration(NovaObject):
     """One service's copy of a row of the table migrations; it holds the source's allocation.
 
     ``status`` goes accepted, pre-migrating, migrating, post-migrating, finished, confirmed or
@@ -34,6 +38,10 @@ class Migration:
 
     Source: ``Migration`` in nova/objects/migration.py, Nova 34.0.0.
     """
+
+    VERSION = "1.8"
+    FIELDS_SENT = """id uuid source_compute dest_compute source_node dest_node instance_uuid status
+        migration_type created_at updated_at"""
 
     def __init__(self, service, name, values):
         self._service = service

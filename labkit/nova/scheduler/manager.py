@@ -7,6 +7,7 @@ import numpy as np
 
 from labkit.neighbours import placement
 from labkit.nova import exception
+from labkit.nova.objects.selection import Selection as SelectedHost
 from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.filters import request_is_rebuild
 from labkit.nova.scheduler.host_manager import HostManager
@@ -23,6 +24,11 @@ class Selection:
     host: str
     weight: float
     alternates: list[str] = field(default_factory=list)
+
+    def obj_to_primitive(self) -> list[dict]:
+        """Return what travels: a list of the hosts, best first."""
+        hosts = (self.host, *self.alternates)
+        return [SelectedHost(host).obj_to_primitive() for host in hosts]
 
 
 class SchedulerManager:

@@ -3,6 +3,7 @@
 import copy
 from urllib.parse import urlencode
 
+from labkit.neighbours.messaging import Target
 from labkit.nova import exception
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -28,13 +29,17 @@ class SchedulerService(Service):
     Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
 
+    target = Target(version="4.5")
+
     def __init__(self, site, name, host, rng):
         super().__init__(site, name, host)
         self.manager = SchedulerManager(site.options)
         self.client = SchedulerReportClient(self)
         self.rng = rng
 
-    def select_destinations(self, spec_obj, instance_uuids, return_alternates=True):
+    def select_destinations(
+        self, spec_obj, instance_uuids, return_alternates=True, return_objects=True
+    ):
         """Choose a host and alternates for each server, and claim the resources there.
 
         Placement and the rows are read first, and the claim comes later: what another request has
@@ -47,7 +52,7 @@ class SchedulerService(Service):
         same for all schedulers: what nova-computes tell of their servers (``_instance_info`` of
         HostManager) is not kept.
         """
-        names, claimed = instance_uuids, []
+        names, claimed = [self.site.names[uuid] for uuid in instance_uuids], []
         fleet = self._host_states()
         hosts, request = self.manager.get_allocation_candidates(fleet, spec_obj)
         if request is not None:
@@ -86,6 +91,12 @@ class SchedulerService(Service):
                 self.site.fleet.add_instance(fleet.rows[selection.host], selection.instance)
         compute_utils.notify_about_scheduler_action(self, "end", names[-1])
         return selections
+
+    def update_instance_info(self, host_name, instance_info=None):
+        """Hear that a host has new servers; unlike Nova's scheduler, the lab's keeps nothing of it."""
+
+    def delete_instance_info(self, host_name, instance_uuid=None):
+        """Hear that a server has left a host; nothing is kept of it either."""
 
     def _host_states(self):
         """Return a copy of what the rows and placement say now.

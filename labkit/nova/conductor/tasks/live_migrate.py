@@ -77,11 +77,10 @@ class LiveMigrationTask:
         migration.dest_node = conductor.site.fleet[self.destination].nodename
         migration.dest_compute = self.destination
         migration.save()
-        conductor.site.bus.cast(
-            conductor,
-            "live_migration",
+        conductor.compute_rpcapi.live_migration(
+            conductor.context,
             instance,
-            server=self.source,
+            self.source,
             dest=self.destination,
             migration=migration,
         )
@@ -120,11 +119,10 @@ class LiveMigrationTask:
         spec = self.spec.replace(force_hosts=None, force_nodes=None)
         while True:
             self._check_not_over_max_retries(attempted)
-            selections = yield from conductor.site.bus.call(
-                conductor,
-                "select_destinations",
+            selections = yield from conductor.query_client.select_destinations(
+                conductor.context,
                 spec_obj=spec.replace(ignore_hosts=list(attempted)),
-                instance_uuids=[instance.name],
+                instance_uuids=[instance.uuid],
                 return_alternates=False,
             )
             host = selections[0].host
@@ -139,11 +137,10 @@ class LiveMigrationTask:
     def _call_livem_checks_on_host(self, host):
         conductor = self.conductor
         try:
-            yield from conductor.site.bus.call(
-                conductor,
-                "check_can_live_migrate_destination",
+            yield from conductor.compute_rpcapi.check_can_live_migrate_destination(
+                conductor.context,
                 self.instance,
-                server=host,
+                host,
                 migration=self.migration,
             )
         except MessagingTimeout as error:

@@ -1,6 +1,7 @@
 """How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
 
 from labkit.nova.objects.migration import Migration, find
+from labkit.nova.objects.selection import Selection
 from labkit.nova.scheduler.utils import exhausted, populate_retry
 
 
@@ -71,23 +72,22 @@ class MigrationTask:
             populate_retry(properties, instance.uuid, attempts, spec)
         self._preallocate_migration()
         if self.host_list is None:
-            selections = yield from site.bus.call(
-                conductor,
-                "select_destinations",
+            selections = yield from conductor.query_client.select_destinations(
+                conductor.context,
                 spec_obj=spec,
-                instance_uuids=[instance.name],
+                instance_uuids=[instance.uuid],
             )
-            host, self.host_list = selections[0].host, list(selections[0].alternates)
+            host = selections[0].host
+            self.host_list = [Selection(host) for host in selections[0].alternates]
         else:
             host = conductor.next_host(instance, spec, self.host_list)
             if host is None:
                 raise exhausted(instance)
         instance.availability_zone = site.zone_of(host)
-        site.bus.cast(
-            conductor,
-            "prep_resize",
+        conductor.compute_rpcapi.prep_resize(
+            conductor.context,
             instance,
-            server=host,
+            host,
             flavor=self.flavor,
             migration=self.migration,
             request_spec=spec,

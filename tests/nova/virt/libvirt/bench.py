@@ -121,7 +121,7 @@ class Glance:
         self._files = files
         self._failing = failing
 
-    def get(self, service, name, image_id=None, by=None):
+    def get(self, name, image_id=None, by=None):
         if image_id is None:  # asked for the locations of the base image
             self._note("glance", "get", BASE_IMAGE)
             return {}
@@ -130,7 +130,7 @@ class Glance:
             raise self._failing["get"]
         return {"name": "snap"}
 
-    def update(self, service, name, image_id, metadata, data=None, purge_props=True, by=None):
+    def update(self, name, image_id, metadata, data=None, purge_props=True, by=None):
         self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
         self._note("files", *sorted(self._files))
         if "update" in self._failing:
@@ -142,21 +142,21 @@ class OneImage(Glance):
 
     status = "queued"
 
-    def get(self, service, name, image_id=None, by=None):
+    def get(self, name, image_id=None, by=None):
         with self._gone_if_not_found():
-            found = super().get(service, name, image_id, by)
+            found = super().get(name, image_id, by)
             self._there(image_id)
             return found | {"status": self.status}
 
-    def update(self, service, name, image_id, *args, **kwargs):
+    def update(self, name, image_id, *args, **kwargs):
         with self._gone_if_not_found():
-            super().update(service, name, image_id, *args, **kwargs)
+            super().update(name, image_id, *args, **kwargs)
             self._there(image_id)
 
     def upload(self, image_id):
         self.status = "active"
 
-    def delete(self, service, name, image_id):
+    def delete(self, name, image_id):
         self._note("glance", "delete", image_id)
         self._there(image_id)
         self.status = None
@@ -186,7 +186,7 @@ class Bench:
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
         del self.site.trace[:]
-        self.site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
+        self._service.image_api = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
         process = self.site.env.process(_noting(work, raised))
@@ -274,7 +274,10 @@ class Managed(Bench):
         """Return what the oracle does: also the image's status and the server's task_state."""
         with mock.patch.object(compute_utils, "notify_about_instance"):
             found = super().snapshot(case)
-        return found | {"image": self.site.glance.status, "task_state": self._instance.task_state}
+        return found | {
+            "image": self._service.image_api.status,
+            "task_state": self._instance.task_state,
+        }
 
     def _work(self, case, driver, instance):
         self._instance, saves = instance, itertools.count(1)
@@ -288,7 +291,7 @@ class Managed(Bench):
 
         instance.save = save
         self._service.driver = driver
-        self.site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
+        self._service.image_api = OneImage(self._note, self.wrong(case, driver), driver.host.files)
         snapshot = delete_image_on_error(inspect.unwrap(ComputeManager._snapshot_instance))
         return snapshot(self._service, instance, IMAGE, "image_snapshot")
 

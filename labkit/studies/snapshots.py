@@ -1,4 +1,4 @@
-"""What the same snapshot was in 13.0.0, and is today."""
+"""The same snapshots as Nova 13.0.0 made them and as Nova makes them today."""
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ def then_and_now(**values) -> pd.DataFrame:
 
     In: options that are the same in both; the others are at each release's defaults. Out: a row
     per backend and power state; ``then`` and ``now`` are "live" or "cold", ``convert_then`` and
-    ``convert_now`` what ``qemu-img convert`` is told: from DISK, or the OVERLAY of the mirror, to
+    ``convert_now`` the arguments of ``qemu-img convert``: from DISK, or the OVERLAY of the mirror, to
     FILE; empty when Ceph copies by itself. Raises what Options raises.
 
     >>> table = then_and_now().set_index(["backend", "power_state"])
@@ -48,7 +48,7 @@ def then_and_now(**values) -> pd.DataFrame:
 
 
 def _snapshot(chosen, driver_class, action):
-    """Make one snapshot; return "live" or "cold", and what qemu-img convert was told."""
+    """Make one snapshot; return "live" or "cold", and the arguments of qemu-img convert."""
     cloud = Cloud(_fleet(), chosen, driver=driver_class)
     cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
     cloud.settle()
@@ -57,8 +57,8 @@ def _snapshot(chosen, driver_class, action):
         cloud.settle()
     log = cloud.host_log.what.tolist()
     how = "live" if "INFO Beginning live snapshot process" in log else "cold"
-    told = [words.removeprefix(_CONVERT) for words in log if words.startswith(_CONVERT)]
-    return how, _short(told[0]) if told else ""
+    converted = [words.removeprefix(_CONVERT) for words in log if words.startswith(_CONVERT)]
+    return how, _short(converted[0]) if converted else ""
 
 
 def _short(command):
