@@ -10,7 +10,6 @@ import random
 
 from labkit import (
     Aggregate,
-    Destination,
     Flavor,
     Fleet,
     ImageMeta,
@@ -19,6 +18,7 @@ from labkit import (
     RequestSpec,
 )
 from labkit.nova.conf import ALL_WEIGHERS, multiplier_names
+from labkit.nova.objects import Destination
 from labkit.nova.scheduler.filters import MODULES
 from labkit.nova.scheduler.host_manager import NUMBERS
 from tests import scenario_words as words
