@@ -37,7 +37,6 @@ PENDING_IMPORTS = {
     "labkit/fleet_masks.py -> nova",
     "labkit/flip.py -> decision",
     "labkit/flip.py -> nova",
-    "labkit/neighbours/glance.py -> nova",
     "labkit/neighbours/keystone.py -> nova",
     "labkit/neighbours/messaging/envelope.py -> nova",
     "labkit/neighbours/messaging/serializer.py -> nova",

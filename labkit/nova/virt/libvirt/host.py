@@ -283,8 +283,8 @@ class Host:
 
     def image_locations(self, image_id) -> list[dict]:
         """Return where glance keeps an image."""
-        site, name = self.service.site, self.instance.name
-        image = site.glance.get(self.service, name, "virt/libvirt/imagebackend.py:_get_parent_pool")
+        by = "virt/libvirt/imagebackend.py:_get_parent_pool"
+        image = self.service.image_api.get(self.instance.name, by)
         return image.get("locations", []) if image_id else []
 
     # -- the mirror of a running guest's disk ----------------------------------------------
