@@ -15,17 +15,13 @@ _NAMES = {
     "labkit.nova.objects": "Aggregate Flavor ImageMeta InstanceGroup RequestSpec",
     "labkit.nova.scheduler.filters": "BaseHostFilter",
     "labkit.nova.scheduler.weights": "BaseHostWeigher",
-    "labkit.nova.compute.rows": "InstanceRow Tables",
     "labkit.nova.virt.libvirt.driver": "LibvirtDriver",
     "labkit.nova.virt.libvirt.guest": "RootDisk",
-    "labkit.nova.virt.libvirt.host": "Domain Hypervisor",
     "labkit.cloud.cloud": "Cloud",
     "labkit.cloud.durations": "SnapshotCosts",
     "labkit.cloud.faults": "Fault",
     "labkit.cloud.past": "holdings_at",
-    "labkit.tables.hosts": "inventory_table report_table",
     "labkit.studies.documented": "commands",
-    "labkit.studies.reports": "chain_table fleet_of",
     "labkit.studies.rights": "rights",
     "labkit.studies.snapshots": "then_and_now",
     "labkit.studies.transitions": "transitions",
@@ -39,6 +35,7 @@ _MODULES = {
     "nova13": "labkit.nova13",
     "plots": "labkit.plots",
     "qcow2": "labkit.qcow2",
+    "reports": "labkit.studies.reports",
 }
 __all__ = sorted([*_MODULE_OF, *_MODULES])  # noqa: PLE0605 - the keys are the public names
 

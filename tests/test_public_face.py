@@ -33,12 +33,12 @@ def said():
     """What README, CONTRIBUTING and the lessons' text name: `from labkit import`, `labkit.x`, `x`."""
     pages = [(ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md")]
     texts = [c.source for cells in CELLS.values() for c in cells if c.cell_type == "markdown"]
-    for quoted in re.findall(r"`([^`]+)`", "\n".join(pages + texts)):
+    for quoted in re.findall(r"`([^`\n]+)`", "\n".join(pages + texts)):
         if match := re.fullmatch(r"from labkit import ([\w, ]+)", quoted):
             yield from match[1].split(", ")
         elif match := re.match(r"labkit\.(\w+)", quoted):
             yield match[1]
-    for quoted in re.findall(r"`([^`]+)`", "\n".join(pages)):
+    for quoted in re.findall(r"`([^`\n]+)`", "\n".join(pages)):
         yield from re.match(r"\w*", quoted).group().split()
 
 
