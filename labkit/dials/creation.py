@@ -162,7 +162,7 @@ class CreationDial(Panel):
 
     def _lay_out(self, tried: list[str]) -> None:
         """Make the figure, with a row for each host that may be tried, once for all turns."""
-        hosts = [f"compute@{host}" for host in self._fleet.texts["host"]]
+        hosts = [f"compute@{host}" for host in self._fleet.rows]
         chosen = [f"compute@{host}" for host in selected(self.cloud)]
         computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
         services = [*LEVELS, *computes[: max(ROWS_OF_COMPUTES, len({*chosen, *tried}))]]

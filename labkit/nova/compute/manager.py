@@ -161,7 +161,7 @@ class ComputeManager(Service):
     def __init__(self, site, host, driver):
         super().__init__(site, f"compute@{host}", host)
         row = site.fleet.rows[host]
-        self.node = site.fleet.texts["nodename"][row]
+        self.node = site.fleet[host].nodename
         self.driver = driver
         self.reportclient = SchedulerReportClient(self)
         self.image_api = glance.API(self)
