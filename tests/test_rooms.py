@@ -43,7 +43,6 @@ PENDING_IMPORTS = {
     "labkit/neighbours/messaging/serializer.py -> nova",
     "labkit/neighbours/neutron.py -> nova",
     "labkit/nova/conductor/manager.py -> cloud",
-    "labkit/plots/state_graph.py -> nova",
 }
 PENDING_NAMES = {
     "fleet_files",
@@ -76,7 +75,6 @@ PENDING_SAID = {
     "neighbours",
     "nova",
     "nova13",
-    "plots",
     "qcow2",
 }
 #: What every named tuple has, though its name begins with an underscore.

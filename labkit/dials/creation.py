@@ -23,9 +23,8 @@ from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
-from labkit.plots.events import LOOKS, events_of, look_of
 from labkit.plots.figure import VERMILLION, broken, canvas, settle, text_width
-from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
+from labkit.plots.timeline import LOOKS, NAMES, WIDTH, Drawing, events_of, look_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from labkit.cloud.cloud import Cloud
 from labkit.nova.clock import Reply
-from labkit.plots.events import UNDONE, Event, beside, look_of
 from labkit.plots.figure import broken, listed
+from labkit.plots.timeline import UNDONE, Event, beside, look_of
 
 
 class Choice(NamedTuple):
