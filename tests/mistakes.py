@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 
-from labkit.cloud.leftovers import guest_elsewhere, holds_elsewhere, imbalances
+from labkit.cloud.leftovers import imbalances
 from labkit.nova.compute import task_states
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
+from labkit.nova.scheduler.host_manager import NUMBERS, HostState
 
 
 def mistakes(cloud) -> list[str]:
@@ -36,12 +36,16 @@ def _sums(site):
             for name, amount in resources.items():
                 wanted[name][row] += amount
     actual = {name: inventories[name].used for name in wanted}
-    rows = [update_from_compute_node(node) for node in site.db.compute_nodes.values()]
+    states = []
+    for node in site.db.compute_nodes.values():
+        state = HostState(node.host, node.hypervisor_hostname, None)
+        state.update(compute=node)
+        states.append(state)
     for name in NUMBERS:
-        wanted[name] = np.array([row[name] for row in rows], dtype=float)
-        actual[name] = fleet.columns[name]
+        wanted[name] = np.array([getattr(state, name) for state in states], dtype=float)
+        actual[name] = np.array([getattr(state, name) for state in fleet], dtype=float)
     return [
-        f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
+        f"{name} of {list(fleet.rows)[row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
         for name, sums in wanted.items()
         for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
     ]
@@ -125,14 +129,16 @@ def built_has_a_host(left):
 
 def holds_on_its_own_host(left):
     """What a server holds that never moved it holds on the host that its row names, if any."""
-    if not left.moves:
-        yield from holds_elsewhere(left)
+    others = left.elsewhere(left.held)
+    if not left.moves and left.host is not None and others:
+        yield f"is on {left.host} and holds resources on {', '.join(others)}"
 
 
 def one_guest(left):
     """A server that never moved has one guest at most, and none elsewhere than its row says."""
-    if not left.moves:
-        yield from guest_elsewhere(left)
+    others = left.elsewhere(left.guests)
+    if not left.moves and ((left.host is not None and others) or len(others) > 1):
+        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
 
 
 def failed_part_marks_the_action(left):

@@ -1,8 +1,7 @@
-"""What is left of a server in every place that keeps something of it, and whether that is right.
+"""What is left of a server in every place that keeps something of it, and what is wrong with that.
 
-The rules say what holds when nothing is under way any more, but for what Nova itself leaves behind
-when the wrong thing fails at the wrong time. Each yields what is wrong, as the end of a sentence
-that begins with the server's name.
+Each rule says what should hold when nothing is under way, and after "unless" when the real Nova
+breaks it. A rule yields the end of a sentence that begins with the server's name.
 """
 
 import copy
@@ -14,9 +13,9 @@ from labkit.nova.objects.instance_action import as_shown
 
 #: A server in one of these may have no host, no guest and no resources.
 _UNFINISHED = (vm.BUILDING, vm.ERROR, vm.DELETED)
-#: The statuses of a move in which its source still has something of the server, and rightly:
-#: until it is confirmed or reverted, or the nova-compute of an evacuation's source starts again.
-_RIGHTLY = {"resize": ("finished",), "migration": ("finished",), "evacuation": ("done",)}
+#: The statuses of a move in which its source is meant to have something of the server: until it is
+#: confirmed or reverted, or until the nova-compute of an evacuation's source starts again.
+_SOURCE_KEEPS = {"resize": ("finished",), "migration": ("finished",), "evacuation": ("done",)}
 
 
 def of_server(site, drivers, name) -> dict:
@@ -27,7 +26,7 @@ def of_server(site, drivers, name) -> dict:
         "row": _row(site, uuid),
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][row]: held[row] for row in held},
+        "allocations": {list(site.fleet.rows)[row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -60,10 +59,7 @@ def _row(site, uuid):
 
 
 def imbalances(site, drivers, rules=None) -> list[str]:
-    """Return a sentence for each thing that is left of a server that is gone, or is missing.
-
-    In: the rules to look at. Empty as long as something is under way.
-    """
+    """Return a sentence for each rule that a server breaks; none while something is under way."""
     if site.under_way:
         return []
     return [
@@ -75,14 +71,13 @@ def imbalances(site, drivers, rules=None) -> list[str]:
 
 
 def _left(site, drivers):
-    """Yield each server and what is left of it."""
     guests, images = {}, {}
     for host, driver in drivers.items():
         for uuid in driver.guests:
             guests.setdefault(uuid, []).append(host)
     for key, image in site.glance.images.items():
         images.setdefault(image["instance"], {})[key] = image["status"]
-    hosts, db = site.fleet.texts["host"], site.db
+    hosts, db = list(site.fleet.rows), site.db
     for name, (uuid, _) in site.servers.items():
         request = db.build_requests.get(uuid)
         yield (
@@ -109,10 +104,10 @@ def _left(site, drivers):
         )
 
 
-# -- the rules -------------------------------------------------------------------------------
+# -- the rules ------------------------------------------------------------------------------
 @dataclass
 class Left:
-    """What is left of one server, for the rules below, when nothing is under way.
+    """What is left of one server when nothing is under way.
 
     ``row`` and ``request`` (of the build request) are columns by name, ``cell`` is that of the
     row, ``held``, ``ports`` and ``guests`` list hosts, ``images`` maps an id to a status, ``moves``
@@ -144,7 +139,7 @@ class Left:
 
     @property
     def lives(self) -> bool:
-        """Whether the server was built and is not about to go."""
+        """Whether the server was built and is not being deleted."""
         if self.gone or self.row is None or self.row["task_state"] == task_states.DELETING:
             return False
         return self.row["vm_state"] not in _UNFINISHED
@@ -154,9 +149,18 @@ class Left:
         """Whether the server is shelved and on no host."""
         return self.row is not None and self.row["vm_state"] == vm.SHELVED_OFFLOADED
 
+    def elsewhere(self, hosts) -> list:
+        """Return those of the hosts that are neither the server's nor a source that keeps its part."""
+        kept = [
+            source
+            for kind, status, source, _ in self.moves
+            if status in _SOURCE_KEEPS.get(kind, ())
+        ]
+        return [host for host in hosts if host not in (self.host, *kept)]
+
 
 def nothing_hangs(left):
-    """A server is in no task, unless the message was lost or who had it died."""
+    """A server is in no task, unless a message was lost or the nova-compute that worked on it died."""
     if left.gone:
         return
     row = left.row or left.request
@@ -165,42 +169,42 @@ def nothing_hangs(left):
 
 
 def gone_holds_nothing(left):
-    """What is gone holds nothing in placement, unless it was deleted on its way to an alternate."""
+    """A deleted server has no allocation, unless it was deleted while it was rescheduled."""
     if left.gone and left.held:
         yield f"is gone and still holds resources on {', '.join(left.held)}"
 
 
 def gone_has_no_port(left):
-    """What is gone has no port, unless Neutron failed when it was to be removed."""
+    """A deleted server has no port, unless Neutron failed to remove it."""
     if left.gone and left.ports:
         yield "is gone and still has a port"
 
 
 def gone_has_no_guest(left):
-    """What is gone has no guest, unless its host was down, or the row no longer named the host."""
+    """A deleted server has no guest, unless its host was down or its row did not name the host."""
     if left.gone:
         for host in left.guests:
             yield f"is gone and its guest is still on {host}"
 
 
 def gone_has_no_mapping(left):
-    """What never had a row has no mapping, unless the conductor never heard of it."""
+    """A server that never had a row has no mapping, unless the conductor never got the message."""
     if left.gone and left.row is None and left.mapping is not None:
         yield "never had a row, is gone, and still has a mapping"
 
 
 def deleted_is_queued_for_delete(left):
-    """What is gone was queued for delete, unless its host ended a delete that the API had given up."""
+    """A deleted server was queued for delete, unless its host finished a delete that the API gave up."""
     if left.gone and left.mapping is not None and not left.mapping.queued_for_delete:
         yield "is gone, and its mapping does not say so"
 
 
 def homeless_holds_nothing(left):
-    """A server in error without a host holds nothing, unless what it got was overlooked.
+    """A server in error without a host holds nothing, unless Nova overlooks its allocation or guest.
 
-    What the scheduler claimed, when the quota is gone by the second count, when the host starts
-    again before its own claim, when the answer comes too late, or for a rebuild; the guest, when the last save of
-    the build is refused.
+    The allocation: when the second count finds the quota used up, when the host restarts before
+    its own claim, when the scheduler's answer comes too late, after a rebuild. The guest: when the
+    last save of the build is refused.
     """
     if not left.gone and left.row is not None and left.row["vm_state"] == vm.ERROR:
         if left.host is None and left.held:
@@ -212,17 +216,15 @@ def homeless_holds_nothing(left):
 
 
 def holds_what_it_uses(left):
-    """A server with a host holds resources there, unless a delete overtook its build and then
-    did not come to its end.
-    """
+    """A server with a host has an allocation there, unless an unfinished delete overtook its build."""
     if not left.gone and left.host is not None and left.host not in left.held:
         yield f"is on {left.host} and holds nothing there in placement"
 
 
 def has_a_guest(left):
-    """A server that was built has its guest and, if one was asked for, its port.
+    """A built server has its guest and, if it asked for one, its port.
 
-    Unless its host died while the guest was being destroyed, or resetState says that it was built.
+    Unless its host died while the guest was being destroyed, or resetState made it "active".
     """
     if not left.lives or left.offloaded:
         return
@@ -233,17 +235,50 @@ def has_a_guest(left):
 
 
 def ports_are_on_its_host(left):
-    """The ports of a server that was built are on its host, unless another could not remove its own."""
+    """The ports of a built server are on its host, unless another host failed to remove its own."""
     if left.lives and left.host is not None:
         for host in left.ports:
             if host != left.host:
                 yield f"is on {left.host} and has a port on {host}"
 
 
-def every_part_ended(left):
-    """Each part of an action has its end, unless who was at it died.
+def moved_holds_on_its_own_host(left):
+    """A server has allocations on its own host only, unless a move failed late or its host died."""
+    others = left.elsewhere(left.held)
+    if not left.gone and left.host is not None and others:
+        yield f"is on {left.host} and holds resources on {', '.join(others)}"
 
-    Of two parts of one name only the first: Nova writes the end of the second there.
+
+def moved_has_one_guest(left):
+    """A server has a guest on its own host only.
+
+    Unless a move failed late, its host died, or an evacuation's source has not come back.
+    """
+    others = left.elsewhere(left.guests)
+    if not left.gone and ((left.host is not None and others) or len(others) > 1):
+        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
+
+
+def offloaded_has_nothing(left):
+    """An offloaded server has neither allocation nor guest, unless its host died."""
+    if not left.gone and left.offloaded and (left.held or left.guests):
+        yield f"is offloaded, and {', '.join(left.held + left.guests)} still has something of it"
+
+
+def over_holds_nothing(left):
+    """A move that is over holds nothing on its source.
+
+    Unless it failed late, its host died, or the server was deleted meanwhile.
+    """
+    for kind, status, source, held in left.moves:
+        if held and (left.gone or status != "finished"):
+            yield f"has a {kind} that is {status} and still holds resources on {source}"
+
+
+def every_part_ended(left):
+    """Each event of an action has an end, unless the nova-compute that worked on it died.
+
+    Of two events of one name only the first: Nova writes the end of the second there.
     """
     for action in left.actions:
         seen = set()
@@ -254,62 +289,10 @@ def every_part_ended(left):
 
 
 def no_image_waits(left):
-    """No image waits for its data, unless who was to upload it died, was never asked, or came to a
-    server that was gone.
-    """
+    """No image waits for its data, unless the upload was never asked for, died, or met no server."""
     for key, status in left.images.items():
         if status != "active":
             yield f"has an image whose data never came, {key}"
-
-
-def left_behind(left) -> list:
-    """Return the hosts that still have something of a server after a move, and rightly."""
-    return [source for kind, status, source, _ in left.moves if status in _RIGHTLY.get(kind, ())]
-
-
-def holds_elsewhere(left):
-    """Yield that a server holds something on another host than it is on, and wrongly."""
-    others = [host for host in left.held if host not in (left.host, *left_behind(left))]
-    if left.host is not None and others:
-        yield f"is on {left.host} and holds resources on {', '.join(others)}"
-
-
-def guest_elsewhere(left):
-    """Yield that a server has a guest on another host than it is on, and wrongly."""
-    others = [host for host in left.guests if host not in (left.host, *left_behind(left))]
-    if (left.host is not None and others) or len(others) > 1:
-        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
-
-
-def moved_holds_on_its_own_host(left):
-    """What a server holds that has moved it holds on its own host, unless the move failed late,
-    or who was at it died.
-    """
-    if not left.gone:
-        yield from holds_elsewhere(left)
-
-
-def moved_has_one_guest(left):
-    """A server that has moved left no guest behind, unless the move failed late, or who was at it
-    died, or an evacuation's source has not come back.
-    """
-    if not left.gone:
-        yield from guest_elsewhere(left)
-
-
-def offloaded_has_nothing(left):
-    """What is shelved and offloaded holds nothing and has no guest, unless its host died."""
-    if not left.gone and left.offloaded and (left.held or left.guests):
-        yield f"is offloaded, and {', '.join(left.held + left.guests)} still has something of it"
-
-
-def over_holds_nothing(left):
-    """A move holds the resources of its source until it is over, unless it failed late, who was
-    at it died, or the server was deleted meanwhile.
-    """
-    for kind, status, source, held in left.moves:
-        if held and (left.gone or status not in ("finished",)):
-            yield f"has a {kind} that is {status} and still holds resources on {source}"
 
 
 RULES = (

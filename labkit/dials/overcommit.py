@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.cloud.arguments import is_number
-from labkit.decision import Sentence, place, select_destinations
+from labkit.decision import place, select_destinations
 from labkit.dials.panel import Panel
-from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import Tables
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
-from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.plots.figure import DPI, pixel_axes, wide
 from labkit.plots.inventories import ROW, WIDTH, InventoryBars, draw_legend, rows_of
-from labkit.studies.reports import fleet_of
+from labkit.studies.reports import fleet_of, tracker_of
 from labkit.tables.hosts import inventory_table
 
 if TYPE_CHECKING:
@@ -78,7 +75,7 @@ class OvercommitDial(Panel):
                 raise ValueError(f"{name} = {value!r}; expected a number of 1 or more")
         self._size = int(vcpus), int(memory_mb), disk_gb
         self._spec = RequestSpec(flavor)
-        self._begin(self._make_controls())
+        self._begin(self._make_controls(), ("15em", "34em"))
         self._bars = self._lay_out()
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
@@ -91,18 +88,15 @@ class OvercommitDial(Panel):
         asked = process_reqspec(fleet, self._spec, Options()).resources
         table = inventory_table(fleet, asked).set_index("resource_class")
         self.table = table.loc[list(CLASSES)].reset_index()
-        self.answer = Sentence(self._said(fleet))
         self._bars.show(rows_of(self.table))
-        self._show(self._bars.ax.get_figure(root=True), self.answer)
+        self._show(self._bars.ax.get_figure(root=True), self._said(fleet))
 
     def _reported(self) -> Fleet:
         """What the scheduler sees after the host's first report."""
         vcpus, memory_mb, disk_gb = self._size
         disk = dict(zip(("total", "free", "used"), (disk_gb * GI, disk_gb * GI, 0), strict=True))
         hypervisor = Hypervisor(HOST, [1] * vcpus, memory_mb, memory_mb * 1024, disk)
-        options = Options(**self.value)
-        driver = LibvirtDriver(options, hypervisor=hypervisor)
-        tracker = ResourceTracker(HOST, driver, Tables(), options)
+        tracker = tracker_of(hypervisor, Options(**self.value))
         tracker.update_available_resource(HOST)
         return fleet_of([tracker])
 
@@ -151,8 +145,4 @@ class OvercommitDial(Panel):
         controls["reserved_host_memory_mb"] = ipywidgets.IntSlider(
             min(512, memory_mb), min=0, max=memory_mb, step=min(step, 512)
         )
-        for name, control in controls.items():
-            control.description = name
-            control.style.description_width = "15em"
-            control.layout.width = "34em"
         return controls

@@ -54,14 +54,14 @@ ALL = len(VM_STATES)
 def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw the vm_states as nodes and the actions between them as edges.
 
-    *transitions* is the table of ``labkit.studies.transitions.transitions()``. Actions with
-    the same ends share an edge and have a line each. What begins in each vm_state is drawn once, from the dashed
-    node "any vm_state"; where it ends otherwise than usual, a note says so. What leads to one
-    vm_state from active and at least two others is drawn from active alone, with a star, and a note
-    names the others. In the notes stand also the actions that end where they began, and those that
-    the lab answers and does not play, both with the vm_states in which they may begin; a vm_state
-    that nothing played leads to has a dashed border. An *ax* needs about 10 x 8 inches. Raises
-    ValueError when there is nothing to draw, or a vm_state that Nova has not.
+    *transitions* is the table of ``labkit.studies.transitions.transitions()``. Actions with the
+    same ends share an edge and have a line each. What begins in each vm_state is drawn once, from
+    the dashed node "any vm_state"; where it ends otherwise than usual, a note says so. What leads
+    to one vm_state from active and at least two others is drawn from active alone, with a star,
+    and a note names the others. In the notes stand also the actions that end where they began, and
+    those that the lab answers and does not play, both with the vm_states in which they may begin;
+    a vm_state that nothing played leads to has a dashed border. An *ax* needs about 10 x 8 inches.
+    Raises ValueError when there is nothing to draw, or a vm_state that Nova has not.
 
     >>> import pandas as pd
     >>> rows = [("stop", "", "active", "stopped", True), ("start", "", "stopped", "active", True)]

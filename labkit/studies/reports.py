@@ -1,7 +1,26 @@
 """From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
 
 from labkit.fleet import Fleet
+from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.compute.rows import InstanceRow, Tables
+from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import from_db
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Domain, Hypervisor
+from labkit.tables.hosts import inventory_table, report_table
+
+#: What a lesson about one host takes from here.
+__all__ = [
+    "GI",
+    "Domain",
+    "Hypervisor",
+    "InstanceRow",
+    "chain_table",
+    "fleet_of",
+    "inventory_table",
+    "report_table",
+    "tracker_of",
+]
 
 #: A column of compute_nodes: its unit, the name in HostState, the resource class and what of it.
 CHAIN = {
@@ -17,6 +36,22 @@ CHAIN = {
 }
 
 
+def tracker_of(hypervisor, options=None) -> ResourceTracker:
+    """Return the ResourceTracker of one host, with a LibvirtDriver and tables of its own.
+
+    In: a Hypervisor, and the Options of its nova-compute. Nothing is reported yet.
+
+    >>> tracker = tracker_of(Hypervisor("cn-1", memory_mb=8192))
+    >>> tracker.driver.get_available_resource("cn-1")["memory_mb"]
+    8192
+
+    Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0.
+    """
+    options = options or Options()
+    driver = LibvirtDriver(options, hypervisor=hypervisor)
+    return ResourceTracker(hypervisor.hostname, driver, Tables(), options)
+
+
 def fleet_of(trackers, **tables) -> Fleet:
     """Return the fleet that the scheduler sees: the rows and inventories that hosts have written.
 
@@ -24,13 +59,7 @@ def fleet_of(trackers, **tables) -> Fleet:
     them. A host that has not reported its usage yet stays out. What is used of an inventory are
     the allocations, which do not wait for a report.
 
-    >>> from labkit import Options
-    >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.compute.resource_tracker import ResourceTracker
-    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
-    >>> from labkit.nova.virt.libvirt.host import Hypervisor
-    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
-    >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
+    >>> tracker = tracker_of(Hypervisor("cn-1", memory_mb=8192))
     >>> len(fleet_of([tracker]))
     0
     >>> tracker.update_available_resource("cn-1")
@@ -59,7 +88,7 @@ def chain_table(tracker):
     """Return where the numbers of one host's report go, a DataFrame: one row per quantity.
 
     In: a ResourceTracker that has reported. Out: quantity (as the row of compute_nodes calls it),
-    unit, report (what its driver tells now), ComputeNode, HostState and placement; the last two
+    unit, report (what its driver reports now), ComputeNode, HostState and placement; the last two
     with the names that the number has there, "" where it is not passed on.
 
     Source: ``_update_from_compute_node`` in nova/scheduler/host_manager.py, Nova 34.0.0.
@@ -67,7 +96,7 @@ def chain_table(tracker):
     import pandas as pd
 
     fleet, nodename = fleet_of([tracker]), tracker.driver.host.hypervisor.hostname
-    told = tracker.driver.get_available_resource(nodename)
+    reported = tracker.driver.get_available_resource(nodename)
     node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []
     for name, (unit, column, resource_class, key) in CHAIN.items():
         seen = f"{column} {getattr(state, column)}" if column else ""
@@ -76,6 +105,6 @@ def chain_table(tracker):
             inventory = fleet.inventories[resource_class]
             value = (inventory.used if key == "used" else inventory.columns[key])[0]
             booked = f"{resource_class} {key} {value:.0f}"
-        rows.append((name, unit, told.get(name, ""), getattr(node, name), seen, booked))
+        rows.append((name, unit, reported.get(name, ""), getattr(node, name), seen, booked))
     columns = ["quantity", "unit", "report", "ComputeNode", "HostState", "placement"]
     return pd.DataFrame(rows, columns=columns)

@@ -12,6 +12,7 @@ from labkit.nova.conductor.tasks.migrate import (
     claim_on_destination,
     no_valid_host,
 )
+from labkit.nova.image import glance
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
@@ -39,6 +40,7 @@ class ComputeTaskManager(Service):
     def __init__(self, site):
         super().__init__(site, "conductor", CONTROLLER)
         self.report_client = SchedulerReportClient(self)
+        self.image_api = glance.API(self)
 
     def schedule_and_build_instances(self, build_requests, request_specs):
         """Ask the scheduler for hosts, write the rows, and let the hosts build.
@@ -367,7 +369,7 @@ class ComputeTaskManager(Service):
         try:
             if not recreate and orig_image_ref != image_ref:
                 of = _HERE + "_validate_image_traits_for_rebuild"
-                self.site.glance.get(self, instance.name, of)
+                self.image_api.get(instance.name, of)
             selections = yield from self.query_client.select_destinations(
                 self.context, spec_obj=spec, instance_uuids=[instance.uuid], return_alternates=False
             )
@@ -422,7 +424,7 @@ class ComputeTaskManager(Service):
 
     def _show_image(self, instance, image_id, by):
         try:
-            self.site.glance.get(self, instance.name, _HERE + "safe_image_show", image_id)
+            self.image_api.get(instance.name, _HERE + "safe_image_show", image_id)
         except exception.ImageNotFound as error:
             instance.vm_state = vm.ERROR
             instance.save(by)
