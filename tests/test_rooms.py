@@ -31,7 +31,6 @@ PENDING_IMPORTS = {
     "labkit/neighbours/keystone.py -> nova",
     "labkit/neighbours/messaging/envelope.py -> nova",
     "labkit/neighbours/messaging/serializer.py -> nova",
-    "labkit/plots/state_graph.py -> nova",
 }
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
@@ -48,7 +47,6 @@ PENDING_SAID = {
     "neighbours",
     "nova",
     "nova13",
-    "plots",
     "qcow2",
 }
 #: What every named tuple has, though its name begins with an underscore.
