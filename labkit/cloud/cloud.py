@@ -81,7 +81,7 @@ class Cloud:
         self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
         for scheduler in _schedulers(site, seed, schedulers):
             scheduler.serve("scheduler")
