@@ -6,7 +6,7 @@ import simpy
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import caller, finish
+from labkit.nova.clock import Call, caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
@@ -99,6 +99,10 @@ class Service:
         if getattr(record, "by", "") is None:
             record = record._replace(by=caller())
         site.trace.append(record)
+
+    def note_call(self, name, system, call):
+        """Record a call to a neighbour about the server of that name."""
+        self.note(Call, name, system, call)
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
