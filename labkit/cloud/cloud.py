@@ -119,8 +119,8 @@ class Cloud:
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        env, site = self.site.env, self.site
-        while site.under_way and env.peek() < math.inf:
+        env, site, broker = self.site.env, self.site, self.site.broker
+        while (site.busy or broker.on_the_way) and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------

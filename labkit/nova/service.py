@@ -185,20 +185,16 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from self._logged(work)
+                yield from work
         except ServiceStoppedError:
             pass
+        except Exception as error:
+            if not expected(error):
+                raise
         finally:
             if not self.stopped:
                 self.busy -= 1
                 self.site.busy -= 1
-
-    def _logged(self, work):
-        try:
-            yield from work
-        except Exception as error:
-            if not expected(error):
-                raise
 
 
 def unforeseen(error) -> Exception:
