@@ -121,7 +121,7 @@ def test_a_cloud_without_servers_has_an_empty_table():
 
 def test_guests_tell_of_changes_alone():
     told, guests = [], Guests()
-    guests.tell = lambda uuid, state: told.append((uuid, state))
+    guests.on_change = lambda uuid, state: told.append((uuid, state))
     guests["a"] = power_state.RUNNING
     guests["a"] = power_state.RUNNING
     assert guests.pop("b", None) is None

@@ -87,9 +87,8 @@ def test_what_is_placed_and_what_is_unread_have_their_columns(root):
     assert set(DECISION) == {"filters", "weights", "placements", "placed", "unread"}
 
 
-def test_the_tables_of_a_broker_and_of_a_host_have_their_columns(root, cloud):
+def test_the_tables_of_a_broker_and_of_a_host_have_their_columns(root):
     assert list(Broker().messages.columns) == BROKER["messages"]
-    assert list(cloud.report("cn-1").columns) == HOST["report_table"]
     assert list(report_table({}).columns) == HOST["report_table"]
     fleet = Fleet.read(root / "data" / "two_hosts")
     assert list(inventory_table(fleet).columns) == HOST["inventory_table"]

@@ -139,7 +139,7 @@ def creation(name, spec=None, networks="auto", is_admin=True):
     if spec.is_bfv:
         raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
     known(networks, NETWORKS, "unknown networks")
-    argument("is_admin", is_admin)
+    _truth("is_admin", is_admin)
 
 
 def complete(action, arguments):

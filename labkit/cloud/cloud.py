@@ -12,13 +12,14 @@ from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.clock import Request
+from labkit.nova.clock import Request, ServiceStoppedError, Thread
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
-from labkit.nova.scheduler.service import SchedulerService
-from labkit.nova.service import Service, ServiceStoppedError, Thread, expected
+from labkit.nova.scheduler.fast import FastSchedulerManager
+from labkit.nova.scheduler.host_manager import HostManager
+from labkit.nova.service import Service, expected
 from labkit.tables import broker as broker_tables
 from labkit.tables import cloud as tables
 from labkit.tables import hosts as host_tables
@@ -36,7 +37,7 @@ class Cloud:
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
-    ValueError for what is none of these, KeyError for a fault on an unknown host.
+    ValueError for anything else, KeyError for a fault on an unknown host.
 
     Each request has a context of its own with a new request id, the same in every run: an
     administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
@@ -70,7 +71,7 @@ class Cloud:
         schedulers=1,
     ):
         site = self.site = Site(
-            _own(arguments.fleet(fleet)),
+            arguments.fleet(fleet).of_a_cloud(),
             arguments.options(options),
             changed(durations),
             arguments.seed(seed),
@@ -80,7 +81,7 @@ class Cloud:
         self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
         for scheduler in _schedulers(site, seed, schedulers):
             scheduler.serve("scheduler")
@@ -88,7 +89,7 @@ class Cloud:
             hosts.prepare(site, row, self.drivers[host])
             site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
-            compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
+            compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
             compute.update_available_resource()
             compute.serve("compute", "compute-alt")
         site.allocations.mark()
@@ -403,14 +404,6 @@ class Cloud:
         """What placement knows of each host and resource class."""
         return host_tables.inventories(self.site.fleet)
 
-    def report(self, host):
-        """Return what the driver of a host reported last, with units, a DataFrame.
-
-        Raises KeyError for an unknown host.
-        """
-        self.site.fleet[host]
-        return host_tables.report_table(self.site.reports[host].made[-1][1])
-
     @property
     def queues(self):
         """The queues of the broker, and what waits in them."""
@@ -559,10 +552,7 @@ class Cloud:
         return self.site.computes[host]
 
     def _come_up(self, compute):
-        """Do what a nova-compute does before it serves; if that fails, it is down again.
-
-        Source: ``start`` of Service in nova/service.py, Nova 34.0.0.
-        """
+        # As ``start`` of Service in nova/service.py: if init_host fails, the service is down again.
         try:
             yield from compute.init_host()
         except Exception:
@@ -582,14 +572,12 @@ class Cloud:
 
     def _set_service(self, host, field, value):
         site, fleet = self.site, self.site.fleet
-        column, row = fleet.texts[field], fleet.rows[host]
-        site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
-        column[row] = value
-        fleet._static = {}  # what a scheduler has read meanwhile keeps its own
+        before = fleet[host].service[field]
+        site.service_changes.append((len(site.trace), site.env.now, host, field, before))
+        fleet.set_service(host, field, value)
 
     def _notice(self, host, compute):
-        """After a while without heartbeats Nova takes the service for dead."""
-        wait = self.site.options.service_down_time
+        wait = self.site.options.service_down_time  # without a heartbeat
         yield self.site.env.timeout(wait)
         if self.site.computes[host] is compute:
             self._set_service(host, "heartbeat_age_s", float(wait + 1))
@@ -606,7 +594,7 @@ class Cloud:
                     self.periodic(task, host)
 
     def _report(self, interval_s):
-        """Let every host report again and again; one of which nothing has changed is not asked.
+        """Let every host that has changed report, again and again.
 
         Unlike Nova, all hosts report at the same moment.
         """
@@ -624,20 +612,15 @@ class Cloud:
 
 
 def _schedulers(site, seed, count):
-    """Return schedulers on hosts of their own, each with its own memory and dice."""
-    services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
+    """Schedulers on hosts of their own, each with its own memory and random numbers."""
+    hosts = HostManager(site.options).reading(site.fleet)
+
+    def scheduler(name, host, rng):
+        return FastSchedulerManager(hosts, rng, site=site, name=name, host=host)
+
+    services = [scheduler("scheduler", CONTROLLER, random.Random(seed))]
     for number in range(2, arguments.schedulers(count) + 1):
         host = f"{CONTROLLER}-{number}"
         rng = random.Random(f"{seed} {host}")
-        services.append(SchedulerService(site, f"scheduler@{host}", host, rng))
+        services.append(scheduler(f"scheduler@{host}", host, rng))
     return services
-
-
-def _own(fleet):
-    """Copy a fleet with all that a cloud changes in it."""
-    own = fleet.copy()
-    own.columns = {name: values.copy() for name, values in fleet.columns.items()}
-    own.texts = {name: list(values) for name, values in fleet.texts.items()}
-    own.inventories = {name: each.own() for name, each in fleet.inventories.items()}
-    own._static = {}
-    return own

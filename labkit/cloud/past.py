@@ -109,9 +109,8 @@ class History:
     def _is_up(self, host, seq):
         if host is None:
             return False
-        forced_down = self._then(host, "forced_down", seq)
-        age_s = self._then(host, "heartbeat_age_s", seq)
-        return not forced_down and abs(age_s) <= self._site.options.service_down_time
+        fields = ("forced_down", "heartbeat_age_s")
+        return self._site.is_up({field: self._then(host, field, seq) for field in fields})
 
     def _then(self, host, field, seq):
         """What Nova knew of a nova-compute after record *seq*: what the next change replaced."""
@@ -120,7 +119,7 @@ class History:
         for records, t_s, other, changed, before in site.service_changes:
             if (other, changed) == (host, field) and (records, t_s) > moment:
                 return before
-        return site.fleet.texts[field][site.fleet.rows[host]]
+        return site.fleet[host].service[field]
 
 
 def watch(site, drivers):
@@ -128,7 +127,7 @@ def watch(site, drivers):
 
     Each change is a row of the table ``holdings``.
     """
-    hosts = site.fleet.texts["host"]
+    hosts = list(site.fleet.rows)
 
     def note(host, name, what, consumer, value):
         site.held_changes.append((len(site.trace), site.env.now, name, host, what, consumer, value))
@@ -149,8 +148,8 @@ def watch(site, drivers):
         note(hosts[row], name, "allocation", who, value)
 
     for host, driver in drivers.items():
-        driver.guests.tell = guests_of(host)
-    site.allocations.tell = allocated
+        driver.guests.on_change = guests_of(host)
+    site.allocations.on_change = allocated
 
 
 def at(holdings, t_s=None):

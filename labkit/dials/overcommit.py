@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.cloud.arguments import is_number
-from labkit.decision import Sentence, place, select_destinations
+from labkit.decision import place, select_destinations
 from labkit.dials.panel import Panel
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import Tables
@@ -78,7 +78,7 @@ class OvercommitDial(Panel):
                 raise ValueError(f"{name} = {value!r}; expected a number of 1 or more")
         self._size = int(vcpus), int(memory_mb), disk_gb
         self._spec = RequestSpec(flavor)
-        self._begin(self._make_controls())
+        self._begin(self._make_controls(), ("15em", "34em"))
         self._bars = self._lay_out()
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
@@ -91,9 +91,8 @@ class OvercommitDial(Panel):
         asked = process_reqspec(fleet, self._spec, Options()).resources
         table = inventory_table(fleet, asked).set_index("resource_class")
         self.table = table.loc[list(CLASSES)].reset_index()
-        self.answer = Sentence(self._said(fleet))
         self._bars.show(rows_of(self.table))
-        self._show(self._bars.ax.get_figure(root=True), self.answer)
+        self._show(self._bars.ax.get_figure(root=True), self._said(fleet))
 
     def _reported(self) -> Fleet:
         """What the scheduler sees after the host's first report."""
@@ -153,8 +152,4 @@ class OvercommitDial(Panel):
         controls["reserved_host_memory_mb"] = ipywidgets.IntSlider(
             min(512, memory_mb), min=0, max=memory_mb, step=min(step, 512)
         )
-        for name, control in controls.items():
-            control.description = name
-            control.style.description_width = "15em"
-            control.layout.width = "34em"
         return controls

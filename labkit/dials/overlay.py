@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit import qcow2
-from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.plots.clusters import MOST, SQUARE, Squares, kinds_of, legend
 from labkit.plots.figure import canvas, settle
@@ -60,7 +59,7 @@ class OverlayDial(Panel):
         self._base = base.resolve()
         self._count = count
         self._lay_out()
-        self._begin(self._make_controls())
+        self._begin(self._make_controls(), ("9em", "36em"))
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
@@ -69,7 +68,6 @@ class OverlayDial(Panel):
         """Draw the overlay after the write that the controls say now."""
         self.table, self.grown, answer = self._ask()
         self._squares.show(kinds_of(self.table))
-        self.answer = Sentence(answer)
         self._show(self._figure, answer)
 
     def _ask(self) -> tuple[pd.DataFrame, int, str]:
@@ -130,16 +128,11 @@ class OverlayDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned; guests write in blocks of 4 KiB."""
         whole = max(4, self._size // KIB)
-        controls = {
+        return {
             "start_kib": ipywidgets.IntSlider(0, min=0, max=max(4, whole - 4), step=4),
             "length_kib": ipywidgets.IntSlider(4, min=4, max=whole, step=4),
             "write_zeroes": ipywidgets.Checkbox(False),
         }
-        for name, control in controls.items():
-            control.description = name
-            control.style.description_width = "9em"
-            control.layout.width = "36em"
-        return controls
 
 
 def _counted(count: int, noun: str, what: str) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.decision import Sentence
 from labkit.dials.panel import Panel
 from labkit.neighbours.messaging import (
     Broker,
@@ -64,7 +63,7 @@ class RpcDial(Panel):
 
     def __init__(self) -> None:
         self._lay_out()
-        self._begin(self._make_controls())
+        self._begin(self._make_controls(), ("12em", "36em"))
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
@@ -75,12 +74,11 @@ class RpcDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Make the call anew with what the controls say, and draw that."""
+        """Make the call with what the controls say, and draw that."""
         came_s, answered = self._call()
         messages = self.table
         self._draw(messages, came_s, answered)
-        self.answer = Sentence(self._said(messages, came_s, answered))
-        self._show(self._figure, self.answer)
+        self._show(self._figure, self._said(messages, came_s, answered))
 
     def _call(self) -> tuple[float, bool]:
         """When the call came back, and whether with an answer; the clock then runs to the end."""
@@ -210,8 +208,4 @@ class RpcDial(Panel):
             slider = ipywidgets.FloatSlider if isinstance(first, float) else ipywidgets.IntSlider
             controls[name] = slider(first, min=low, max=high, step=step)
         controls["host_up"] = ipywidgets.Checkbox(True)
-        for name, control in controls.items():
-            control.description = name
-            control.style.description_width = "12em"
-            control.layout.width = "36em"
         return controls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -10,8 +9,7 @@ import ipywidgets
 from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.durations import SnapshotCosts, steps
-from labkit.decision import Sentence
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
@@ -75,18 +73,6 @@ def snapshot(size_mb: float = 1024, ratio: float = 0.5) -> SnapshotDial:
     return SnapshotDial(size_mb, ratio)
 
 
-class Choice(ipywidgets.ToggleButtons):
-    """Buttons that say which choices there are when one is asked for that there is not."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and value not in CHOICES.get(self.description, (value,)):
-            known = CHOICES[self.description]
-            near = difflib.get_close_matches(str(value), known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"{self.description} is not {value!r} in this dial; {hint}")
-        super().__setattr__(name, value)
-
-
 class SnapshotDial(Panel):
     """The panel that ``snapshot`` makes."""
 
@@ -109,15 +95,15 @@ class SnapshotDial(Panel):
         return self.cloud.stages
 
     def _turned(self) -> None:
-        """Take the snapshot anew with what the controls say, and draw that."""
+        """Take the snapshot with what the controls say, and draw that."""
         on = self.snapshot_compression.value
         self.cloud, start_s = self._taken(on)
         other, _ = self._taken(not on)
         end_s = self.cloud.now - start_s
         stages = _stages(self.cloud, start_s)
         self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
-        self.answer = Sentence(self._said(stages, end_s, other.now - start_s, other))
-        self._show(self._rows.ax.get_figure(root=True), self.answer)
+        said = self._said(stages, end_s, other.now - start_s, other)
+        self._show(self._rows.ax.get_figure(root=True), said)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
         """A cloud in which the snapshot was taken, and when it was asked for."""
@@ -195,14 +181,15 @@ class SnapshotDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         """A control for each thing that can be turned."""
         controls: dict[str, Any] = {
-            name: Choice(options=options, description=name, style={"button_width": "5em"})
+            name: Buttons(options=options, style={"button_width": "5em"})
             for name, options in CHOICES.items()
         }
+        for control in controls.values():
+            control.refusal = "{0} is not {1!r} in this dial"
         controls["snapshot_compression"] = ipywidgets.Checkbox(False, indent=False)
         controls["allocated_percent"] = ipywidgets.IntSlider(50, min=0, max=100, step=5)
         controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
         for name, control in controls.items():
-            control.description = name
             control.style.description_width = "10em"
             control.layout.width = "16em" if name == "snapshot_compression" else "27em"
         return controls

@@ -4,14 +4,13 @@ A reader raises Uncheckable for what it cannot read, with what was asked. A judg
 Question, made from what is right and from the sentence for each mistake.
 """
 
-import difflib
 import math
 import reprlib
 from collections.abc import Mapping
 
 import numpy as np
 
-from labkit.exercises.judging import Question, Uncheckable, Wrong
+from labkit.exercises.judging import Question, Uncheckable, Wrong, nearest
 
 REAL = (int, float, np.integer, np.floating)
 TOLERANCE = 0.001  # so that 0.333 and 0.666 do for a third and two thirds
@@ -57,7 +56,7 @@ def by_name(answer, keys):
         answer = answer.to_dict()
     if isinstance(answer, Mapping):
         for unknown in (key for key in answer if key not in keys):
-            near = _nearest(unknown, keys)
+            near = nearest(unknown, keys)
             raise Uncheckable(f"{reprlib.repr(unknown)} is no host here; the nearest is {near!r}.")
         answer = [answer.get(key) for key in keys]
     given = _parts(answer, f"{asked}, in a list")
@@ -78,7 +77,7 @@ def names(answer, known, asked):
             raise Uncheckable(f"You gave {shown(one)} in the list. Asked: {asked}.")
         name = " ".join(one.lower().split())
         if name not in spelt:
-            near = spelt[_nearest(name, spelt)]
+            near = spelt[nearest(name, spelt)]
             raise Uncheckable(f"You gave {one!r}, which is none of them; the nearest is {near!r}.")
         found.append(spelt[name])
     return found
@@ -108,10 +107,6 @@ def _parts(answer, asked):
     if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
         raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
     return list(answer)
-
-
-def _nearest(word, known):
-    return difflib.get_close_matches(str(word), known, 1, 0)[0]
 
 
 # -- judges -----------------------------------------------------------------------------------
@@ -154,7 +149,7 @@ def one_of(known, right, asked, why, unknown="is none of them"):
     def judge(answer):
         given = text(answer, asked).lower()
         if given not in known:
-            near = _nearest(given, known)
+            near = nearest(given, known)
             raise Uncheckable(f"{reprlib.repr(answer)} {unknown}; the nearest is {near!r}.")
         if given != right():
             raise Wrong(f"You gave {given!r}. {why[given]}")

@@ -1,7 +1,5 @@
 """Neutron as far as Nova needs it: the ports of servers, made, moved and removed."""
 
-from labkit.nova.clock import Call
-
 
 class Neutron:
     """The ports of one cloud: ``ports`` maps a server's name to the hosts that they are bound to.
@@ -14,7 +12,7 @@ class Neutron:
 
     def ask(self, service, name, call, by):
         """Note a question that changes nothing."""
-        service.note(Call, name, "neutron", call, by=by)
+        service.note_call(name, "neutron", call, by)
 
     def bind(self, service, name, call, by, host):
         """Note a call that binds the ports of a server to another host."""
@@ -28,7 +26,7 @@ class Neutron:
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
         by = "compute/manager.py:_allocate_network_async"
-        service.note(Call, instance.name, "neutron", "allocate_for_instance", by=by)
+        service.note_call(instance.name, "neutron", "allocate_for_instance", by)
         host = service.host
         yield from service.step("network", instance)
         self.ports.setdefault(instance.name, []).append(host)
@@ -40,6 +38,6 @@ class Neutron:
 
     def deallocate_for_instance(self, service, instance, by):
         """Remove all ports of a server; takes time."""
-        service.note(Call, instance.name, "neutron", "deallocate_for_instance", by=by)
+        service.note_call(instance.name, "neutron", "deallocate_for_instance", by)
         yield from service.step("deallocate_network", instance)
         self.ports.pop(instance.name, None)

@@ -59,7 +59,7 @@ def chain_table(tracker):
     """Return where the numbers of one host's report go, a DataFrame: one row per quantity.
 
     In: a ResourceTracker that has reported. Out: quantity (as the row of compute_nodes calls it),
-    unit, report (what its driver tells now), ComputeNode, HostState and placement; the last two
+    unit, report (what its driver reports now), ComputeNode, HostState and placement; the last two
     with the names that the number has there, "" where it is not passed on.
 
     Source: ``_update_from_compute_node`` in nova/scheduler/host_manager.py, Nova 34.0.0.
@@ -67,7 +67,7 @@ def chain_table(tracker):
     import pandas as pd
 
     fleet, nodename = fleet_of([tracker]), tracker.driver.host.hypervisor.hostname
-    told = tracker.driver.get_available_resource(nodename)
+    reported = tracker.driver.get_available_resource(nodename)
     node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []
     for name, (unit, column, resource_class, key) in CHAIN.items():
         seen = f"{column} {getattr(state, column)}" if column else ""
@@ -76,6 +76,6 @@ def chain_table(tracker):
             inventory = fleet.inventories[resource_class]
             value = (inventory.used if key == "used" else inventory.columns[key])[0]
             booked = f"{resource_class} {key} {value:.0f}"
-        rows.append((name, unit, told.get(name, ""), getattr(node, name), seen, booked))
+        rows.append((name, unit, reported.get(name, ""), getattr(node, name), seen, booked))
     columns = ["quantity", "unit", "report", "ComputeNode", "HostState", "placement"]
     return pd.DataFrame(rows, columns=columns)

@@ -74,7 +74,7 @@ _PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """What one log tells: ``weights``, ``filters``, ``placements``; ``unread`` and ``notes``.
+    """What one log says: ``weights``, ``filters``, ``placements``; ``unread`` and ``notes``.
 
     The columns are those of a simulated run. Logs do not say minval and maxval (NaN), nor who is
     an alternate (NA); a host that is counted but not named is "?"; what Nova weighs once more, to

@@ -10,6 +10,7 @@ from labkit.nova.clock import Call, InstanceMapping
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db import CONFIGURED_CELL, Mapping
+from labkit.nova.image import glance
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
 from labkit.nova.objects import Destination, instance_action
@@ -185,6 +186,7 @@ class API:
         self.service = service
         self.site = service.site
         self.placementclient = SchedulerReportClient(service)
+        self.image_api = glance.API(service)
 
     def do(self, method, instance, **arguments):
         """Begin an action that was accepted, by the name of its function."""
@@ -229,13 +231,13 @@ class API:
     def snapshot(self, instance, **properties):
         """Make an image of the server."""
         by = _HERE + "snapshot"
-        glance, name = self.site.glance, instance.name
-        image_id = glance.create(self.service, name, "compute/utils.py:create_image", **properties)
+        name = instance.name
+        image_id = self.image_api.create(name, "compute/utils.py:create_image", **properties)
         instance.task_state = task.IMAGE_SNAPSHOT_PENDING
         try:
             instance.save(by, expected_task_state=[None])
         except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError) as error:
-            glance.delete(self.service, name, by, image_id)
+            self.image_api.delete(name, by, image_id)
             gone = isinstance(error, exception.InstanceNotFound)
             attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
             raise exception.InstanceInvalidState(
@@ -250,8 +252,7 @@ class API:
 
     def backup(self, instance, backup_type="daily", rotation=1):
         """Make an image of the server, and keep *rotation* of its kind."""
-        image_id = self.site.glance.create(
-            self.service,
+        image_id = self.image_api.create(
             instance.name,
             "compute/utils.py:create_image",
             backup_type=backup_type,
@@ -328,7 +329,7 @@ class API:
         if spec.availability_zone and spec.availability_zone not in self.site.zones():
             raise exception.HTTPBadRequest("The requested availability zone is not available")
         service, db, first = self.service, self.site.db, names[0]
-        service.note(Call, first, "glance", "get", by=_HERE + "_get_image")
+        self.image_api.get(first, _HERE + "_get_image")
         if networks != "none":
             by = _HERE + "_check_requested_networks"
             service.note(Call, first, "neutron", "validate_networks", by=by)
@@ -405,7 +406,7 @@ class API:
         if instance.vm_state in (vm.SHELVED, vm.SHELVED_OFFLOADED):
             image_id = instance.system_metadata.get("shelved_image_id")
             with contextlib.suppress(exception.ImageNotFound):
-                self.site.glance.delete(self.service, name, by, image_id)
+                self.image_api.delete(name, by, image_id)
         before = instance.task_state
         try:
             for column, value in attributes.items():
@@ -518,7 +519,7 @@ class API:
         """Make a server anew where it is, of the same image or of another."""
         site, spec = self.site, self.site.spec_of(instance.name)
         image = image or spec.image
-        site.glance.get(self.service, instance.name, _HERE + "_get_image")
+        self.image_api.get(instance.name, _HERE + "_get_image")
         check_image(instance.flavor, image)
         orig_image_ref, host = instance.image_ref, instance.host
         for column in ("architecture", "auto_disk_config", "os_type", "vm_mode"):
@@ -699,8 +700,8 @@ class API:
         instance.task_state = task.SHELVING
         instance.save(_HERE + "shelve", expected_task_state=[None])
         self._record_action_start(instance, "shelve")
-        by, glance = "compute/utils.py:create_image", self.site.glance
-        image_id = glance.create(self.service, instance.name, by)
+        by = "compute/utils.py:create_image"
+        image_id = self.image_api.create(instance.name, by)
         self.service.compute_rpcapi.shelve_instance(
             self.service.context, instance, image_id=image_id, by=_HERE + "shelve"
         )

@@ -12,6 +12,7 @@ from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.image import glance
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
 from labkit.nova.objects import instance_action, instance_fault
@@ -160,9 +161,10 @@ class ComputeManager(Service):
     def __init__(self, site, host, driver):
         super().__init__(site, f"compute@{host}", host)
         row = site.fleet.rows[host]
-        self.node = site.fleet.texts["nodename"][row]
+        self.node = site.fleet[host].nodename
         self.driver = driver
         self.reportclient = SchedulerReportClient(self)
+        self.image_api = glance.API(self)
         self.tables = HostTables(self, row)
         self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
         self.compute_api = api.API(self)
@@ -681,7 +683,7 @@ class ComputeManager(Service):
             yield from work
         except Exception:
             with contextlib.suppress(exception.ImageNotFound):
-                self.site.glance.delete(self, instance.name, _DELETE_BY, image_id)
+                self.image_api.delete(instance.name, _DELETE_BY, image_id)
             raise
 
     def _snapshot(self, instance, image_id, expected):
@@ -696,7 +698,7 @@ class ComputeManager(Service):
             instance.save(by)
             notify.about(self, instance, "snapshot", "start")
             yield from self.driver.snapshot(self, instance, update_task_state, image_id=image_id)
-            self.site.glance.upload(image_id)
+            self.image_api.upload(image_id)
             instance.task_state = None
             instance.save(by, expected_task_state=task.IMAGE_UPLOADING)
             notify.about(self, instance, "snapshot", "end")
@@ -713,9 +715,9 @@ class ComputeManager(Service):
     def _clean_up_image(self, instance, image_id, by):
         """The server went away in the middle: so does the image, unless it is complete."""
         try:
-            image = self.site.glance.get(self, instance.name, by, image_id)
+            image = self.image_api.get(instance.name, by, image_id)
             if image["status"] != "active":
-                self.site.glance.delete(self, instance.name, by, image_id)
+                self.image_api.delete(instance.name, by, image_id)
         except exception.ImageNotFound:
             return
 
@@ -729,8 +731,9 @@ class ComputeManager(Service):
         by = _HERE + "_do_snapshot_instance"
         work = self._snapshot_instance(instance, image_id, task.IMAGE_BACKUP, by)
         yield from self._deleting(instance, image_id, work)
-        for excess in self.site.glance.backups(instance.name, backup_type)[rotation:][::-1]:
-            self.site.glance.delete(self, instance.name, _HERE + "_rotate_backups", excess)
+        backups = self.image_api.get_all(instance=instance.name, backup_type=backup_type)
+        for excess in backups[rotation:][::-1]:
+            self.image_api.delete(instance.name, _HERE + "_rotate_backups", excess)
 
     def rebuild_instance(
         self,
@@ -750,7 +753,7 @@ class ComputeManager(Service):
 
     def _rebuild_instance(self, instance, image_ref, evacuate, migration, node, target_state):
         if image_ref:
-            self.site.glance.get(self, instance.name, _HERE + "rebuild_instance")
+            self.image_api.get(instance.name, _HERE + "rebuild_instance")
         if not node:
             node = self.node if evacuate else instance.node
         self.reportclient.get_allocs_for_consumer(instance.name)
@@ -1166,7 +1169,7 @@ class ComputeManager(Service):
 
         yield from self._call("power_off", instance, "_power_off_instance")
         yield from self.driver.snapshot(self, instance, update_task_state, by, image_id)
-        self.site.glance.upload(image_id)
+        self.image_api.upload(image_id)
         instance.system_metadata["shelved_at"] = self.site.env.now
         instance.system_metadata["shelved_image_id"] = image_id
         instance.system_metadata["shelved_host"] = self.host
@@ -1250,7 +1253,7 @@ class ComputeManager(Service):
     def _delete_snapshot_of_shelved_instance(self, instance, image_id):
         by = _HERE + "_delete_snapshot_of_shelved_instance"
         with contextlib.suppress(exception.ImageNotFound):
-            self.site.glance.delete(self, instance.name, by, image_id)
+            self.image_api.delete(instance.name, by, image_id)
 
     def _was_shelved(self, instance):
         """A server that starts is shelved no more.
@@ -1599,7 +1602,7 @@ class ComputeManager(Service):
         return self.wrapped("rescue_instance", instance, self._rescue(instance))
 
     def _rescue(self, instance):
-        self.site.glance.get(self, instance.name, _HERE + "_get_rescue_image")
+        self.image_api.get(instance.name, _HERE + "_get_rescue_image")
         notify.about(self, instance, "rescue", "start")
         try:
             yield from self._call("power_off", instance, "_power_off_instance")

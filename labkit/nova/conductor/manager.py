@@ -1,6 +1,5 @@
 """How the conductor gets servers scheduled and built (nova/conductor/manager.py)."""
 
-from labkit.cloud.site import CONTROLLER
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception
 from labkit.nova.clock import BuildRequest, InstanceMapping
@@ -12,6 +11,7 @@ from labkit.nova.conductor.tasks.migrate import (
     claim_on_destination,
     no_valid_host,
 )
+from labkit.nova.image import glance
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
@@ -36,9 +36,10 @@ class ComputeTaskManager(Service):
 
     target = Target(namespace="compute_task", version="1.26")
 
-    def __init__(self, site):
-        super().__init__(site, "conductor", CONTROLLER)
+    def __init__(self, site, host):
+        super().__init__(site, "conductor", host)
         self.report_client = SchedulerReportClient(self)
+        self.image_api = glance.API(self)
 
     def schedule_and_build_instances(self, build_requests, request_specs):
         """Ask the scheduler for hosts, write the rows, and let the hosts build.
@@ -367,7 +368,7 @@ class ComputeTaskManager(Service):
         try:
             if not recreate and orig_image_ref != image_ref:
                 of = _HERE + "_validate_image_traits_for_rebuild"
-                self.site.glance.get(self, instance.name, of)
+                self.image_api.get(instance.name, of)
             selections = yield from self.query_client.select_destinations(
                 self.context, spec_obj=spec, instance_uuids=[instance.uuid], return_alternates=False
             )
@@ -422,7 +423,7 @@ class ComputeTaskManager(Service):
 
     def _show_image(self, instance, image_id, by):
         try:
-            self.site.glance.get(self, instance.name, _HERE + "safe_image_show", image_id)
+            self.image_api.get(instance.name, _HERE + "safe_image_show", image_id)
         except exception.ImageNotFound as error:
             instance.vm_state = vm.ERROR
             instance.save(by)

@@ -1,6 +1,46 @@
-"""What builds and moves have in common when they look for a host (nova/scheduler/utils.py)."""
+"""What scheduler and conductor share (nova/scheduler/utils.py)."""
 
 from labkit.nova.exception import MaxRetriesExceeded
+from labkit.nova.scheduler.filters import utils as filters_utils
+
+
+def parse_options(opts, sep="=", converter=str, name="") -> list[tuple[str, object]]:
+    """Split ``name=ratio`` items into pairs; an item that cannot be read is left out.
+
+    Source: ``parse_options`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    good = []
+    for opt in opts:
+        key, seen_sep, value = opt.partition(sep)
+        try:
+            value = converter(value)
+        except ValueError:
+            continue
+        if key and seen_sep:
+            good.append((key, value))
+    return good
+
+
+def request_is_rebuild(spec_obj) -> bool:
+    """Return whether the scheduler is only asked if a host may keep a rebuilt server.
+
+    Source: ``request_is_rebuild`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    return bool(spec_obj) and spec_obj.scheduler_hints.get("_nova_check_type") == ["rebuild"]
+
+
+def get_weight_multiplier(host_state, multiplier_name, multiplier_config):
+    """Return the smallest value that the host's aggregates have, else that of the option.
+
+    A value that is no number: the option counts.
+
+    Source: ``get_weight_multiplier`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    aggregate_vals = filters_utils.aggregate_values_from_key(host_state, multiplier_name)
+    try:
+        return filters_utils.validate_num_values(aggregate_vals, multiplier_config, cast_to=float)
+    except ValueError:
+        return multiplier_config
 
 
 def exhausted(instance):

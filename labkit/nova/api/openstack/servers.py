@@ -200,6 +200,8 @@ def handle(api, context, action, instance, arguments):
     if not wanted.modelled:
         raise exception.NotModelled(f"Unlike Nova, the lab does not do {action!r} yet")
     method = wanted.method
+    if action == "reboot":
+        arguments = {"reboot_type": "SOFT"} | arguments
     if action == "delete" and api.service.options.reclaim_instance_interval:
         # what never was up is not worth keeping
         method = "delete" if instance.launched_at is None else "soft_delete"

@@ -39,9 +39,14 @@ class SchedulerReportClient:
         """Add a call of placement's API to what happened."""
         self._service.note(Call, name, "placement", call, http_status, _HERE + by)
 
-    def get_allocation_candidates(self, query):
-        """Note the question for hosts; the answer is the scheduler's own affair."""
-        self.note(None, f"GET /allocation_candidates?{query}", 200, "get_allocation_candidates")
+    def get_allocation_candidates(self, request):
+        """Ask for the hosts that can hold a request; return Candidates.
+
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        call = f"GET /allocation_candidates?{request.to_querystring()}"
+        self.note(None, call, 200, "get_allocation_candidates")
+        return self._service.site.fleet.providers.allocation_candidates(request)
 
     def get_allocs_for_consumer(self, name):
         """Read what one server holds."""

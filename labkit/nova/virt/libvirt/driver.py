@@ -266,8 +266,8 @@ class LibvirtDriver:
             guest = host.get_guest(instance)
         except exception.InstanceNotFound:
             raise exception.InstanceNotRunning(instance_id=instance.uuid) from None
-        glance, service = host.service.site.glance, host.service
-        snapshot = glance.get(service, instance.name, _BY, image_id)
+        image_api = host.service.image_api
+        snapshot = image_api.get(instance.name, _BY, image_id)
         disk_path, source_format = self.libvirt_utils.find_disk(guest)
         source_type = self.get_disk_type_from_path(disk_path)
         if source_type is None:  # a file: the XML knows
@@ -301,7 +301,7 @@ class LibvirtDriver:
                 seconds=seconds,
             )
             yield from self._resume_guest_after_snapshot(host, live, original_power_state, guest)
-            glance.update(service, instance.name, _BY, image_id, metadata, purge_props=False)
+            image_api.update(instance.name, _BY, image_id, metadata, purge_props=False)
         except (NotImplementedError, exception.ImageUnacceptable, exception.Forbidden) as error:
             standard = True
             if type(error) is not NotImplementedError:
@@ -380,13 +380,13 @@ class LibvirtDriver:
 
     def _upload(self, host, instance, image_id, metadata, out_path):
         """Send the file to glance."""
-        start_s, service = host.service.site.env.now, host.service
+        start_s = host.service.site.env.now
         length = host.images[out_path].length
         yield from self._step(host, "upload", host.costs.upload_s(length))
         host.spent = 0.0, length, length, ""
         host.staged("upload", start_s)
         host.strike("update")
-        service.site.glance.update(service, instance.name, _BY, image_id, metadata, length)
+        host.service.image_api.update(instance.name, _BY, image_id, metadata, length)
 
     @staticmethod
     def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:

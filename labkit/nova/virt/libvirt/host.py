@@ -67,24 +67,24 @@ class Hypervisor:
 
 
 class Guests(dict):
-    """Maps a server's uuid to its guest's power state; ``tell`` is called with both at each change.
+    """Maps a server's uuid to its guest's power state; ``on_change`` is called with both at each change.
 
     The state of a guest that has gone is None.
     """
 
     def __init__(self):
         super().__init__()
-        self.tell = lambda uuid, state: None
+        self.on_change = lambda uuid, state: None
 
     def __setitem__(self, uuid, state):
         if self.get(uuid) != state:
-            self.tell(uuid, state)
+            self.on_change(uuid, state)
         super().__setitem__(uuid, state)
 
     def pop(self, uuid, *default):
         """Remove a guest and return its state, as dict does."""
         if uuid in self:
-            self.tell(uuid, None)
+            self.on_change(uuid, None)
         return super().pop(uuid, *default)
 
 
@@ -283,8 +283,8 @@ class Host:
 
     def image_locations(self, image_id) -> list[dict]:
         """Return where glance keeps an image."""
-        site, name = self.service.site, self.instance.name
-        image = site.glance.get(self.service, name, "virt/libvirt/imagebackend.py:_get_parent_pool")
+        by = "virt/libvirt/imagebackend.py:_get_parent_pool"
+        image = self.service.image_api.get(self.instance.name, by)
         return image.get("locations", []) if image_id else []
 
     # -- the mirror of a running guest's disk ----------------------------------------------

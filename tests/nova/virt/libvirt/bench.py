@@ -119,7 +119,7 @@ class Glance:
         self._files = files
         self._failing = failing
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, name, by, image_id=None):
         if image_id is None:  # asked for the locations of the base image
             self._note("glance", "get", BASE_IMAGE)
             return {}
@@ -128,7 +128,7 @@ class Glance:
             raise self._failing["get"]
         return {"name": "snap"}
 
-    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
+    def update(self, name, by, image_id, metadata, data=None, purge_props=True):
         self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
         self._note("files", *sorted(self._files))
         if "update" in self._failing:
@@ -140,21 +140,21 @@ class OneImage(Glance):
 
     status = "queued"
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, name, by, image_id=None):
         with self._gone_if_not_found():
-            found = super().get(service, name, by, image_id)
+            found = super().get(name, by, image_id)
             self._there(image_id)
             return found | {"status": self.status}
 
-    def update(self, service, name, by, image_id, *args, **kwargs):
+    def update(self, name, by, image_id, *args, **kwargs):
         with self._gone_if_not_found():
-            super().update(service, name, by, image_id, *args, **kwargs)
+            super().update(name, by, image_id, *args, **kwargs)
             self._there(image_id)
 
     def upload(self, image_id):
         self.status = "active"
 
-    def delete(self, service, name, by, image_id):
+    def delete(self, name, by, image_id):
         self._note("glance", "delete", image_id)
         self._there(image_id)
         self.status = None
@@ -184,7 +184,7 @@ class Bench:
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
         del self.site.trace[:]
-        self.site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
+        self._service.image_api = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
         process = self.site.env.process(_noting(work, raised))
@@ -272,7 +272,10 @@ class Managed(Bench):
         """Return what the oracle does: also the image's status and the server's task_state."""
         with mock.patch.object(notify, "about"):
             found = super().snapshot(case)
-        return found | {"image": self.site.glance.status, "task_state": self._instance.task_state}
+        return found | {
+            "image": self._service.image_api.status,
+            "task_state": self._instance.task_state,
+        }
 
     def _work(self, case, driver, instance):
         self._instance, saves = instance, itertools.count(1)
@@ -286,7 +289,7 @@ class Managed(Bench):
 
         instance.save = save
         self._service.driver = driver
-        self.site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
+        self._service.image_api = OneImage(self._note, self.wrong(case, driver), driver.host.files)
         work = self._service._snapshot(instance, IMAGE, "image_snapshot")
         return self._service._deleting(instance, IMAGE, work)
 
