@@ -54,7 +54,7 @@ LINE = 0.15  # inches from line to line at SMALL points
 def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw the vm_states as nodes and the actions between them as edges.
 
-    *transitions* is the table of ``labkit.studies.transitions()``. Actions with the same ends share an
+    *transitions* is the table of ``labkit.studies.transitions.transitions()``. Actions with the same ends share an
     edge and have a line each. What begins in each vm_state is drawn once, from the dashed node
     "any vm_state"; where it ends otherwise than usual, a note says so. What leads to one vm_state
     from active and at least two others is drawn from active alone, with a star, and a note names
