@@ -71,7 +71,7 @@ def _arrives(tracker):
     tables = tracker.tables
     tables.instances["big"] = InstanceRow("big", FLAVOR, "cn-8", "cn-8", new_flavor=FILL)
     tables.migrations[1] = MigrationRow(1, "big", "resize", source_compute="cn-8")
-    tracker.move_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
+    tracker.resize_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
 
 
 #: What happens on a host, and how.

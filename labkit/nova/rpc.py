@@ -1,5 +1,6 @@
 """How the services of Nova get the clients and servers of their messages (nova/rpc.py)."""
 
+import inspect
 from functools import cache
 
 from labkit.neighbours.messaging import RPCClient, RPCServer, Target, Transport
@@ -56,8 +57,7 @@ class _Server(RPCServer):
 
     def invoke(self, function, ctxt, args):
         """Call a method with what was said."""
-        code = function.__code__
-        required = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
+        required = _required(function.__func__)
         said = {name: arg for name, arg in args.items() if arg is not None or name in required}
         return function(**said)
 
@@ -128,3 +128,10 @@ def reply_of(envelope, call) -> Reply:
         hosts = tuple((selection.host, *selection.alternates) for selection in selected)
     raised, name, method = error and type(error).__name__, call.instance, call.method
     return Reply(envelope.t_s, envelope.sender, name, method, raised, hosts, call.request_id)
+
+
+@cache
+def _required(function):
+    """Return the names of the parameters that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.default is one.empty}

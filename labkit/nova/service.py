@@ -4,7 +4,7 @@ from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
@@ -46,14 +46,17 @@ class Service:
         return self.site.options
 
     def note(self, kind, *fields, **more):
-        """Add a record to what happened, of the service in whose process it is done."""
+        """Add a record to what happened; ``by``, unless given, is the function that is at work."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        site.trace.append(kind(site.env.now, self.name, *fields, **more))
+        record = kind(site.env.now, self.name, *fields, **more)
+        if getattr(record, "by", "") is None:
+            record = record._replace(by=caller())
+        site.trace.append(record)
 
-    def note_call(self, name, system, call, by, http_status=None):
+    def note_call(self, name, system, call):
         """Add a record of a call to a neighbour."""
-        self.note(Call, name, system, call, http_status, by)
+        self.note(Call, name, system, call)
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
@@ -144,7 +147,7 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from work
+                yield from finish(work)
         except ServiceStoppedError:
             pass
         except Exception as error:
