@@ -27,9 +27,7 @@ USES = {
 }
 USES = {room: set(others.split()) for room, others in USES.items()}
 #: What is not so yet; each of these sets is to become empty.
-PENDING_IMPORTS = {
-    "labkit/plots/state_graph.py -> nova",
-}
+PENDING_IMPORTS = set()
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
     "labkit/cloud/site.py: _service",
@@ -48,7 +46,6 @@ PENDING_SAID = {
     "neighbours",
     "nova",
     "nova13",
-    "plots",
     "qcow2",
 }
 #: What every named tuple has, though its name begins with an underscore.

@@ -15,8 +15,8 @@ from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.plots.figure import DPI, canvas, settle, wide
-from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
+from labkit.plots.figure import DPI, pixel_axes, wide
+from labkit.plots.inventories import ROW, WIDTH, InventoryBars, draw_legend, rows_of
 from labkit.studies.reports import fleet_of, tracker_of
 from labkit.tables.hosts import inventory_table
 
@@ -128,12 +128,10 @@ class OvercommitDial(Panel):
         """Make the figure; after this only lengths and words change."""
         longest = f"{self._size[1]:,} MiB, {self._size[1]:,} reserved, ratio 3.75"
         head, foot, left, right = 8, 46, 96, max(220, 16 + wide(longest))
-        height, width = head + ROW * DPI * len(CLASSES) + foot, WIDTH * DPI
-        figure = canvas(WIDTH, height / DPI)
-        settle(figure)
-        box = (left / width, foot / height, 1 - (left + right) / width, 1 - (head + foot) / height)
-        bars = InventoryBars(figure.add_axes(box), [(HOST, name) for name in CLASSES])
-        legend(bars.ax, at="lower left")
+        around = {"left": left, "right": right, "foot": foot, "head": head}
+        axes = pixel_axes(WIDTH * DPI, ROW * DPI * len(CLASSES), **around)
+        bars = InventoryBars(axes, [(HOST, name) for name in CLASSES])
+        draw_legend(bars.ax, loc="lower left")
         return bars
 
     def _make_controls(self) -> dict[str, Any]:

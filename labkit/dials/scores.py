@@ -17,10 +17,9 @@ from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
 from labkit.nova.scheduler import fast
 from labkit.nova.scheduler.host_manager import HostManager
-from labkit.plots.bars import STAR, ScoreBars, Scores, size_of
 from labkit.plots.figure import SMALL, canvas, labels, number, settle
 from labkit.plots.filters import said, stages_of
-from labkit.plots.scores import MOST_HOSTS
+from labkit.plots.scores import MOST_HOSTS, STAR, ScoreBars, Scores, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
