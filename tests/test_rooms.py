@@ -30,9 +30,6 @@ USES = {room: set(others.split()) for room, others in USES.items()}
 PENDING_IMPORTS = set()
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
-    "labkit/cloud/site.py: _service",
-    "labkit/nova/objects/instance_action.py: _service",
-    "labkit/nova/objects/instance_fault.py: _service",
     "labkit/qcow2/check.py: _blocks",
     "labkit/qcow2/check.py: _compressed_at",
     "labkit/qcow2/check.py: _l1",

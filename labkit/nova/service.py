@@ -55,7 +55,7 @@ class Service:
         site.trace.append(record)
 
     def note_call(self, name, system, call):
-        """Add a record of a call to a neighbour."""
+        """Record a call to a neighbour about the server of that name."""
         self.note(Call, name, system, call)
 
     def wait(self, event):

@@ -40,15 +40,15 @@ class Instance(NovaObject):
     __slots__ = (
         "_changed",
         "_metadata",
-        "_service",
         "_values",
         "name",
         "saved_at",
+        "service",
         "spec",
     )
 
     def __init__(self, service, name, spec, values):
-        object.__setattr__(self, "_service", service)
+        object.__setattr__(self, "service", service)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "spec", spec)
         object.__setattr__(self, "saved_at", None)
@@ -95,7 +95,7 @@ class Instance(NovaObject):
 
     def create(self, cell):
         """Write a new row into a cell's database."""
-        service = self._service
+        service = self.service
         row = service.site.db.instance_create(self._values, cell)
         service.note(Save, self.name, "create", None, states(row))
         self._read(row)
@@ -110,7 +110,7 @@ class Instance(NovaObject):
         Source: ``save`` in nova/objects/instance.py and ``_instance_update`` in
         nova/db/main/api.py, Nova 34.0.0.
         """
-        service, changed = self._service, self.obj_what_changed()
+        service, changed = self.service, self.obj_what_changed()
         extra = {name: self._values[name] for name in EXTRA if name in self._changed}
         if extra:
             service.site.db.instance_extra_update_by_uuid(self.uuid, extra)
@@ -156,7 +156,7 @@ class Instance(NovaObject):
 
         Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
         """
-        service = self._service
+        service = self.service
         try:
             row = service.site.db.instance_destroy(self.uuid, only_without_host=not self.host)
         except Exception as error:
@@ -173,12 +173,12 @@ class Instance(NovaObject):
         """
         if self.migration_context is not None:
             nothing = {"migration_context": None}
-            self._service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
+            self.service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
             self._values.update(nothing)
 
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""
-        self._read(self._service.site.db.instance_get_by_uuid(self.uuid))
+        self._read(self.service.site.db.instance_get_by_uuid(self.uuid))
 
 
 def _guard(expected):

@@ -24,7 +24,7 @@ class InstanceAction:
 
 def action_start(instance, action):
     """Begin an entry; what is done under the same request id from now on belongs to it."""
-    service = instance._service
+    service = instance.service
     log = service.site.db.actions.setdefault(instance.uuid, [])
     log.append(InstanceAction(action, service.site.context.request_id))
     service.note(Action, instance.name, action)
@@ -33,12 +33,12 @@ def action_start(instance, action):
 def action_finish(instance):
     """End an entry; few actions do."""
     action = _action(instance).action
-    instance._service.note(Action, instance.name, action, op="finish")
+    instance.service.note(Action, instance.name, action, op="finish")
 
 
 def event_start(instance, event, by=None):
     """Begin a part of the action, on the service's host."""
-    service = instance._service
+    service = instance.service
     action = _action(instance)
     action.events.append({"event": event, "host": service.host, "result": None})
     service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
@@ -60,7 +60,7 @@ def event_finish(instance, event, result, by=None):
     found["result"] = result
     if result == "Error":
         action.message = "Error"
-    note = instance._service.note
+    note = instance.service.note
     note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
 
 
@@ -83,7 +83,7 @@ def _action(instance) -> InstanceAction:
 
     Source: ``action_event_start`` in nova/db/main/api.py, Nova 34.0.0.
     """
-    site = instance._service.site
+    site = instance.service.site
     log, context = site.db.actions.get(instance.uuid, ()), site.context
     for entry in reversed(log):
         if entry.request_id == context.request_id:

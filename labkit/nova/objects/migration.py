@@ -44,7 +44,7 @@ class Migration(NovaObject):
         migration_type created_at updated_at"""
 
     def __init__(self, service, name, values):
-        self._service = service
+        self.service = service
         self.name = name
         self.__dict__.update(values)
 
@@ -77,7 +77,7 @@ class Migration(NovaObject):
 
     def create(self):
         """Write a new row."""
-        site = self._service.site
+        site = self.service.site
         self.id = len(site.db.migrations) + 1
         self.uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"migration/{self.id}"))
         self.created_at = site.env.now
@@ -86,7 +86,7 @@ class Migration(NovaObject):
 
     def save(self):
         """Write all of it, and read it anew."""
-        site = self._service.site
+        site = self.service.site
         old = site.db.migrations[self.id]["status"]
         self.updated_at = site.env.now
         self._write()
@@ -101,7 +101,7 @@ class Migration(NovaObject):
         return Migration(service, self.name, self._values())
 
     def _write(self):
-        db = self._service.site.db
+        db = self.service.site.db
         db.migrations[self.id] = self._values()
         db.touched.update((self.source_compute, self.dest_compute))
 
@@ -109,7 +109,7 @@ class Migration(NovaObject):
         return {name: getattr(self, name) for name in FIELDS}
 
     def _note(self, op, old):
-        self._service.note(
+        self.service.note(
             Written,
             self.name,
             op,
