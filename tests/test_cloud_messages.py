@@ -5,7 +5,6 @@ import json
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
-from labkit.cloud.faults import steps
 from labkit.nova.exception import NoValidHost
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -181,71 +180,3 @@ def test_a_long_call_waits_on_while_its_server_lives(root, seconds, status):
     assert cloud.show("web-1")["status"] == status
     call = cloud.envelope(seq_of(cloud, "select_destinations", "call"))
     assert (call.expiration, call.message["_timeout"]) == ("1800000", 60)
-
-
-# -- as deployed ------------------------------------------------------------------------------
-def life(root, **more):
-    """A server that is created, imaged, moved, stopped and deleted."""
-    lasting = {step: seconds for step, (seconds, _) in steps().items()}
-    fleet = Fleet.read(root / "data" / "four_hosts")
-    cloud = Cloud(fleet, durations=lasting, **more)
-    cloud.create("web-1", SPEC)
-    cloud.settle()
-    for action, arguments in (("createImage", {}), ("resize", {"flavor": BIG}), ("stop", {})):
-        if action == "stop":
-            cloud.act("web-1", "confirmResize")
-            cloud.settle()
-        cloud.act("web-1", action, **arguments)
-        cloud.settle()
-    cloud.act("web-1", "delete")
-    cloud.settle()
-    assert cloud.show("web-1") is None
-    assert cloud.imbalances() == []
-    return cloud
-
-
-def test_as_deployed_each_save_of_a_compute_is_a_call_and_a_reply(root):
-    cloud = life(root, as_deployed=True)
-    saves = cloud.saves
-    assert not saves.service.str.startswith("compute@").any()
-    sent = cloud.messages.set_index("seq")
-    asked = sent[sent.object == "Instance.save"]
-    assert len(asked) >= 20
-    assert set(asked.kind) == {"call"}
-    done = saves[saves.saved_by.str.startswith("compute/manager.py")].seq
-    assert len(done) >= 20
-    for seq in done:
-        call, reply = sent.loc[:seq].iloc[-1], sent.loc[seq:].iloc[0]
-        assert (call.kind, reply.kind) == ("call", "reply")
-        assert call.t_s < reply.t_s
-    compute = sent[sent.sender.str.startswith("compute@")]
-    assert (
-        compute.groupby(["sender", "request_id"])
-        .t_s.apply(lambda t: t.is_monotonic_increasing)
-        .all()
-    )
-
-
-def test_as_deployed_the_server_goes_through_the_same_states_and_takes_longer(root):
-    direct, deployed = life(root), life(root, as_deployed=True)
-    columns = ["vm_state", "task_state", "power_state", "saved_by"]
-    assert direct.states[columns].equals(deployed.states[columns])
-    assert not direct.messages.object.any()
-    assert deployed.now > direct.now
-
-
-def test_a_compute_that_hears_nothing_from_the_conductor_gives_up(root):
-    fleet = Fleet.read(root / "data" / "two_hosts")
-    lost = Fault("message", at="object_action", times=1)
-    cloud = Cloud(fleet, faults=[lost], as_deployed=True)
-    cloud.create("web-1", SPEC)
-    cloud.settle()
-    assert cloud.now > 60
-    assert cloud.messages.lost.sum() == 1
-    assert cloud.show("web-1")["status"] == "BUILD"
-    assert cloud.faults.message.tolist() == ["MessagingTimeout"]
-
-
-def test_as_deployed_is_true_or_false(root):
-    with pytest.raises(TypeError, match=r"^as_deployed = 'yes' is neither True nor False$"):
-        Cloud(Fleet.read(root / "data" / "two_hosts"), as_deployed="yes")

@@ -100,13 +100,6 @@ def snapshot_model(value) -> str:
     return value
 
 
-def as_deployed(value) -> bool:
-    """Return whether a nova-compute has no database. Raises TypeError for no truth value."""
-    if not isinstance(value, bool):
-        raise TypeError(f"as_deployed = {value!r} is neither True nor False")
-    return value
-
-
 def driver(value, model):
     """Return a function of Options that makes a host's driver: *value*, or FakeDriver for None.
 

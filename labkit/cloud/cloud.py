@@ -39,11 +39,9 @@ class Cloud(
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
-    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), how many
-    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ..., and ``as_deployed``:
-    whether each write of a nova-compute is a call to the conductor (False: it reaches the database
-    itself, as in Nova's functional tests). Raises TypeError or ValueError for what is none of
-    these, KeyError for a fault on an unknown host.
+    returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
+    ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
+    ValueError for what is none of these, KeyError for a fault on an unknown host.
     The tables are described in labkit/cloud/cloud_tables.py.
 
     >>> from labkit import Flavor, Fleet, RequestSpec
@@ -69,7 +67,6 @@ class Cloud(
         quota=None,
         driver=None,
         schedulers=1,
-        as_deployed=False,
     ):
         site = Site(
             _own(cloud_input.fleet(fleet)),
@@ -94,7 +91,6 @@ class Cloud(
             site.bus.serve("compute", host, compute)
             site.bus.serve("compute-alt", host, compute)
         site.allocations.mark()
-        site.as_deployed = cloud_input.as_deployed(as_deployed)
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in cloud_input.faults(faults):

@@ -17,8 +17,8 @@ periodic tasks, has one too.
     version, args, lost, request_id, is_admin, object
     ``kind`` call, cast, fanout or reply; ``args`` names with commas between them. ``request_id``
     and ``is_admin`` are those of the context that goes with it (True, False; None of a reply,
-    which has no context). ``object`` of an object_action, which a cloud as deployed has: the
-    class and the method that a nova-compute asks the conductor for.
+    which has no context). ``object`` is None: a nova-compute of the lab has the database and asks
+    no conductor for it.
 ``notifications``: seq, t_s, instance, format, event_type, priority, old_state, state,
     old_task_state, new_task_state, service, request_id
     The four states as the message has them; empty where it does not say.
@@ -231,7 +231,7 @@ def _messages(records):
             record.lost,
             record.request_id,
             record.is_admin,
-            record.object,
+            None,
         )
 
 

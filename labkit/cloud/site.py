@@ -55,13 +55,7 @@ class Site:
         self.strike = {}
         self._groups = {}
         self._context = None
-        self.as_deployed = False
         self.conductor = None
-
-    @property
-    def now(self) -> float:
-        """The time of what is done now: the clock's, and how far the thread is ahead of it."""
-        return self.env.now + getattr(self.env.active_process, "owed_s", 0.0)
 
     # -- contexts -------------------------------------------------------------------------
     @property

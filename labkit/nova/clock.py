@@ -56,8 +56,7 @@ class InstanceMapping(NamedTuple):
 class Message(NamedTuple):
     """A call or cast to another service; ``args`` are the names of its arguments.
 
-    ``is_admin`` tells whether its context is an administrator's; ``object`` which method of which
-    object a nova-compute asks the conductor for.
+    ``is_admin`` tells whether its context is an administrator's.
     """
 
     t_s: float
@@ -75,7 +74,6 @@ class Message(NamedTuple):
     by: str | None = None
     lost: bool = False
     is_admin: bool | None = None
-    object: str | None = None
     request_id: str | None = None
 
 
@@ -243,7 +241,7 @@ def words(record) -> str:
             return f"{record.op} {states} {record.error or ''}".strip()
         case Message():
             to = f" to {record.server}" if record.server else ""
-            said = f"{record.style} {record.object or record.method}{to}"
+            said = f"{record.style} {record.method}{to}"
             return f"{said} (lost)" if record.lost else said
         case Reply():
             return f"reply to {record.method} {record.raised or ''}".strip()

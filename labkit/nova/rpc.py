@@ -14,7 +14,7 @@ class Bus:
     """Carries messages over a broker; what is sent to a service that is down waits in its queue.
 
     ``sent`` holds every message and answer by the number of its record. Unlike in Nova, an answer
-    takes no time (but those of object_action), and of what goes to all schedulers nothing is read.
+    takes no time, and of what goes to all schedulers nothing is read.
 
     Source: oslo.messaging as nova/rpc.py uses it, Nova 34.0.0.
     """
@@ -82,8 +82,7 @@ class Bus:
 
     def _send(self, sent, delay_s):
         self.site.busy += 1
-        ahead_s = sent.t_s - self.site.env.now
-        self.site.env.process(self._carry(sent, delay_s + ahead_s))
+        self.site.env.process(self._carry(sent, delay_s))
 
     def _carry(self, sent, delay_s):
         yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
@@ -101,7 +100,6 @@ class Bus:
         Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
         """
         target, env = _target(method, namespace, instance, server), self.site.env
-        yield from sender.catch_up()
         name = instance.name if instance is not None else None
         lost, delay_s = self.site.faults.at_message(method, server, name)
         sent = self._sent(sender, target, method, server, instance, kwargs)
@@ -139,54 +137,6 @@ class Bus:
             raise error
         return value
 
-    def object_action(self, service, method, about, caller, work, **kwargs):
-        """Let the conductor do *work* for a nova-compute, which waits for the answer.
-
-        In: object_action or object_class_action_versions; *about*, the object's class and method
-        and the server's name; the arguments.
-
-        Unlike in Nova, the work is done at once and the thread is ahead of the clock from now on, by
-        the time that the call and its answer take. What a nova-compute only reads is not asked for
-        (Instance.get_by_uuid, MigrationContext.get_by_instance_uuid, Service.get_by_compute_host,
-        ResourceList.get_by_instance_uuid, InstanceGroup.get_by_instance_uuid, ShareMappingList,
-        InstanceNUMATopology and InstancePCIRequests.get_by_instance_uuid,
-        InstanceList.get_by_host_and_node, MigrationList.get_in_progress_and_error,
-        ComputeNodeList.get_all_by_host, ComputeNode.get_first_node_by_host_for_old_compat), nor
-        what the lab has no rows for (BlockDeviceMapping, BlockDeviceMappingList,
-        InstanceInfoCache, VirtualInterface, ConsoleAuthToken).
-
-        Source: ``object_action`` in nova/conductor/rpcapi.py, Nova 34.0.0.
-        """
-        site, conductor, (named, name) = self.site, self.site.conductor, about
-        target, value, error = find(method), None, None
-        lost, delay_s = site.faults.at_message(method, None, name)
-        kwargs |= {"objmethod": named.partition(".")[2]}
-        sent = self._sent(service, target, method, None, None, kwargs)
-        sent.is_call = True
-        self.reply_queue(service)
-        self._note(sent, "call", name, caller, lost, named)
-        if lost:
-            self._owe(RESPONSE_TIMEOUT_S)
-            raise MessagingTimeout(f"Timed out waiting for a reply to {method}")
-        self._owe(site.durations.draw("message") + delay_s)
-        service.acting = conductor
-        try:
-            value = work()
-        except Exception as raised:
-            error = raised
-        finally:
-            service.acting = service
-        self._answered(conductor, sent, name, value, error)
-        self._owe(site.durations.draw("message"))
-        if error is not None:
-            raise error
-        return value
-
-    def _owe(self, seconds):
-        thread = self.site.env.active_process
-        if hasattr(thread, "owed_s"):
-            thread.owed_s += seconds
-
     def _answered(self, service, sent, name, value, error):
         """Note the answer to a call."""
         answer = Answer(service, sent, value, error)
@@ -195,7 +145,7 @@ class Bus:
         hosts = None if error else hosts_of(sent.method, value)
         service.note(Reply, name, sent.method, raised, hosts)
 
-    def _note(self, sent, style, name, caller, lost, about=None):
+    def _note(self, sent, style, name, caller, lost):
         """Note a message."""
         target = sent.target
         sent.sender.note(
@@ -213,7 +163,6 @@ class Bus:
             target.by,
             lost,
             sent.context.is_admin,
-            about,
         )
 
 

@@ -72,24 +72,6 @@ def _scheduler(names):
     }
 
 
-_BY = "conductor/rpcapi.py:"
-#: What a nova-compute without a database asks for. Source: ConductorAPI in nova/conductor/rpcapi.py.
-_OBJECTS = {
-    "object_action": Method(
-        "conductor",
-        None,
-        "3.0",
-        ("args", "kwargs", "objinst", "objmethod"),
-        _BY + "object_action",
-    ),
-    "object_class_action_versions": Method(
-        "conductor",
-        None,
-        "3.0",
-        ("args", "kwargs", "object_versions", "objmethod", "objname"),
-        _BY + "object_class_action_versions",
-    ),
-}
 #: What the conductor has under a name that nova-compute has too.
 COMPUTE_TASK = _compute_task("""
 rebuild_instance 1.25 rebuild_instance bdms,host,image_ref,injected_files,instance,new_pass,on_shared_storage,orig_image_ref,orig_sys_metadata,preserve_ephemeral,recreate,reimage_boot_volume,request_spec,target_state
@@ -155,5 +137,4 @@ post_live_migration_at_destination block_migration,instance
 """,
         topic="compute-alt",
     )
-    | _OBJECTS
 )

@@ -25,7 +25,7 @@ class Sent:
     """
 
     def __init__(self, sender, target, method, server, instance, kwargs, context):
-        self.t_s = sender.site.now
+        self.t_s = sender.site.env.now
         self.seq = len(sender.site.trace)
         self.sender = sender
         self.target = target
@@ -113,7 +113,7 @@ class Answer:
     """The answer to a call, as it was when it was given."""
 
     def __init__(self, service, sent, value, error):
-        self.t_s = service.site.now
+        self.t_s = service.site.env.now
         self.seq = len(service.site.trace)
         self.service = service
         self.sent = sent

@@ -9,15 +9,11 @@ from labkit.nova.exception import NovaException
 class Thread(simpy.Process):
     """Something that goes on, and the context that it goes on in.
 
-    ``owed_s`` is how far it is ahead of the clock: the time of its calls to the conductor, which
-    passes before it waits for anything else.
-
     Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
     """
 
     def __init__(self, env, work, context):
         self.context = context
-        self.owed_s = getattr(env.active_process, "owed_s", 0.0)
         super().__init__(env, work)
 
 
@@ -67,7 +63,6 @@ class Service:
         self.name = name
         self.host = host
         self.stopped = False
-        self.acting = self
         self.busy = 0
         self._locks = {}
         self._periodic = None, None
@@ -87,34 +82,14 @@ class Service:
         """The cloud's configuration."""
         return self.site.options
 
-    @property
-    def indirection_api(self):
-        """Who reaches the database for it: None, it does so itself.
-
-        Source: ``indirection_api`` of NovaObject in nova/objects/base.py, Nova 34.0.0.
-        """
-        return None
-
     def note(self, kind, *fields, **more):
         """Add a record to what happened, of the service in whose process it is done."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        site.trace.append(kind(site.now, self.acting.name, *fields, **more))
-
-    def catch_up(self):
-        """Let the time pass that the thread's calls to the conductor have taken."""
-        thread = self.site.env.active_process
-        owed_s = getattr(thread, "owed_s", 0.0)
-        if owed_s:
-            thread.owed_s = 0.0
-            yield self.site.env.timeout(owed_s)
-            if self.stopped:
-                raise ServiceStoppedError
+        site.trace.append(kind(site.env.now, self.name, *fields, **more))
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
-        if self.indirection_api is not None:
-            yield from self.catch_up()
         value = yield event
         if self.stopped:
             raise ServiceStoppedError
@@ -127,8 +102,6 @@ class Service:
         *until* an event ends it well.
         """
         site, more, error = self.site, 0.0, None
-        if self.indirection_api is not None:
-            yield from self.catch_up()
         for name in names if instance is None else (instance.name,):
             site.reached(self, name, (step,))
             if error is None:
@@ -152,9 +125,7 @@ class Service:
         if self.stopped:
             raise ServiceStoppedError
         try:
-            value = yield from work
-            yield from self.catch_up()
-            return value
+            return (yield from work)
         finally:
             lock.release()
             if lock.idle:
@@ -177,7 +148,6 @@ class Service:
         try:
             if not self.stopped:  # it may have died before this thread had its turn
                 yield from self._logged(work)
-                yield from self.catch_up()
         except ServiceStoppedError:
             pass
         finally:

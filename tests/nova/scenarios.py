@@ -79,7 +79,6 @@ class Player:
         self.model = "flat"
         self.driver = None
         self.is_admin = True
-        self.as_deployed = False
         self.faults = []
         self.steps = []
         self.names = ["web"]
@@ -97,7 +96,6 @@ class Player:
                 faults=self.faults,
                 durations=DURATIONS,
                 snapshot_model=self.model,
-                as_deployed=self.as_deployed,
                 driver=self.driver,
             )
             self._cloud._site.trace = Threads(self._cloud._site.env)

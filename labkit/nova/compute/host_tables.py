@@ -2,7 +2,6 @@
 
 from labkit.neighbours import placement
 from labkit.nova.objects import migration as migrations
-from labkit.nova.objects.base import remote
 from labkit.nova.scheduler.client.report import checked
 
 
@@ -27,15 +26,10 @@ class HostTables:
 
     def compute_node_update(self, row):
         """Write a row; from now on schedulers read it."""
-
-        def write():
-            row.updated_at = float(self._site.env.now)
-            old = self.compute_nodes.get(row.uuid)
-            self.compute_nodes[row.uuid] = row
-            self._site.fleet.update_from_compute_node(self._row, row, old)
-
-        by = "compute/resource_tracker.py:_update"
-        remote(self._service, "ComputeNode.save", None, by, write, objinst=row)
+        row.updated_at = float(self._site.env.now)
+        old = self.compute_nodes.get(row.uuid)
+        self.compute_nodes[row.uuid] = row
+        self._site.fleet.update_from_compute_node(self._row, row, old)
 
     def get_by_host_and_node(self, host, node) -> list:
         """Return copies of the servers of the host that are not deleted."""

@@ -172,11 +172,6 @@ class ComputeManager(Service):
         self.waiting_live_migrations = {}
         self.snapshot_semaphore = simpy.Resource(site.env, snapshots) if snapshots else None
 
-    @property
-    def indirection_api(self):
-        """Who reaches the database for it: as deployed, the conductor."""
-        return self.site.bus if self.site.as_deployed else None
-
     def __getattr__(self, name):
         """The simple methods, by Nova's names."""
         if name not in SIMPLE:

@@ -2,7 +2,6 @@
 
 from labkit.nova.clock import Save
 from labkit.nova.notifications import base as notifications
-from labkit.nova.objects.base import remotable
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
@@ -92,7 +91,6 @@ class Instance:
         service.note(Save, self.name, "create", None, states(row), by=by)
         self._read(row)
 
-    @remotable
     def save(self, by, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
@@ -147,7 +145,6 @@ class Instance:
         notifications.send_save(service, self, old, by)
         service.site.saved(self)
 
-    @remotable
     def destroy(self, by):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
 
@@ -163,7 +160,6 @@ class Instance:
         service.note(Save, self.name, "destroy", None, states(row), by=by)
         self._read(row)
 
-    @remotable
     def drop_migration_context(self, by):
         """Forget the move that it is in, in the database as well.
 
@@ -184,7 +180,6 @@ class Instance:
             setattr(self, name, getattr(flavor, name))
         self.flavor = flavor
 
-    @remotable
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""
         self._read(self._service.site.db.instance_get_by_uuid(self.uuid))

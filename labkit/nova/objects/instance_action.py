@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from labkit.nova.clock import Action, ActionEvent
 from labkit.nova.exception import InstanceActionEventNotFound, InstanceActionNotFound
-from labkit.nova.objects.base import remote
 
 
 @dataclass
@@ -41,13 +40,9 @@ def action_finish(instance, by):
 def event_start(instance, event, by):
     """Begin a part of the action, on the service's host."""
     service = instance._service
-
-    def write():
-        action = _action(instance)
-        action.events.append({"event": event, "host": service.host, "result": None})
-        service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
-
-    _remote(instance, "event_start", event, by, write, host=service.host)
+    action = _action(instance)
+    action.events.append({"event": event, "host": service.host, "result": None})
+    service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
 
 
 def event_finish(instance, event, result, by):
@@ -59,31 +54,15 @@ def event_finish(instance, event, result, by):
 
     Source: ``action_event_finish`` in nova/db/main/api.py, Nova 34.0.0.
     """
-
-    def write():
-        action = _action(instance)
-        found = next((e for e in action.events if e["event"] == event), None)
-        if found is None:
-            raise InstanceActionEventNotFound(event=event, action_id="{id}")
-        found["result"] = result
-        if result == "Error":
-            action.message = "Error"
-        note = instance._service.note
-        note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
-
-    _remote(instance, "event_finish_with_failure", event, by, write)
-
-
-def _remote(instance, objmethod, event, by, write, **kwargs):
-    """Write an event where the database is."""
-    named, method = f"InstanceActionEvent.{objmethod}", "object_class_action_versions"
-    told = {
-        "objname": "InstanceActionEvent",
-        "object_versions": {"InstanceActionEvent": "1.4"},
-        "args": [instance.uuid, event],
-        "kwargs": {"want_result": False} | kwargs,
-    }
-    remote(instance._service, named, instance.name, by, write, method, **told)
+    action = _action(instance)
+    found = next((e for e in action.events if e["event"] == event), None)
+    if found is None:
+        raise InstanceActionEventNotFound(event=event, action_id="{id}")
+    found["result"] = result
+    if result == "Error":
+        action.message = "Error"
+    note = instance._service.note
+    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from labkit.nova.clock import InstanceFault
 from labkit.nova.exception import NovaException
-from labkit.nova.objects.base import remote
-from labkit.nova.objects.primitive import primitive
 
 
 def create(instance, error, message=None):
@@ -18,13 +16,7 @@ def create(instance, error, message=None):
     if isinstance(error, NovaException):
         code, text = error.code, str(error)
     service, text = instance._service, (message or text)[:255]
-    fault = {"instance_uuid": instance.uuid, "code": code, "message": text, "host": service.host}
+    faults = service.site.db.faults.setdefault(instance.uuid, [])
+    faults.insert(0, {"code": code, "message": text})
     by = "compute/utils.py:add_instance_fault_from_exc"
-
-    def write():
-        faults = service.site.db.faults.setdefault(instance.uuid, [])
-        faults.insert(0, {"code": code, "message": text})
-        service.note(InstanceFault, instance.name, code, text, by)
-
-    made = primitive("InstanceFault", "1.2", fault, fault)
-    remote(service, "InstanceFault.create", instance.name, by, write, objinst=made)
+    service.note(InstanceFault, instance.name, code, text, by)

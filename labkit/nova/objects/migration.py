@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
 from labkit.nova.exception import MigrationNotFoundByStatus
-from labkit.nova.objects.base import remotable
 
 #: What a row of migrations holds.
 FIELDS = """id uuid instance_uuid migration_type status source_compute source_node dest_compute
@@ -68,7 +67,6 @@ class Migration:
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
-    @remotable
     def create(self, by):
         """Write a new row."""
         site = self._service.site
@@ -78,7 +76,6 @@ class Migration:
         self._write()
         self._note("create", None, by)
 
-    @remotable
     def save(self, by):
         """Write all of it, and read it anew."""
         site = self._service.site
