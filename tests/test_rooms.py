@@ -21,7 +21,7 @@ USES = {
     "nova13": "decision fleet neighbours nova tables",
     "cloud": "fleet neighbours nova tables",
     "plots": "tables",
-    "studies": "cloud fleet neighbours nova nova13",
+    "studies": "cloud fleet neighbours nova nova13 tables",
     "dials": "cloud decision fleet neighbours nova nova13 plots qcow2 studies tables",
     "exercises": "cloud decision dials fleet neighbours nova nova13 plots qcow2 studies tables",
 }
@@ -31,15 +31,9 @@ PENDING_IMPORTS = {
     "labkit/neighbours/keystone.py -> nova",
     "labkit/neighbours/messaging/envelope.py -> nova",
     "labkit/neighbours/messaging/serializer.py -> nova",
-    "labkit/neighbours/neutron.py -> nova",
-    "labkit/nova/conductor/manager.py -> cloud",
-    "labkit/plots/state_graph.py -> nova",
 }
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
-    "labkit/cloud/site.py: _service",
-    "labkit/nova/objects/instance_action.py: _service",
-    "labkit/nova/objects/instance_fault.py: _service",
     "labkit/qcow2/check.py: _blocks",
     "labkit/qcow2/check.py: _compressed_at",
     "labkit/qcow2/check.py: _l1",
@@ -53,7 +47,6 @@ PENDING_SAID = {
     "neighbours",
     "nova",
     "nova13",
-    "plots",
     "qcow2",
 }
 #: What every named tuple has, though its name begins with an underscore.

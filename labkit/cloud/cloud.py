@@ -6,7 +6,7 @@ import random
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
-from labkit.cloud.durations import changed
+from labkit.cloud.durations import with_changes
 from labkit.cloud.site import CONTROLLER, Site
 from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
@@ -73,7 +73,7 @@ class Cloud:
         site = self.site = Site(
             arguments.fleet(fleet).of_a_cloud(),
             arguments.options(options),
-            changed(durations),
+            with_changes(durations),
             arguments.seed(seed),
             arguments.quota(quota),
         )
@@ -81,7 +81,7 @@ class Cloud:
         self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
         for scheduler in _schedulers(site, seed, schedulers):
             scheduler.serve("scheduler")

@@ -152,7 +152,7 @@ def watch(site, drivers):
     site.allocations.on_change = allocated
 
 
-def at(holdings, t_s=None):
+def holdings_at(holdings, t_s=None):
     """Return what each host has at a time, or at the end, a DataFrame.
 
     In: the table ``Cloud.holdings``. Out: a row for each server and host that has something of it:
@@ -162,7 +162,7 @@ def at(holdings, t_s=None):
     >>> columns = "t_s instance host what consumer value".split()
     >>> rows = [(1.0, "web-1", "cn-1", "guest", None, "running"),
     ...         (2.0, "web-1", "cn-1", "allocation", "migration 1", "VCPU 1")]
-    >>> at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
+    >>> holdings_at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
     ['web-1', 'cn-1', '', 'running', 'migration 1', 'VCPU 1']
     """
     import pandas as pd

@@ -223,7 +223,7 @@ class Site:
         expected = guards[0]
         if expected is None:
             return
-        host = instance._service.host
+        host = instance.service.host
         at = updates.get("task_state"), updates.get("vm_state")
         if self.faults.conflicts(host, instance.name, at):
             actual = task_states.REBOOTING_HARD if None in expected else None
@@ -232,7 +232,7 @@ class Site:
 
     def saved(self, instance):
         """Let what waits for a task state strike, now that it is saved."""
-        self.reached(instance._service, instance.name, (instance.task_state, instance.vm_state))
+        self.reached(instance.service, instance.name, (instance.task_state, instance.vm_state))
 
     def reached(self, service, name, at):
         """Let a delete arrive or a host die, if a fault says so.

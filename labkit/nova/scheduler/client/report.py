@@ -72,6 +72,11 @@ class SchedulerReportClient:
         ):
             self.note(None, f"GET {call}", 200, by)
 
+    def get_provider_traits(self):
+        """Read what a host can do."""
+        call = "GET /resource_providers/{uuid}/traits"
+        self.note(None, call, 200, "get_provider_traits")
+
     def get_allocations_for_resource_provider(self):
         """Read who holds something of one's own host."""
         by = "get_allocations_for_resource_provider"
