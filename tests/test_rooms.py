@@ -29,8 +29,6 @@ USES = {room: set(others.split()) for room, others in USES.items()}
 #: What is not so yet; each of these sets is to become empty.
 PENDING_IMPORTS = {
     "labkit/neighbours/keystone.py -> nova",
-    "labkit/neighbours/messaging/envelope.py -> nova",
-    "labkit/neighbours/messaging/serializer.py -> nova",
 }
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
