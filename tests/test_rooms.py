@@ -27,9 +27,7 @@ USES = {
 }
 USES = {room: set(others.split()) for room, others in USES.items()}
 #: What is not so yet; each of these sets is to become empty.
-PENDING_IMPORTS = {
-    "labkit/neighbours/keystone.py -> nova",
-}
+PENDING_IMPORTS = set()
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
     "labkit/qcow2/check.py: _blocks",

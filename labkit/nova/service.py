@@ -1,60 +1,14 @@
-"""What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
+"""What every service is made of: a log of what it did, locks, messages (nova/service.py)."""
 
 from functools import cached_property
 
-import simpy
-
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, caller, finish
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
-
-
-class Thread(simpy.Process):
-    """Something that goes on, and the context that it goes on in.
-
-    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
-    """
-
-    def __init__(self, env, work, context):
-        self.context = context
-        super().__init__(env, work)
-
-
-class ServiceStoppedError(BaseException):
-    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
-
-
-class Lock:
-    """One holder at a time, the others in the order of their coming."""
-
-    def __init__(self, site):
-        self._site = site
-        self._held = False
-        self._waiting = []
-
-    def acquire(self):
-        """Wait until the lock is free, and take it."""
-        if self._held:
-            turn = self._site.env.event()
-            self._waiting.append(turn)
-            yield turn
-        self._held = True
-
-    def release(self):
-        """Hand the lock to the next."""
-        if self._waiting:
-            self._waiting.pop(0).succeed()
-        else:
-            self._held = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody holds it or waits for it."""
-        return not self._held
 
 
 class Service:
@@ -136,14 +90,14 @@ class Service:
         """
         lock = self._locks.get(name)
         if lock is None:
-            lock = self._locks[name] = Lock(self.site)
-        yield from lock.acquire()
+            lock = self._locks[name] = Lock(self.site.env)
+        turn = yield from lock.acquire()
         if self.stopped:
             raise ServiceStoppedError
         try:
             return (yield from work)
         finally:
-            lock.release()
+            lock.release(turn)
             if lock.idle:
                 self._locks.pop(name, None)
 
@@ -193,20 +147,16 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from self._logged(work)
+                yield from finish(work)
         except ServiceStoppedError:
             pass
+        except Exception as error:
+            if not expected(error):
+                raise
         finally:
             if not self.stopped:
                 self.busy -= 1
                 self.site.busy -= 1
-
-    def _logged(self, work):
-        try:
-            yield from finish(work)
-        except Exception as error:
-            if not expected(error):
-                raise
 
 
 def unforeseen(error) -> Exception:
