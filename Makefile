@@ -2,13 +2,9 @@
 PORT = 8888
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest
-# Two files at a time, in their order: the long ones are not left to the end.
-BOTH = -n 2 --dist loadfile --no-loadscope-reorder
 LESSON = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # Without a display JupyterLab only prints its address.
 NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
-# The suite once more, on its own: a copy of the project without what the real Nova said.
-ALONE = build/alone
 LOCK = uv pip compile -q pyproject.toml --group build --universal --generate-hashes \
 	--fork-strategy fewest --upgrade --custom-compile-command "make lock"
 
@@ -44,14 +40,7 @@ not-root:
 		"use an ordinary user, or type 'make lab ALLOW_ROOT=1' in a container of your own." >&2; exit 1; }
 
 test: .venv/test lint
-	$(PYTEST) $(BOTH)
-	$(PYTEST) $(BOTH) --nbval --nbval-current-env notebooks
-	rm -rf $(ALONE) && mkdir -p $(ALONE) && cp -R pyproject.toml labkit data tests $(ALONE)
-	rm -rf $(ALONE)/data/nova-34
-	cd $(ALONE) && PYTHONPATH=. ../../$(PYTEST) $(BOTH) -m "not nova and not browser" \
-		--ignore=tests/test_environment.py --ignore=tests/test_notebooks.py \
-		--ignore=tests/plots --ignore=tests/dials --ignore=tests/qcow2 \
-		--ignore=tests/test_cloud_faults.py --ignore=tests/test_moves.py
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env tests labkit notebooks
 
 lint: .venv/test
 	$(PY) -m ruff check .
@@ -67,13 +56,13 @@ notebooks-check: .venv/lab
 	$(PY) tools/notebooks.py --check
 
 bench: .venv/test
-	$(PY) tools/bench.py
+	$(PY) -m tools.bench
 
 record: .venv/test
-	$(PY) tools/record_all.py
+	$(PY) -m tools.record
 
 record-check: .venv/test
-	$(PY) tools/record_all.py --check
+	$(PY) -m tools.record --check
 
 # Needs uv. Names, versions and hashes, for every platform; never an address.
 lock:

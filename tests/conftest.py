@@ -1,10 +1,12 @@
 """What every test may use; the rest stands in the test that needs it."""
 
+import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 # The same examples on every machine and in every run; a slow machine is no failure.
 hypothesis.settings.register_profile("lab", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("lab")
@@ -13,4 +15,47 @@ hypothesis.settings.load_profile("lab")
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
-    return Path(__file__).resolve().parent.parent
+    return ROOT
+
+
+class Judge:
+    """Watches who opens data/nova-34: tests marked nova may, no other test, and labkit never.
+
+    So the lab stands on its own: everything but the comparisons would run without that folder.
+    """
+
+    folder = str(ROOT / "data" / "nova-34")
+    labkit = str(ROOT / "labkit")
+    may_open = True  # while tests are collected: those marked nova read their cases
+
+    def opens(self, event, args):
+        if event != "open" or not str(args[0]).startswith(self.folder):
+            return
+        frame = sys._getframe()
+        while frame and not frame.f_code.co_filename.startswith(self.labkit):
+            frame = frame.f_back
+        if frame or not self.may_open:
+            raise RuntimeError(f"{args[0]} is opened by labkit, or by a test not marked nova")
+
+
+judge = Judge()
+sys.addaudithook(judge.opens)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that none is left alone at the end: lessons, then what asks Nova."""
+    asks_nova = {item.path for item in items if item.get_closest_marker("nova")}
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path not in asks_nova))
+
+
+def pytest_collection_finish():
+    judge.may_open = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    judge.may_open = item.get_closest_marker("nova") is not None
+    try:
+        return (yield)
+    finally:
+        judge.may_open = False

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
-from labkit.cloud import leftovers as books
 from labkit.nova.exception import NotModelled, NovaException
+from tests.mistakes import mistakes
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
@@ -194,10 +194,10 @@ class NoArguments(Exception):
 @pytest.mark.parametrize(("ask", "error", "sentence"), MISTAKES)
 def test_a_mistake_gets_a_sentence_and_changes_nothing(cloud, ask, error, sentence):
     cloud.create("web-1", SPEC)
-    before = cloud.now, len(cloud._site.trace), list(cloud._site.servers)
+    before = cloud.now, len(cloud.site.trace), list(cloud.site.servers)
     with pytest.raises(error, match=sentence):
         ask(cloud)
-    assert before == (cloud.now, len(cloud._site.trace), list(cloud._site.servers))
+    assert before == (cloud.now, len(cloud.site.trace), list(cloud.site.servers))
 
 
 def test_a_host_that_is_down_runs_no_periodic_task(cloud):
@@ -274,7 +274,7 @@ def test_no_host_one_host_and_ten_thousand(hosts, status):
     cloud.act("web-1", "delete")
     cloud.settle()
     assert cloud.show("web-1") is None
-    assert books.mistakes(cloud._site, cloud._drivers) == cloud.imbalances() == []
+    assert mistakes(cloud) == cloud.imbalances() == []
 
 
 PLAIN = """
@@ -296,7 +296,7 @@ for t_s, what in enumerate(("stop", "createImage", "pause", "reboot", "createBac
     for k in range(6):
         cloud.at(20 + 9 * t_s + k / 3, f"s{k}", what)
 cloud.run(200)
-for host in [host for host, compute in cloud._site.computes.items() if compute.stopped]:
+for host in [host for host, compute in cloud.site.computes.items() if compute.stopped]:
     cloud.host_up(host)
 cloud.run(900)
 """
@@ -310,7 +310,7 @@ def test_the_tables_are_the_same_under_any_hash_seed(root, work):
     code = (
         f"from labkit import Cloud, Fault, Flavor, Fleet, InstanceGroup, Options, RequestSpec\n{work}"
         f"for name in {names}: print(name, getattr(cloud, name).to_csv())\n"
-        "print(cloud.imbalances(), [cloud.books(name) for name in cloud._site.servers])\n"
+        "print(cloud.imbalances(), [cloud.books(name) for name in cloud.site.servers])\n"
     )
     said = {
         subprocess.run(

@@ -3,7 +3,8 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.nova.exception import InstanceActionNotFound, NovaException
+from labkit.nova import policy
+from labkit.nova.exception import InstanceActionNotFound, NovaException, PolicyNotAuthorized
 from labkit.nova.objects import instance_action
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -72,7 +73,7 @@ def test_the_rounds_of_periodic_tasks_have_ids_of_their_own(cloud):
 
 
 def test_tasks_that_are_due_at_once_on_one_host_share_a_context(cloud):
-    (one, other) = cloud._site.computes.values()
+    (one, other) = cloud.site.computes.values()
     first = one.periodic_context()
     assert one.periodic_context() is first
     assert other.periodic_context().request_id != first.request_id
@@ -97,15 +98,15 @@ def test_a_message_that_waits_for_a_dead_host_keeps_its_request_id(cloud):
 def test_an_ordinary_user_cannot_take_part_in_what_another_request_began(cloud):
     cloud.create("web-1", SPEC)
     cloud.settle()
-    site = cloud._site
+    site = cloud.site
     instance = site.from_row(cloud._api.service, "web-1", site.uuid_of("web-1"))
     with (
         site.within(site.keystone.context("project", is_admin=False)),
         pytest.raises(InstanceActionNotFound, match="req-"),
     ):
-        instance_action.event_start(instance, "compute_stop_instance", "here")
+        instance_action.event_start(instance, "compute_stop_instance")
     with site.within(site.keystone.admin_context()):  # a nova-compute at its start
-        instance_action.event_start(instance, "compute_stop_instance", "here")
+        instance_action.event_start(instance, "compute_stop_instance")
     assert cloud.actions.event.iloc[-1] == "compute_stop_instance"
 
 
@@ -130,3 +131,21 @@ def test_a_reclaimed_server_is_deleted_in_the_context_of_the_round(root):
     gone = cloud.states.iloc[-1]
     assert gone.vm_state == "deleted"
     assert gone.request_id not in set(cloud.requests.request_id)
+
+
+@pytest.mark.parametrize(
+    ("action", "rule"), [("stop", "servers:stop"), ("pause", "os-pause-server:pause")]
+)
+def test_policy_decides_what_a_user_may_ask_of_a_cloud(cloud, monkeypatch, action, rule):
+    cloud.create("web-1", SPEC, is_admin=False)
+    cloud.settle()
+    rule = f"os_compute_api:{rule}"
+    monkeypatch.setitem(policy.RULES, rule, policy.ADMIN)
+    words = f"Policy doesn't allow {rule} to be performed."
+    assert cloud.answer("web-1", action, is_admin=False) == (403, words)
+    with pytest.raises(PolicyNotAuthorized, match=rule):
+        cloud.act("web-1", action, is_admin=False)
+    assert cloud.act("web-1", action) == 202
+    monkeypatch.setitem(policy.RULES, "os_compute_api:servers:create", policy.ADMIN)
+    with pytest.raises(PolicyNotAuthorized, match="os_compute_api:servers:create"):
+        cloud.create("web-2", SPEC, is_admin=False)

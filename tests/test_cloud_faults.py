@@ -1,7 +1,8 @@
 """Whatever goes wrong: what holds all the same, and what is left behind by what.
 
 Every fault alone, at every step, state and message of a server's life; then faults together,
-drawn by hypothesis, and several servers at once. The sentences are in labkit/cloud/invariants.py.
+drawn by hypothesis, and several servers at once. The sentences are in labkit/cloud/leftovers.py
+and tests/mistakes.py.
 """
 
 from collections import defaultdict
@@ -12,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud import leftovers as books
-from labkit.cloud.faults import ERRORS, EVENTS, steps
-from labkit.cloud.invariants import UNLESS
+from labkit.cloud.durations import steps
+from labkit.cloud.faults import ERRORS, EVENTS, METHODS
+from labkit.cloud.leftovers import RULES, imbalances
 from labkit.nova import clock as trace
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
-from labkit.nova.objects import instance_fault
-from labkit.nova.rpcapi import METHODS
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.service import expected
+from tests.mistakes import mistakes
 
 HOSTS = ("cn-1", "cn-2", "cn-3")
 ROOM = {"total_usable_ram_mb": 4096, "free_ram_mb": 4096, "vcpus_total": 4}
@@ -71,14 +72,14 @@ class Watched(Cloud):
 
     def host_down(self, host, forced=False):
         super().host_down(host, forced)
-        self.dead.setdefault(host, len(self._site.trace))
+        self.dead.setdefault(host, len(self.site.trace))
 
     def host_up(self, host):
         self._the_dead_say_nothing(host, self.dead.pop(host, None))
         super().host_up(host)
 
     def _the_dead_say_nothing(self, host, since):
-        for record in self._site.trace[since:] if since is not None else ():
+        for record in self.site.trace[since:] if since is not None else ():
             if getattr(record, "service", None) == f"compute@{host}":
                 self.found.append(f"{host} is down and does {record}")
 
@@ -100,9 +101,9 @@ class Watched(Cloud):
 
     def look(self):
         self.settle()
-        site, drivers = self._site, self._drivers
-        self.found += books.mistakes(site, drivers)
-        self.left |= {rule.__name__ for rule in UNLESS if books.imbalances(site, drivers, (rule,))}
+        site, drivers = self.site, self.drivers
+        self.found += mistakes(self)
+        self.left |= {rule.__name__ for rule in RULES if imbalances(site, drivers, (rule,))}
 
     def start(self, hosts):
         for host in hosts:
@@ -111,14 +112,14 @@ class Watched(Cloud):
 
     def mend(self):
         """Nothing goes wrong any more, and every host starts anew."""
-        self._site.faults._left.clear()
+        self.site.faults._left.clear()
         self.start(HOSTS)
 
     def end(self):
         """Look at what everybody did in all this time."""
         for host, since in self.dead.items():
             self._the_dead_say_nothing(host, since)
-        self.found += list(misplaced(self._site.trace))
+        self.found += list(misplaced(self.site.trace))
         return self
 
 
@@ -145,7 +146,7 @@ def misplaced(records):
 def live(faults, seed=0, **options):
     """Play a server's life with faults; then mend everything, and delete what is left."""
     cloud = Watched(faults, seed, **options)
-    while "web-1" not in cloud._site.servers:  # the API itself may fail
+    while "web-1" not in cloud.site.servers:  # the API itself may fail
         cloud.ask(cloud.create, "web-1", SPEC)
     for action in (*LIFE, "delete"):
         hard = {"reboot_type": "HARD"} if action.startswith("HARD") else {}
@@ -162,18 +163,16 @@ def live(faults, seed=0, **options):
 @pytest.fixture(autouse=True)
 def _no_mistake_is_taken_for_a_fault(monkeypatch):
     """What Nova would log and survive, a KeyError of the lab's must not hide behind."""
-    create = instance_fault.create
+    add = compute_utils.add_instance_fault_from_exc
 
     def checked(instance, error, message=None):
-        while error is not None:
-            assert expected(error), repr(error)
-            error = error.__cause__ or error.__context__
+        cause = error
+        while cause is not None:
+            assert expected(cause), repr(cause)
+            cause = cause.__cause__ or cause.__context__
+        add(instance, error, message)
 
-    def both(instance, error, message=None):
-        checked(instance, error)
-        create(instance, error, message)
-
-    monkeypatch.setattr(instance_fault, "create", both)
+    monkeypatch.setattr(compute_utils, "add_instance_fault_from_exc", checked)
 
 
 # -- one fault ------------------------------------------------------------------------------
@@ -362,6 +361,6 @@ def test_three_servers_that_anything_happens_to_at_any_time(
         cloud.host_up(host)
     cloud.look()
     cloud.mend()
-    for name in list(cloud._site.servers):
+    for name in list(cloud.site.servers):
         rid_of(cloud, name)
     assert not cloud.end().found

@@ -165,3 +165,9 @@ def test_labkit_imports_five_packages_and_no_other(root):
             else:
                 continue
             assert names <= ALLOWED | {"labkit"} | sys.stdlib_module_names, path
+
+
+def test_what_nova_said_is_closed_to_other_tests(root):
+    """The judge of conftest.py watches; without this folder the lab would do the same."""
+    with pytest.raises(RuntimeError, match="not marked nova"):
+        (root / "data" / "nova-34" / "README.md").read_text(encoding="utf-8")

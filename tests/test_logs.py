@@ -357,8 +357,8 @@ def installed():
 @pytest.mark.nova
 @pytest.mark.skipif(not installed(), reason="needs the extra 'nova'")
 def test_the_installed_nova_writes_the_same_bytes(tmp_path):
-    out = tmp_path / PATH.name
-    tool = ROOT / "tools" / "record_log.py"
-    subprocess.run([sys.executable, str(tool), "--out", str(out)], check=True)
+    command = [sys.executable, "-m", "tools.record.one", "log", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT)
+    out = tmp_path / "logs" / PATH.name
     assert out.read_bytes() == PATH.read_bytes()
     assert out.with_suffix(".json").read_bytes() == PATH.with_suffix(".json").read_bytes()

@@ -85,9 +85,9 @@ def play(seed, fleet):
 
 def holdings(cloud):
     """Return what placement holds: {(consumer, host): amounts}."""
-    site = cloud._site
+    site = cloud.site
     return {
-        (consumer, site.fleet.texts["host"][row]): allocation
+        (consumer, list(site.fleet.rows)[row]): allocation
         for consumer, rows in site.allocations.held.items()
         for row, allocation in rows.items()
     }
@@ -99,7 +99,7 @@ def wanted(cloud):
     A server on a host holds its flavor there; until a resize is confirmed or reverted the
     migration holds the old flavor where the server came from.
     """
-    site, found = cloud._site, {}
+    site, found = cloud.site, {}
     for name, (uuid, _) in site.servers.items():
         row = cloud.show(name) and site.db.instances[uuid]
         if row is None or row["host"] is None:
@@ -133,7 +133,7 @@ def test_after_every_sequence_of_actions_allocations_equal_instances(fleet):
         found = holdings(cloud)
         assert found == wanted(cloud), (seed, accepted)
         for name, used in before.items():
-            inventory = cloud._site.fleet.inventories[name]
+            inventory = cloud.site.fleet.inventories[name]
             sums = sum(each[name] for each in found.values())
             assert (inventory.used - used).sum() == sums, (seed, accepted)
     assert seen == {action for action, _ in ACTIONS}  # each was accepted somewhere
@@ -211,7 +211,7 @@ def test_so_many_live_migrations_run_at_a_time_as_the_option_says(most):
         ("resize", {}, "'resize' needs a flavor"),
         ("resize", {"flavor": "big"}, "'big' is not a Flavor"),
         ("rebuild", {"image": "another"}, "'another' is not an ImageMeta"),
-        ("evacuate", {"microversion": "latest"}, "microversion = 'latest' is none"),
+        ("evacuate", {"microversion": "latest"}, "microversion = 'latest' is not a microversion"),
         ("migrateLive", {"force": 1}, "force = 1 is neither True nor False"),
     ],
 )

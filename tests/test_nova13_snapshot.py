@@ -13,9 +13,10 @@ from labkit import (
     RequestSpec,
     RootDisk,
     nova13,
+    then_and_now,
 )
 from labkit.nova.compute import power_state
-from labkit.nova13.compared import _fleet
+from labkit.studies.snapshots import _fleet
 
 LIVE = {"disable_libvirt_livesnapshot": False}
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -38,7 +39,7 @@ def snapshot(cloud):
 
 @pytest.fixture(scope="module")
 def table():
-    return nova13.then_and_now().set_index(["backend", "power_state"])
+    return then_and_now().set_index(["backend", "power_state"])
 
 
 def test_by_default_then_every_guest_stood_still(table):
@@ -48,7 +49,7 @@ def test_by_default_then_every_guest_stood_still(table):
 
 
 def test_only_lvm_and_rbd_stood_still_when_live_snapshots_were_allowed():
-    running = nova13.then_and_now(**LIVE).query("power_state == 'running'").set_index("backend")
+    running = then_and_now(**LIVE).query("power_state == 'running'").set_index("backend")
     assert running.then.to_dict() == {
         "raw": "live",
         "qcow2": "live",
@@ -65,7 +66,7 @@ def test_the_line_of_a_shut_off_qcow2_disk_was_of_its_own(table):
 
 def test_what_was_compressed_then_is_compressed_now():
     asked = {"snapshot_compression": True, "snapshot_image_format": "qcow2"} | LIVE
-    table = nova13.then_and_now(**asked)
+    table = then_and_now(**asked)
     then, now = (table[f"convert_{name}"].str.contains(" -c ") for name in ("then", "now"))
     assert then.tolist() == now.tolist()
     assert set(table[then].backend) == {"raw", "qcow2"}

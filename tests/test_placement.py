@@ -27,21 +27,21 @@ DECISIONS = 8
 
 @pytest.fixture(scope="module")
 def client():
-    from tools import oracle_placement
+    from tools.oracle import placement
 
-    with oracle_placement.running() as found:
+    with placement.running() as found:
         yield found
 
 
 @pytest.fixture
 def real(client):
     """Return a function that fills Placement with a fleet; it is emptied afterwards."""
-    from tools import oracle_placement
+    from tools.oracle import placement
 
     filled = []
 
     def fill(fleet):
-        filled.append(oracle_placement.RealPlacement(client, fleet))
+        filled.append(placement.RealPlacement(client, fleet))
         return filled[-1]
 
     yield fill
@@ -122,20 +122,21 @@ def random_request(rng):
 
 
 def test_the_same_hosts_are_candidates(real):
-    from tools import oracle_scheduler
+    from tools.oracle import scheduler
 
     rng, seen = random.Random(16), Counter()
     fleet = random_fleet(rng)
-    there, rows = real(fleet), oracle_scheduler.Rows(fleet)
+    there, rows = real(fleet), scheduler.Rows(fleet)
     there.only_asked = True
     for _ in range(QUERIES):
         request, options = random_request(rng)
         options = Options(**options)
         there.candidates = None
-        nova = oracle_scheduler.answer(fleet, request, options, placement=there, rows=rows)
+        nova = scheduler.answer(fleet, request, options, placement=there, rows=rows)
         assert nova["raised"] == ["NoValidHost", "No valid host was found. "]
         asked = request_filter.process_reqspec(fleet, request, options)
-        mine = placement.allocation_candidates(fleet, asked).names
+        rows = fleet.providers.allocation_candidates(asked).rows
+        mine = [list(fleet.rows)[row] for row in rows]
         assert mine == there.candidates, there.query
         seen[len(mine)] += 1
     assert len(seen) > 6, f"too little variety: {seen}"
@@ -159,7 +160,7 @@ def test_the_same_claims_are_refused(real):
 
 
 def test_whole_decisions_with_the_real_placement_are_the_same(real):
-    from tools import oracle_scheduler
+    from tools.oracle import scheduler
 
     placed = number = 0
     while placed < DECISIONS:
@@ -170,7 +171,7 @@ def test_whole_decisions_with_the_real_placement_are_the_same(real):
         asked = (*scenarios.build(data), None)
         names = answers.server_names(asked[1], None)
         there = real(asked[0])
-        nova = oracle_scheduler.answer(*asked[:4], names, there)
+        nova = scheduler.answer(*asked[:4], names, there)
         there.clear()
         assert not answers.differences(nova, answers.answer(*asked[:4], names))
         placed += nova["selections"] is not None

@@ -9,11 +9,10 @@ from labkit.nova.api.openstack import servers
 from tests.nova import scenarios
 
 pytestmark = pytest.mark.nova
-sequences = pytest.importorskip("tools.record.sequences", reason="a copy without the tools")
+sequences = pytest.importorskip("tools.record.lives.sequences", reason="a copy without the tools")
 
-from tools import record_all  # noqa: E402
-from tools.record import __main__ as recorder  # noqa: E402
-from tools.record import compare_random  # noqa: E402
+from tools.record import differences, random_lives  # noqa: E402
+from tools.record.lives import __main__ as recorder  # noqa: E402
 
 SOME = [sequences.draw("test", number) for number in range(40)]
 STAY, MOVE = SOME[::2], SOME[1::2]
@@ -59,21 +58,21 @@ def test_what_comes_next_is_known():
 
 @pytest.mark.parametrize("name", [*sequences.BODIES, *sequences.OF_MIGRATIONS, "delete", "update"])
 def test_the_cloud_knows_each_action_by_name(name):
-    what, arguments = compare_random.in_the_lab(name)
+    what, arguments = random_lives.in_the_lab(name)
     action = servers.ACTIONS[what.removeprefix("os-")]
     assert set(arguments) <= set(action.arguments)
 
 
 @pytest.mark.parametrize("sequence", SOME, ids=lambda one: str(one.number))
 def test_a_sequence_plays_in_the_cloud(sequence):
-    player = compare_random.play(sequence)
+    player = random_lives.play(sequence)
     returns = sum(name.startswith("evacuate") for name in sequence.actions)
     assert len(player.steps) == len(sequence.actions) + returns
 
 
 def test_an_evacuate_is_of_a_host_that_is_down_and_returns():
     sequence = sequences.Sequence(1, ("create", "evacuate"), None, (), "flat")
-    player = compare_random.play(sequence)
+    player = random_lives.play(sequence)
     assert [step[0] for step in player.steps] == ["create", "evacuate", scenarios.AGAIN]
     assert [step[1] for step in player.steps[1:]] == [[("evacuate", 200, None)], []]
     assert list(player.steps[1][3][0]["guests"]) == ["host1", "host2"]
@@ -85,7 +84,7 @@ def test_a_fault_is_there_from_its_action_on(fault_from, ends):
     fault = "migrate_disk_and_power_off", "ValueError", None, 1
     actions = "create", "resize", "revertResize"
     sequence = sequences.Sequence(1, actions, fault, (), "flat", fault_from)
-    assert compare_random.play(sequence).cloud.show("web")["status"] == ends
+    assert random_lives.play(sequence).cloud.show("web")["status"] == ends
     assert f"once, from action {fault_from} on" in str(sequence)
 
 
@@ -100,7 +99,7 @@ def created(root):
 
 
 def test_no_difference_is_no_line(created):
-    lines, seen = compare_random.compare(*created)
+    lines, seen = random_lives.compare(*created)
     assert not lines
     assert seen["accepted"] == 1
     assert seen["events"] > 40
@@ -111,13 +110,13 @@ def test_a_difference_is_told(created, part):
     sequence, (step,), hosts = created
     parts = list(step[part])
     changed = dict(list(step[part].items())[1:]) if part == "hosts" else parts[:-1]
-    lines, _ = compare_random.compare(sequence, [step | {part: changed}], hosts)
+    lines, _ = random_lives.compare(sequence, [step | {part: changed}], hosts)
     assert lines
     assert lines[0].startswith("create: ")
 
 
 def test_a_difference_names_the_sequence(created, capsys):
-    compare_random.tell(created[0], [f"create: line {number}" for number in range(9)])
+    random_lives.tell(created[0], [f"create: line {number}" for number in range(9)])
     told = capsys.readouterr().out
     assert "sequence 0" in told
     assert "actions: create\n" in told
@@ -133,7 +132,7 @@ def test_of_what_both_have_only_the_difference_is_told():
         "resize: @@ -3 +3,2 @@",
         'resize: -{"kind": "db"}',
     ]
-    assert compare_random.shorter(lines) == [
+    assert random_lives.shorter(lines) == [
         'resize: /row/node: -"host1" +"host2"',
         'resize: -{"kind": "db"}',
     ]
@@ -143,10 +142,10 @@ def test_of_what_both_have_only_the_difference_is_told():
     ("name", "kept", "now", "told"),
     [
         ("a.log", "one\ntwo", "one\ntwo", None),
-        ("a.log", "one\ntwo", "one\n2", "line 2: kept 'two', Nova says '2'"),
-        ("a.log", "one", "one\ntwo", "1 lines kept, Nova says 2"),
-        ("a.json", '{"a": [1, 2]}', '{"a": [1, 3]}', "at /a/1: kept 2, Nova says 3"),
-        ("a.json", '{"a": 1, "c": 1}', '{"b": 1, "c": 1}', 'at /: kept ["a"], Nova says ["b"]'),
+        ("a.log", "one\ntwo", "one\n2", "line 2: kept 'two', now '2'"),
+        ("a.log", "one", "one\ntwo", "1 lines kept, now 2"),
+        ("a.json", '{"a": [1, 2]}', '{"a": [1, 3]}', "at /a/1: kept 2, now 3"),
+        ("a.json", '{"a": 1, "c": 1}', '{"b": 1, "c": 1}', 'at /: kept ["a"], now ["b"]'),
         ("a.json", '{"a":1}', '{"a": 1}', "other bytes"),
     ],
 )
@@ -155,13 +154,13 @@ def test_where_two_recordings_differ(tmp_path, name, kept, now, told):
     for path, text in zip(paths, (kept, now), strict=True):
         path.parent.mkdir()
         path.write_text(text, encoding="utf-8")
-    found = record_all.difference(*paths)
+    found = differences.difference(*paths)
     assert found is None if told is None else told in found
 
 
 def test_a_recording_that_is_not_there_differs(tmp_path):
     (tmp_path / "now.log").write_text("one", encoding="utf-8")
-    assert "make record writes it" in record_all.difference(
+    assert "make record writes it" in differences.difference(
         tmp_path / "kept.log", tmp_path / "now.log"
     )
 

@@ -8,8 +8,10 @@ from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.exception import InvalidInput, NotModelled, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.tables.hosts import chain_table, fleet_of, inventory_table, report_table
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
+from labkit.studies.reports import chain_table, fleet_of
+from labkit.tables.hosts import inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
@@ -18,7 +20,7 @@ def tracker(name, memory_mb=4096, **options):
     """Return the tracker of a host that has not reported yet."""
     options = Options(**options)
     host = Hypervisor(name, memory_mb=memory_mb, avail_kb=memory_mb * 1024)
-    return ResourceTracker(name, LibvirtDriver(host, options), Tables(), options)
+    return ResourceTracker(name, LibvirtDriver(options, hypervisor=host), Tables(), options)
 
 
 def spec():
@@ -172,7 +174,7 @@ def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on
 def test_a_cloud_of_hosts_that_have_reported_builds_on_them():
     one = tracker("one")
     one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
-    one.driver.host.uuid = "node-1"
+    one.driver.host.hypervisor.uuid = "node-1"
     one.update_available_resource("one")
     cloud = Cloud(fleet_of([one]))
     cloud.create("web", spec())
@@ -248,7 +250,7 @@ def test_memory_that_placement_does_not_take_leaves_a_new_host_unseen(host):
 def test_memory_that_placement_does_not_take_leaves_the_last_report():
     one = tracker("one")
     one.update_available_resource("one")
-    one.driver.host.memory_mb = -1
+    one.driver.host.hypervisor.memory_mb = -1
     with pytest.raises(ResourceProviderSyncFailed):
         one.update_available_resource("one")
     assert fleet_of([one])["one"].free_ram_mb == 4096 - 512
@@ -379,7 +381,7 @@ def test_the_report_as_a_table_has_units():
 
 def test_a_number_is_followed_from_the_report_to_what_is_believed_of_the_host():
     one = tracker("one")
-    one.driver.host.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
+    one.driver.host.hypervisor.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
     one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
     one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
     one.update_available_resource("one")
@@ -407,7 +409,7 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
         "total_usable_disk_gb": 9, "free_disk_mb": 9216, "vcpus_total": 4}]))  # fmt: skip
     cloud.create("web", spec())
     cloud.settle()
-    site = cloud._site
+    site = cloud.site
     compute = site.computes["one"]
     (instance,) = site.instances_on(compute)
     migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)

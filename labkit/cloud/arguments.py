@@ -1,10 +1,11 @@
-"""What a cloud is told, looked at before anything happens: a mistake gets a sentence."""
+"""Checks of what a cloud is asked for, before anything happens: a mistake gets a sentence."""
 
+import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from numbers import Real
 
-from labkit.cloud import faults as fault_table
-from labkit.cloud.faults import Fault, is_number, known
 from labkit.fleet import Fleet
 from labkit.nova import exception
 from labkit.nova.conf import Options
@@ -23,64 +24,69 @@ SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")
 
 
-def fleet(value):
+# -- of any value -------------------------------------------------------------------------
+def is_number(value) -> bool:
+    """Return whether a value is a finite number, other than True and False."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value, least=-math.inf) -> bool:
+    """Return whether a value is an int of *least* or more, other than True and False."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def of_type(value, kind, sentence):
+    """Return the value. Raises TypeError, with the end of a sentence, for one of another type."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is {sentence}")
+    return value
+
+
+def known(name, names, what):
+    """Raise ValueError for a name that is not among the *names*, with the nearest of them."""
+    if not isinstance(name, str) or name not in names:
+        near = difflib.get_close_matches(str(name), names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        raise ValueError(f"{what} {name!r}; {hint}")
+
+
+def text(what, value):
+    """Raise ValueError for a name that says nothing."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{what}: {value!r} is not a name, as in 'web-1'")
+
+
+def _whole(name, value, sentence, least=-math.inf):
+    if not is_whole(value, least):
+        raise ValueError(f"{name} = {value!r} is not a whole number{sentence}")
+    return value
+
+
+def _truth(name, value):
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} = {value!r} is neither True nor False")
+
+
+# -- of Cloud -----------------------------------------------------------------------------
+def fleet(value) -> Fleet:
     """Return the fleet. Raises TypeError for something else."""
-    if not isinstance(value, Fleet):
-        raise TypeError(f"{value!r} is not a Fleet; make one with Fleet.read")
-    return value
+    return of_type(value, Fleet, "not a Fleet; make one with Fleet.read")
 
 
-def options(value):
+def options(value) -> Options:
     """Return the options, Nova's defaults for None. Raises TypeError for something else."""
-    if value is not None and not isinstance(value, Options):
-        raise TypeError(f"{value!r} is not Options; write Options(max_attempts=1)")
-    return value or Options()
+    value = Options() if value is None else value
+    return of_type(value, Options, "not Options; write Options(max_attempts=1)")
 
 
-def seed(value):
+def seed(value) -> int:
     """Return the seed. Raises ValueError for something else than a whole number."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"seed = {value!r} is not a whole number, as in seed=17")
-    return value
+    return _whole("seed", value, ", as in seed=17")
 
 
-def schedulers(value):
-    """Return how many. Raises ValueError for something else than a whole number of 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"schedulers = {value!r} is not a whole number of 1 or more, as in 2")
-    return value
-
-
-def faults(value) -> list:
-    """Return the faults as a list. Raises TypeError for something else than Faults in a list."""
-    if isinstance(value, str | Fault) or not isinstance(value, Iterable):
-        raise TypeError(f"faults = {value!r} is not a list; write faults=[Fault('spawn')]")
-    return [fault(each) for each in value]
-
-
-def fault(value):
-    """Return the fault. Raises TypeError for something else."""
-    if not isinstance(value, Fault):
-        raise TypeError(f"{value!r} is not a Fault; write Fault('spawn', host='cn-2')")
-    return value
-
-
-def durations(changes) -> dict:
-    """Return data/durations.csv with the changes over it. Raises ValueError for a bad one."""
-    table = fault_table.steps()
-    if changes is not None and not isinstance(changes, Mapping):
-        raise ValueError(f"durations = {changes!r} is not a dict; write {{'spawn': (3, 0.1)}}")
-    for step, value in (changes or {}).items():
-        known(step, table, "duration of an unknown step")
-        pair = tuple(value) if isinstance(value, tuple | list) else (value, 0.0)
-        right = len(pair) == 2 and all(is_number(each) for each in pair)
-        if not (right and pair[0] >= 0 and 0 <= pair[1] <= 1):
-            raise ValueError(
-                f"duration of {step!r}: {value!r} is neither seconds from 0 nor (seconds, jitter)"
-                " with a jitter from 0 to 1"
-            )
-        table[step] = float(pair[0]), float(pair[1])
-    return table
+def schedulers(value) -> int:
+    """Return how many. Raises ValueError for something else than a whole number from 1."""
+    return _whole("schedulers", value, " of 1 or more, as in 2", least=1)
 
 
 def quota(value) -> dict:
@@ -89,7 +95,7 @@ def quota(value) -> dict:
         raise ValueError(f"quota = {value!r} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
         known(name, RESOURCES, "quota of unknown")
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        if not is_whole(limit, 0):
             raise ValueError(f"quota of {name}: {limit!r} is not a whole number of 0 or more")
     return dict(value or {})
 
@@ -106,7 +112,7 @@ def driver(value, model):
     Raises TypeError for what is no function, ValueError when both say how a snapshot goes.
     """
     if value is None:
-        return lambda options: FakeDriver(model)
+        return lambda options: FakeDriver(options, model)
     if not callable(value):
         raise TypeError(f"driver = {value!r}: expected LibvirtDriver or a function of Options")
     if model != SNAPSHOT_MODELS[0]:
@@ -114,8 +120,9 @@ def driver(value, model):
     return value
 
 
+# -- of what is asked of a cloud ----------------------------------------------------------
 def time(value, now, what):
-    """Return a time that is not over. Raises ValueError for one that is, or that is none."""
+    """Return a time to come. Raises ValueError for one that is over, and for no number."""
     if not is_number(value):
         raise ValueError(f"{what} = {value!r} is not a number of seconds, as in {now + 60:g}")
     if value < now:
@@ -126,14 +133,13 @@ def time(value, now, what):
 def creation(name, spec=None, networks="auto", is_admin=True):
     """Raise for a server that cannot be asked for: TypeError, ValueError or NotModelled."""
     text("name of a server", name)
-    if not isinstance(spec, RequestSpec):
-        raise TypeError(f"{spec!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
+    of_type(spec, RequestSpec, "not a RequestSpec; write RequestSpec(Flavor(...))")
     if spec.pci_requests:
         raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
     if spec.is_bfv:
         raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
     known(networks, NETWORKS, "unknown networks")
-    argument("is_admin", is_admin)
+    _truth("is_admin", is_admin)
 
 
 def complete(action, arguments):
@@ -142,35 +148,32 @@ def complete(action, arguments):
         raise ValueError("'resize' needs a flavor: act('web-1', 'resize', flavor=Flavor(...))")
 
 
-def text(what, value):
-    """Raise ValueError for a name that says nothing."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{what}: {value!r} is not a name, as in 'web-1'")
+def _instance(kind, sentence):
+    def check(name, value):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} = {value!r} is {sentence}")
+
+    return check
+
+
+def _microversion(name, value):
+    if not re.fullmatch(r"2\.[0-9]+", str(value)):
+        raise ValueError(f"{name} = {value!r} is not a microversion, as in '2.94'")
+
+
+#: How the arguments of actions are checked; those that are not here are names.
+_ARGUMENTS = {
+    "is_admin": _truth,
+    "force": _truth,
+    "rotation": lambda name, value: _whole(name, value, " of 0 or more", least=0),
+    "reboot_type": lambda name, value: known(value, ("SOFT", "HARD"), "unknown reboot_type"),
+    "state": lambda name, value: known(value, ("error", "active"), "unknown state to be reset to,"),
+    "flavor": _instance(Flavor, "not a Flavor; write Flavor(vcpus=2, ...)"),
+    "image": _instance(ImageMeta, "not an ImageMeta; write ImageMeta('another')"),
+    "microversion": _microversion,
+}
 
 
 def argument(name, value):
     """Raise ValueError for an argument of an action that makes no sense."""
-    if name == "is_admin":
-        if not isinstance(value, bool):
-            raise ValueError(f"is_admin = {value!r} is neither True nor False")
-    elif name == "rotation":
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ValueError(f"rotation = {value!r} is not a whole number of 0 or more")
-    elif name == "reboot_type":
-        known(value, ("SOFT", "HARD"), "unknown reboot_type")
-    elif name == "state":
-        known(value, ("error", "active"), "unknown state to be reset to,")
-    elif name == "flavor":
-        if not isinstance(value, Flavor):
-            raise ValueError(f"flavor = {value!r} is not a Flavor; write Flavor(vcpus=2, ...)")
-    elif name == "image":
-        if not isinstance(value, ImageMeta):
-            raise ValueError(f"image = {value!r} is not an ImageMeta; write ImageMeta('another')")
-    elif name == "force":
-        if not isinstance(value, bool):
-            raise ValueError(f"force = {value!r} is neither True nor False")
-    elif name == "microversion":
-        if not re.fullmatch(r"2\.[0-9]+", str(value)):
-            raise ValueError(f"microversion = {value!r} is none, as in '2.94'")
-    else:
-        text(name, value)
+    _ARGUMENTS.get(name, text)(name, value)

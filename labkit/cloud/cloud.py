@@ -1,38 +1,34 @@
 """A cloud on one simulated clock: API, conductor, scheduler, placement and computes."""
 
+import difflib
 import math
 import random
 
-from labkit import fleet_hosts
-from labkit.cloud import arguments as cloud_input
-from labkit.cloud import (
-    cloud_messages,
-    cloud_reports,
-    cloud_snapshots,
-    cloud_tables,
-    holdings,
-)
-from labkit.cloud import requests as cloud_requests
-from labkit.cloud.faults import known
+from labkit.cloud import arguments, hosts, leftovers, past
+from labkit.cloud import faults as faulty
+from labkit.cloud.durations import with_changes
 from labkit.cloud.site import CONTROLLER, Site
+from labkit.neighbours.messaging.envelope import Envelope
+from labkit.nova import exception
+from labkit.nova.api.openstack import servers
+from labkit.nova.api.openstack.common import status_from_state
+from labkit.nova.clock import Request, ServiceStoppedError, Thread
 from labkit.nova.compute import power_state
-from labkit.nova.compute.api import API
+from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
-from labkit.nova.scheduler.service import SchedulerService
-from labkit.nova.service import Service, ServiceStoppedError
+from labkit.nova.scheduler.fast import FastSchedulerManager
+from labkit.nova.scheduler.host_manager import HostManager
+from labkit.nova.service import Service, expected
+from labkit.tables import broker as broker_tables
+from labkit.tables import cloud as tables
+from labkit.tables import hosts as host_tables
 
 #: Seconds between two rounds of a periodic task that has no interval of its own.
 PERIODIC_S = 60
 
 
-class Cloud(
-    cloud_requests.CloudRequests,
-    cloud_reports.CloudReports,
-    cloud_snapshots.CloudSnapshots,
-    cloud_tables.CloudTables,
-    cloud_messages.CloudMessages,
-):
+class Cloud:
     """A Nova with all its services, on a copy of a fleet; time is simulated.
 
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
@@ -41,8 +37,13 @@ class Cloud(
     instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
-    ValueError for what is none of these, KeyError for a fault on an unknown host.
-    The tables are described in labkit/cloud/cloud_tables.py.
+    ValueError for anything else, KeyError for a fault on an unknown host.
+
+    Each request has a context of its own with a new request id, the same in every run: an
+    administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
+    The tables (``states``, ``messages``, ...) are DataFrames, built when they are read; their
+    columns are described in labkit/tables/__init__.py. ``site`` holds what the services share
+    (labkit/cloud/site.py), ``drivers`` the hypervisors by host.
 
     >>> from labkit import Flavor, Fleet, RequestSpec
     >>> cloud = Cloud(Fleet.read("data/two_hosts"))
@@ -52,8 +53,9 @@ class Cloud(
     >>> cloud.show("web-1")["status"]
     'ACTIVE'
 
-    Source: the services of Nova 34.0.0, one conductor. Unlike Nova, what the fleet says of metrics
-    and PCI devices stays as it is: no host reports any.
+    Source: the services of Nova 34.0.0, one conductor; the requests are those of
+    nova/api/openstack/compute/servers.py. Unlike Nova, what the fleet says of metrics and PCI
+    devices stays as it is: no host reports any.
     """
 
     def __init__(
@@ -68,32 +70,32 @@ class Cloud(
         driver=None,
         schedulers=1,
     ):
-        site = Site(
-            _own(cloud_input.fleet(fleet)),
-            cloud_input.options(options),
-            cloud_input.durations(durations),
-            cloud_input.seed(seed),
-            cloud_input.quota(quota),
+        site = self.site = Site(
+            arguments.fleet(fleet).of_a_cloud(),
+            arguments.options(options),
+            with_changes(durations),
+            arguments.seed(seed),
+            arguments.quota(quota),
         )
-        self._site = site
-        make = cloud_input.driver(driver, cloud_input.snapshot_model(snapshot_model))
-        self._drivers = {host: make(site.options) for host in fleet.rows}
-        holdings.watch(site, self._drivers)
+        make = arguments.driver(driver, arguments.snapshot_model(snapshot_model))
+        self.drivers = {host: make(site.options) for host in fleet.rows}
+        past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
-        site.bus.serve("conductor", None, site.conductor)
-        site.bus.serve("scheduler", None, *_schedulers(site, seed, schedulers))
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
+        site.conductor.serve("conductor")
+        for scheduler in _schedulers(site, seed, schedulers):
+            scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
-            site.host_drivers[host] = fleet_hosts.prepare(site, row)
-            compute = site.computes[host] = ComputeManager(site, host, self._drivers[host])
-            compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
+            hosts.prepare(site, row, self.drivers[host])
+            site.reports[host] = hosts.Reports(site.env, self.drivers[host])
+            compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
+            compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
             compute.update_available_resource()
-            site.bus.serve("compute", host, compute)
-            site.bus.serve("compute-alt", host, compute)
+            compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.strike["host_down"] = lambda host, name: self.host_down(host)
-        for fault in cloud_input.faults(faults):
+        for fault in faulty.checked(faults):
             self.add_fault(fault)
         if site.options.update_resources_interval >= 0:
             site.env.process(self._report(site.options.update_resources_interval or PERIODIC_S))
@@ -105,28 +107,125 @@ class Cloud(
         if site.options.shelved_offload_time > 0:
             self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
 
-    def run(self, until_s=60):
-        """Let time pass until *until_s*. Raises ValueError for a time that is over."""
-        if cloud_input.time(until_s, self.now, "until_s") > self.now:
-            self._site.env.run(until=until_s)
-
-    def settle(self):
-        """Let time pass until nothing is under way any more, apart from what happens by itself."""
-        env, site = self._site.env, self._site
-        while site.busy and env.peek() < math.inf:
-            env.step()
-
+    # -- the clock ------------------------------------------------------------------------
     @property
     def now(self) -> float:
         """The simulated time in seconds."""
-        return self._site.env.now
+        return self.site.env.now
 
+    def run(self, until_s=60):
+        """Let time pass until *until_s*. Raises ValueError for a time that is over."""
+        if arguments.time(until_s, self.now, "until_s") > self.now:
+            self.site.env.run(until=until_s)
+
+    def settle(self):
+        """Let time pass until nothing is under way any more, apart from periodic tasks."""
+        env, site, broker = self.site.env, self.site, self.site.broker
+        while (site.busy or broker.on_the_way) and env.peek() < math.inf:
+            env.step()
+
+    # -- requests to the API --------------------------------------------------------------
+    def create(self, name, spec, networks="auto", is_admin=True) -> int:
+        """Ask for a server, or for ``spec.num_instances`` of them: "web-1", "web-2" of "web".
+
+        Returns the HTTP status when the API has answered; ``networks="none"`` wants no port.
+        Raises Nova's refusal, with its ``code``; ValueError for a name that is taken, TypeError for
+        something else than a RequestSpec.
+
+        Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
+        """
+        arguments.creation(name, spec, networks, is_admin)
+        return self._until_answered(self._create(name, spec, networks, is_admin))
+
+    def act(self, name, action, /, is_admin=True, **given) -> int:
+        """Ask for an action of a server; return the HTTP status when the API has answered.
+
+        In: an action of the API without "os-" ("stop", "reboot" with ``reboot_type="HARD"``,
+        "rename" with ``name=``, "resize" with ``flavor=``, "rebuild" with ``image=``, "migrate",
+        "migrateLive" and "evacuate" with ``host=``). Raises Nova's refusal, with its ``code``;
+        KeyError for an unknown server, ValueError for an unknown action.
+        """
+        self._check_action(name, action, {"is_admin": is_admin} | given)
+        arguments.complete(action, given)
+        return self._until_answered(self._request(name, action, is_admin, given))
+
+    def answer(self, name, action, /, is_admin=True, **given) -> tuple[int, str]:
+        """Return what the API would answer to an action now: status, and the words of a refusal.
+
+        Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
+        """
+        self._check_action(name, action, {"is_admin": is_admin} | given)
+        wanted = servers.find(action, given)
+        try:
+            instance = self._get(name)
+            facts = servers.facts_of(self._api, instance)
+            context = self.site.keystone.asking(instance.project_id, is_admin)
+            servers.refuse(context, action, wanted, instance, facts)
+        except exception.NovaException as error:
+            return servers.status_of(error), servers.words_of(error)
+        return wanted.status, ""
+
+    def at(self, t_s, name, action, /, **given):
+        """Ask for an action, or "create" with ``spec=``, at a time to come.
+
+        A refusal is noted in ``requests``. Raises ValueError for a time that is over.
+        """
+        arguments.time(t_s, self.now, "t_s")
+        if action != "create":
+            arguments.text("name of a server", name)
+            self._check_action(name, action, given, may_come=True)
+            arguments.complete(action, given)
+        else:
+            for argument in given:
+                arguments.known(
+                    argument, ("spec", "networks", "is_admin"), "'create' takes no argument"
+                )
+            arguments.creation(name, **given)
+        self._later(t_s - self.now, name, action, given)
+
+    def show(self, name) -> dict | None:
+        """Return a server as the API shows it; None when it is deleted or in no cell."""
+        uuid = self._uuid(name)
+        request = self.site.db.build_requests.get(uuid)
+        try:
+            row = request.values if request else self.site.db.instance_get_by_uuid(uuid)
+        except exception.InstanceNotFound:
+            return None
+        power = row["power_state"]
+        return {
+            "name": row["display_name"],
+            "id": uuid,
+            "status": status_from_state(row["vm_state"], row["task_state"]),
+            "vm_state": row["vm_state"],
+            "task_state": row["task_state"],
+            "power_state": power_state.STATE_MAP.get(power),
+            "host": row["host"],
+            "locked": bool(row["locked"]),
+        }
+
+    # -- hosts, guests and faults ---------------------------------------------------------
     def driver(self, host):
         """Return the hypervisor driver of a host. Raises KeyError for an unknown host."""
-        self._site.fleet[host]
-        return self._drivers[host]
+        self.site.fleet[host]
+        return self.drivers[host]
 
-    # -- what happens by itself -----------------------------------------------------------
+    def hypervisor(self, host):
+        """Return what a host has; what is changed in it shows in the next report.
+
+        Raises KeyError for an unknown host.
+
+        >>> from labkit import Cloud, Fleet
+        >>> cloud = Cloud(Fleet.read("data/two_hosts"))
+        >>> cloud.hypervisor("cn-1").memory_mb = 16384
+        >>> cloud.run(until_s=59)
+        >>> cloud.host_states.free_ram_mb.tolist()
+        [3072, 4096]
+        >>> cloud.run(until_s=61)
+        >>> cloud.host_states.free_ram_mb.tolist()
+        [11264, 4096]
+        """
+        return self.driver(host).host.hypervisor
+
     def guest_stops(self, name):
         """Let a guest stop by itself, unseen by Nova until the power states are compared."""
         self._set_guest(name, power_state.SHUTDOWN)
@@ -140,9 +239,10 @@ class Cloud(
 
         In: an id of ``images``. Raises KeyError for an unknown one.
         """
-        if image not in self._site.glance.images:
-            raise KeyError(f"no image {image!r}; there are {', '.join(self._site.glance.images)}")
-        del self._site.glance.images[image]
+        images = self.site.glance.images
+        if image not in images:
+            raise KeyError(f"no image {image!r}; there are {', '.join(images)}")
+        del images[image]
 
     def periodic(self, task, host):
         """Run a periodic task of a nova-compute now.
@@ -150,13 +250,13 @@ class Cloud(
         In: one of ``labkit.cloud.arguments.PERIODIC``. Raises ValueError for another, and for a
         nova-compute that is down.
         """
-        known(task, cloud_input.PERIODIC, "unknown periodic task")
+        arguments.known(task, arguments.PERIODIC, "unknown periodic task")
         compute = self._compute(host)
         if compute.stopped:
             raise ValueError(
                 f"the nova-compute of {host} is down, it runs no {task}; host_up first"
             )
-        with self._site.within(compute.periodic_context()):
+        with self.site.within(compute.periodic_context()):
             try:
                 work = getattr(compute, task)()
             except ServiceStoppedError:  # a fault: it died of it
@@ -169,93 +269,336 @@ class Cloud(
 
         Raises TypeError for something else, KeyError for an unknown host.
         """
-        if cloud_input.fault(fault).host is not None:
+        if faulty.checked_one(fault).host is not None:
             self._compute(fault.host)
         if fault.step == "host_down" and fault.at is None:
             self.host_down(fault.host)
         else:
-            self._site.faults.add(fault)
+            self.site.faults.add(fault)
 
     def host_down(self, host, forced=False):
         """Let a nova-compute die; Nova notices after ``service_down_time``, if *forced* at once.
 
         What was under way there is never finished; messages wait. The guests go on.
         """
-        compute, site = self._compute(host), self._site
+        compute = self._compute(host)
         if not compute.stopped:
             compute.stop()
         if forced:
             self._set_service(host, "forced_down", True)
         else:
-            site.env.process(self._notice(host, compute))
+            self.site.env.process(self._notice(host, compute))
 
     def host_up(self, host):
         """Start a nova-compute (again): it looks after each of its servers, then reads messages."""
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
-        compute = self._site.computes[host] = ComputeManager(self._site, host, self._drivers[host])
-        with self._site.within(self._site.keystone.admin_context()):
-            compute.start(self._come_up(host, compute))
+        compute = self.site.computes[host] = ComputeManager(self.site, host, self.drivers[host])
+        with self.site.within(self.site.keystone.admin_context()):
+            compute.start(self._come_up(compute))
 
-    # -- inside ---------------------------------------------------------------------------
-    def _compute(self, host):
-        self._site.fleet[host]  # a KeyError with the names, if there is no such host
-        return self._site.computes[host]
+    # -- what is left of a server ---------------------------------------------------------
+    def books(self, name) -> dict:
+        """Return what is left of a server, in every place that keeps something of it.
 
-    def _come_up(self, host, compute):
-        """Do what a nova-compute does before it serves; if that fails, it is down again.
-
-        Source: ``start`` of Service in nova/service.py, Nova 34.0.0.
+        Out: ``row`` (None when there never was one), ``build_request``, ``instance_mapping``,
+        ``allocations`` by host, ``ports`` (the hosts that they are bound to), ``guests`` by host,
+        ``images``, ``actions`` (its action log).
         """
+        self._uuid(name)
+        return leftovers.of_server(self.site, self.drivers, name)
+
+    def imbalances(self) -> list[str]:
+        """Return a sentence for each thing that a server left behind or should have and has not."""
+        return leftovers.imbalances(self.site, self.drivers)
+
+    # -- tables of what happened: labkit/tables/cloud.py ----------------------------------
+    @property
+    def states(self):
+        """What each server showed."""
+        return tables.states(self.site.trace)
+
+    @property
+    def saves(self):
+        """Every write of a server's row."""
+        return tables.saves(self.site.trace)
+
+    @property
+    def messages(self):
+        """Every message between services."""
+        return tables.messages(self.site.trace)
+
+    @property
+    def notifications(self):
+        """The notifications that Nova emitted."""
+        return tables.notifications(self.site.trace)
+
+    @property
+    def actions(self):
+        """The action logs of all servers."""
+        return tables.actions(self.site.trace)
+
+    @property
+    def calls(self):
+        """The calls to the neighbours and the hypervisors."""
+        return tables.calls(self.site.trace)
+
+    @property
+    def migrations(self):
+        """Every write of a move's row."""
+        return tables.migrations(self.site.trace)
+
+    @property
+    def holdings(self):
+        """What each host has of each server, and since when."""
+        return tables.holdings(self.site.trace, self.site.held_changes)
+
+    @property
+    def faults(self):
+        """The errors that the API shows."""
+        return tables.faults(self.site.trace)
+
+    @property
+    def requests(self):
+        """The requests to the API and their answers."""
+        return tables.requests(self.site.trace)
+
+    @property
+    def events(self):
+        """Everything in order."""
+        return tables.events(self.site.trace)
+
+    @property
+    def stages(self):
+        """The stages of the snapshots."""
+        return tables.stages(self.site.trace)
+
+    @property
+    def host_log(self):
+        """What the hosts of libvirt drivers did."""
+        return tables.host_log(self.site.trace)
+
+    @property
+    def images(self):
+        """The images that servers were made into."""
+        return tables.images(self.site.glance.images)
+
+    # -- tables of how it is now: labkit/tables/hosts.py and broker.py --------------------
+    @property
+    def reports(self):
+        """What the hosts reported of themselves."""
+        return host_tables.reports(self.site.reports)
+
+    @property
+    def compute_nodes(self):
+        """The hosts' rows in the database."""
+        return host_tables.compute_nodes(self.site.db.compute_nodes.values())
+
+    @property
+    def host_states(self):
+        """What a scheduler would read now."""
+        return host_tables.host_states(self.site.fleet, self.site.db.compute_nodes.values())
+
+    @property
+    def inventories(self):
+        """What placement knows of each host and resource class."""
+        return host_tables.inventories(self.site.fleet)
+
+    @property
+    def queues(self):
+        """The queues of the broker, and what waits in them."""
+        return broker_tables.queues(self.site.broker)
+
+    def envelope(self, seq) -> Envelope:
+        """Return the envelope of a message as it is on the wire: ``body`` is its text.
+
+        In: the ``seq`` of a row of ``messages``. ``message`` is the inner layer: the method and its
+        arguments, objects among them with their versions and fields, and under ``_context_`` who
+        asks, the token in clear. Raises ValueError for a *seq* that is no message's.
+
+        Unlike in Nova, an argument that the lab does not model is null, and of an object travel
+        the fields that the lab models.
+
+        >>> from labkit import Cloud, Flavor, Fleet, RequestSpec
+        >>> cloud = Cloud(Fleet.read("data/two_hosts"))
+        >>> cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
+        202
+        >>> envelope = cloud.envelope(cloud.messages.seq[0])
+        >>> envelope.exchange, envelope.routing_key, envelope.message["method"]
+        ('nova', 'conductor', 'schedule_and_build_instances')
+
+        Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
+        """
+        envelope = self.site.envelopes.get(seq)
+        if envelope is None:
+            raise ValueError(
+                f"seq = {seq!r} is no message; those are in the column seq of messages"
+            )
+        return envelope
+
+    # -- inside: requests -----------------------------------------------------------------
+    def _until_answered(self, work):
+        outcome = []
+
+        def process():
+            try:
+                outcome.append((yield from work))
+            except Exception as error:
+                outcome.append(error)
+
+        self.site.env.run(until=Thread(self.site.env, process(), None))
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    def _later(self, delay_s, name, action, given):
+        self.site.busy += 1
+        Thread(self.site.env, self._delayed(delay_s, name, action, dict(given)), None)
+
+    def _delayed(self, delay_s, name, action, given):
+        try:
+            yield self.site.env.timeout(delay_s)
+            if action == "create":
+                yield from self._create(name, **given)
+            else:
+                is_admin = given.pop("is_admin", True)
+                yield from self._request(name, action, is_admin, given)
+        except Exception as error:
+            if not expected(error):
+                raise
+        finally:
+            self.site.busy -= 1
+
+    def _begin_request(self, project_id, is_admin):
+        context = self.site.keystone.context(project_id, is_admin)
+        self.site.env.active_process.context = context
+        return context
+
+    def _create(self, name, spec, networks="auto", is_admin=True):
+        context = self._begin_request(spec.project_id, is_admin)
+        site, number = self.site, spec.num_instances
+        names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
+        for each in names:
+            if each in site.servers:
+                raise ValueError(f"there is, or was, a server {each!r}; take another name")
+        for each in names:
+            uuid = server_uuid(each)
+            site.servers[each] = uuid, spec
+            site.names[uuid] = each
+        try:
+            yield from self._api.service.step("api", names=names)
+            status = yield from servers.create(self._api, context, names, spec, networks)
+        except Exception as error:
+            for each in names:
+                del site.names[site.servers.pop(each)[0]]
+            if expected(error):
+                self._answered(names, "create", error)
+            raise
+        self._answered(names, "create", status=status)
+        return status
+
+    def _request(self, name, action, is_admin, given):
+        asked = self.site.servers.get(name)
+        context = self._begin_request(asked and asked[1].project_id, is_admin)
+        try:
+            yield from self._api.service.step("api", names=(name,))
+            instance = self._get(name)
+            status = yield from servers.handle(self._api, context, action, instance, given)
+        except Exception as error:
+            if expected(error):
+                self._answered([name], action, error)
+            raise
+        self._answered([name], action, status=status)
+        return status
+
+    def _answered(self, names, action, error=None, status=202):
+        words = ""
+        if error is not None:
+            status, words = servers.status_of(error), servers.words_of(error)
+        for name in names:
+            self._api.service.note(Request, name, action, status, words)
+
+    def _get(self, name):
+        """The server as the API reads it: from its build request, or from its cell."""
+        if name not in self.site.servers:
+            raise exception.InstanceNotFound(instance_id=name)
+        uuid = self._uuid(name)
+        request = self.site.db.build_requests.get(uuid)
+        if request is not None:
+            return request.get_new_instance(self._api.service)
+        return self.site.from_row(self._api.service, name, uuid)
+
+    def _uuid(self, name):
+        if not isinstance(name, str) or name not in self.site.servers:
+            near = difflib.get_close_matches(str(name), self.site.servers, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"no server {name!r} was created{hint}")
+        return self.site.uuid_of(name)
+
+    def _check_action(self, name, action, given, may_come=False):
+        arguments.known(action, tuple(servers.ACTIONS), "unknown action")
+        allowed = ("is_admin", *servers.ACTIONS[action].arguments)
+        for argument, value in given.items():
+            arguments.known(argument, allowed, f"{action!r} takes no argument")
+            arguments.argument(argument, value)
+        if action == "rename" and "name" not in given:
+            raise ValueError("'rename' needs a name: act('web-1', 'rename', name='web-2')")
+        if not may_come:
+            self._uuid(name)
+
+    # -- inside: hosts --------------------------------------------------------------------
+    def _compute(self, host):
+        self.site.fleet[host]  # a KeyError with the names, if there is no such host
+        return self.site.computes[host]
+
+    def _come_up(self, compute):
+        # As ``start`` of Service in nova/service.py: if init_host fails, the service is down again.
         try:
             yield from compute.init_host()
         except Exception:
             compute.stop()
             raise
-        self._set_service(host, "heartbeat_age_s", 0.0)
-        self._site.bus.serve("compute", host, compute)
-        self._site.bus.serve("compute-alt", host, compute)
+        self._set_service(compute.host, "heartbeat_age_s", 0.0)
+        compute.serve("compute", "compute-alt")
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")
         # Between a resize and its end there are two; the server's own host comes first.
-        for each in sorted(self._drivers, key=lambda each: each != host):
-            if uuid in self._drivers[each].guests:
-                self._drivers[each].guests[uuid] = state
+        for each in sorted(self.drivers, key=lambda each: each != host):
+            if uuid in self.drivers[each].guests:
+                self.drivers[each].guests[uuid] = state
                 return
         raise ValueError(f"{name} has no guest on any host")
 
     def _set_service(self, host, field, value):
-        site, fleet = self._site, self._site.fleet
-        column, row = fleet.texts[field], fleet.rows[host]
-        site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
-        column[row] = value
-        fleet._static = {}  # what a scheduler has read meanwhile keeps its own
+        site, fleet = self.site, self.site.fleet
+        before = fleet[host].service[field]
+        site.service_changes.append((len(site.trace), site.env.now, host, field, before))
+        fleet.set_service(host, field, value)
 
     def _notice(self, host, compute):
-        """After a while without heartbeats Nova takes the service for dead."""
-        wait = self._site.options.service_down_time
-        yield self._site.env.timeout(wait)
-        if self._site.computes[host] is compute:
+        wait = self.site.options.service_down_time  # without a heartbeat
+        yield self.site.env.timeout(wait)
+        if self.site.computes[host] is compute:
             self._set_service(host, "heartbeat_age_s", float(wait + 1))
 
     def _every(self, task, interval_s):
         if interval_s > 0:
-            self._site.env.process(self._periodically(task, interval_s))
+            self.site.env.process(self._periodically(task, interval_s))
 
     def _periodically(self, task, interval_s):
         while True:
-            yield self._site.env.timeout(interval_s)
-            for host, compute in self._site.computes.items():
-                if not compute.stopped and self._site.db.by_host.get(host):
+            yield self.site.env.timeout(interval_s)
+            for host, compute in self.site.computes.items():
+                if not compute.stopped and self.site.db.by_host.get(host):
                     self.periodic(task, host)
 
     def _report(self, interval_s):
-        """Let every host report again and again; one of which nothing has changed is not asked.
+        """Let every host that has changed report, again and again.
 
         Unlike Nova, all hosts report at the same moment.
         """
-        site = self._site
+        site = self.site
         while True:
             yield site.env.timeout(interval_s)
             site.touch_deleted()
@@ -264,25 +607,20 @@ class Cloud(
                 if compute.stopped:
                     if host in touched:
                         site.db.touched.add(host)
-                elif host in touched or site.host_drivers[host].changed:
+                elif host in touched or site.reports[host].due:
                     compute.update_available_resource()
 
 
 def _schedulers(site, seed, count):
-    """Return schedulers on hosts of their own, each with its own memory and dice."""
-    services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
-    for number in range(2, cloud_input.schedulers(count) + 1):
+    """Schedulers on hosts of their own, each with its own memory and random numbers."""
+    hosts = HostManager(site.options).reading(site.fleet)
+
+    def scheduler(name, host, rng):
+        return FastSchedulerManager(hosts, rng, site=site, name=name, host=host)
+
+    services = [scheduler("scheduler", CONTROLLER, random.Random(seed))]
+    for number in range(2, arguments.schedulers(count) + 1):
         host = f"{CONTROLLER}-{number}"
         rng = random.Random(f"{seed} {host}")
-        services.append(SchedulerService(site, f"scheduler@{host}", host, rng))
+        services.append(scheduler(f"scheduler@{host}", host, rng))
     return services
-
-
-def _own(fleet):
-    """Copy a fleet with all that a cloud changes in it."""
-    own = fleet.copy()
-    own.columns = {name: values.copy() for name, values in fleet.columns.items()}
-    own.texts = {name: list(values) for name, values in fleet.texts.items()}
-    own.inventories = {name: each.own() for name, each in fleet.inventories.items()}
-    own._static = {}
-    return own

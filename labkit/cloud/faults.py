@@ -1,22 +1,28 @@
 """What goes wrong in a cloud, as data: Fault("spawn", host="cn-2")."""
 
-import csv
-import difflib
-import math
-import random
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from numbers import Real
-from pathlib import Path
 
+from labkit.cloud.arguments import is_number, is_whole, known, of_type
+from labkit.cloud.durations import steps
 from labkit.nova import exception as exc
-from labkit.nova import rpcapi
 from labkit.nova.compute import task_states, vm_states
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.processutils import ProcessExecutionError
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
-DURATIONS = Path(__file__).parents[2] / "data" / "durations.csv"
 #: Steps that take no time of their own and can go wrong all the same.
 EVENTS = ("message", "database", "host_down", "delete")
+#: What services send each other.
+METHODS = tuple(
+    dict.fromkeys(
+        name
+        for api in (ComputeTaskAPI, SchedulerAPI, ComputeAPI)
+        for name in vars(api)
+        if not name.startswith("_")
+    )
+)
 #: Exceptions by name, as a fault may ask for them.
 ERRORS = {
     "BuildAbortException": lambda: exc.BuildAbortException(
@@ -84,7 +90,7 @@ class Fault:
             if self.step not in EVENTS:
                 raise ValueError(f"{self._text}: at = {self.at!r} is for {', '.join(EVENTS)}")
             known(self.at, _moments(self.step), f"{self._text} at an unknown moment")
-        if isinstance(self.times, bool) or not isinstance(self.times, int) or self.times < 1:
+        if not is_whole(self.times, 1):
             raise ValueError(f"{self._text}: times = {self.times!r} is not a whole number from 1")
         if not is_number(self.delay_s) or self.delay_s < 0:
             raise ValueError(
@@ -126,57 +132,23 @@ class Fault:
             )
 
 
-@cache
-def _table():
-    with DURATIONS.open(encoding="utf-8", newline="") as file:
-        return {
-            row["step"]: (float(row["seconds"]), float(row["jitter"]))
-            for row in csv.DictReader(file)
-        }
+def checked(faults) -> list:
+    """Return the faults as a list. Raises TypeError for something else than Faults in a list."""
+    if isinstance(faults, str | Fault) or not isinstance(faults, Iterable):
+        raise TypeError(f"faults = {faults!r} is not a list; write faults=[Fault('spawn')]")
+    return [checked_one(each) for each in faults]
 
 
-def steps() -> dict:
-    """Return ``{step: (seconds, jitter)}``: the steps that take time, as data/durations.csv says."""
-    return dict(_table())
-
-
-def known(name, names, what):
-    """Raise ValueError for a name that is not among the *names*."""
-    if not isinstance(name, str) or name not in names:
-        near = difflib.get_close_matches(str(name), names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise ValueError(f"{what} {name!r}; {hint}")
-
-
-def is_number(value) -> bool:
-    """Return whether a value is a finite number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+def checked_one(fault) -> Fault:
+    """Return the fault. Raises TypeError for something else."""
+    return of_type(fault, Fault, "not a Fault; write Fault('spawn', host='cn-2')")
 
 
 def _moments(step):
-    """Return what *at* may name."""
     if step == "message":
-        return tuple(rpcapi.METHODS)
+        return METHODS
     states = (*task_states.ALL, *vm_states.ALL)
     return states if step == "database" else (*states, *(s for s in steps() if s not in EVENTS))
-
-
-class Durations:
-    """How long each step takes: seconds, give or take a share of them, from one seeded generator.
-
-    In: ``{step: (seconds, jitter)}`` with jitter between 0 and 1. A draw is uniform.
-    """
-
-    def __init__(self, table, seed=0):
-        self.table = dict(table)
-        self._random = random.Random(seed).random
-
-    def draw(self, step) -> float:
-        """Return the seconds that the step takes this time."""
-        seconds, jitter = self.table[step]
-        if not jitter:
-            return seconds
-        return seconds * (1 + jitter * (2 * self._random() - 1))
 
 
 class Faults:
@@ -188,16 +160,15 @@ class Faults:
             self.add(fault)
 
     def add(self, fault):
-        """Add a fault."""
+        """Add a fault, to happen ``fault.times`` times."""
         self._left.append([fault, fault.times])
 
     @property
     def none(self) -> bool:
-        """Whether nothing was ever to go wrong."""
+        """Whether no fault was ever added."""
         return not self._left
 
     def _take(self, step, host, instance, at=None):
-        """Return the first fault that fits, and use it up; None if there is none."""
         for entry in self._left:
             fault = entry[0]
             if (
@@ -213,7 +184,7 @@ class Faults:
 
     def at_step(self, step, host, instance):
         """Return (seconds more, exception or None) for a step that begins."""
-        fault = self._take(step, host, instance) if self._left else None
+        fault = self._take(step, host, instance)
         if fault is None:
             return 0.0, None
         if fault.error is None and fault.delay_s:
@@ -222,18 +193,18 @@ class Faults:
 
     def at_message(self, method, host, instance):
         """Return (lost, seconds more) for a message that is sent."""
-        fault = self._take("message", host, instance, (method,)) if self._left else None
+        fault = self._take("message", host, instance, (method,))
         if fault is None:
             return False, 0.0
         return not fault.delay_s, fault.delay_s
 
     def conflicts(self, host, instance, at) -> bool:
         """Return whether a guarded save, of one of the states *at*, comes too late."""
-        return bool(self._left) and self._take("database", host, instance, at) is not None
+        return self._take("database", host, instance, at) is not None
 
     def strikes(self, kind, host, instance, at) -> bool:
         """Return whether a delete arrives, or the host dies, at one of the names *at*."""
-        return bool(self._left) and self._take(kind, host, instance, at) is not None
+        return self._take(kind, host, instance, at) is not None
 
 
 def _error(wanted):

@@ -1,17 +1,21 @@
-"""The books of a cloud: what is left of a server, in every place that keeps something of it.
+"""What is left of a server in every place that keeps something of it, and what is wrong with that.
 
-What must hold of them stands in labkit/cloud/invariants.py.
+Each rule says what should hold when nothing is under way, and after "unless" when the real Nova
+breaks it. A rule yields the end of a sentence that begins with the server's name.
 """
 
 import copy
-from collections import Counter
+from dataclasses import dataclass
 
-import numpy as np
-
-from labkit.cloud.invariants import ALWAYS, UNLESS, Left
-from labkit.nova.compute import power_state
+from labkit.nova.compute import power_state, task_states
+from labkit.nova.compute import vm_states as vm
 from labkit.nova.objects.instance_action import as_shown
-from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
+
+#: A server in one of these may have no host, no guest and no resources.
+_UNFINISHED = (vm.BUILDING, vm.ERROR, vm.DELETED)
+#: The statuses of a move in which its source is meant to have something of the server: until it is
+#: confirmed or reverted, or until the nova-compute of an evacuation's source starts again.
+_SOURCE_KEEPS = {"resize": ("finished",), "migration": ("finished",), "evacuation": ("done",)}
 
 
 def of_server(site, drivers, name) -> dict:
@@ -22,7 +26,7 @@ def of_server(site, drivers, name) -> dict:
         "row": _row(site, uuid),
         "build_request": uuid in db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][row]: held[row] for row in held},
+        "allocations": {list(site.fleet.rows)[row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -54,30 +58,26 @@ def _row(site, uuid):
     }
 
 
-def imbalances(site, drivers, rules=UNLESS) -> list[str]:
-    """Return a sentence for each thing that is left of a server that is gone, or is missing.
-
-    In: the rules to look at. Empty as long as something is under way.
-    """
-    if site.busy:
+def imbalances(site, drivers, rules=None) -> list[str]:
+    """Return a sentence for each rule that a server breaks; none while something is under way."""
+    if site.under_way:
         return []
     return [
         f"{name} {what}"
         for name, left in _left(site, drivers)
-        for rule in rules
+        for rule in rules or RULES
         for what in rule(left)
     ]
 
 
 def _left(site, drivers):
-    """Yield each server and what is left of it."""
     guests, images = {}, {}
     for host, driver in drivers.items():
         for uuid in driver.guests:
             guests.setdefault(uuid, []).append(host)
     for key, image in site.glance.images.items():
         images.setdefault(image["instance"], {})[key] = image["status"]
-    hosts, db = site.fleet.texts["host"], site.db
+    hosts, db = list(site.fleet.rows), site.db
     for name, (uuid, _) in site.servers.items():
         request = db.build_requests.get(uuid)
         yield (
@@ -104,82 +104,212 @@ def _left(site, drivers):
         )
 
 
-# -- of the cloud as a whole --------------------------------------------------------------
-def mistakes(site, drivers) -> list[str]:
-    """Return a sentence for each thing that cannot be in a Nova: a mistake of the lab's.
+# -- the rules ------------------------------------------------------------------------------
+@dataclass
+class Left:
+    """What is left of one server when nothing is under way.
 
-    To be asked when nothing is under way: a server that breaks a rule of ALWAYS; a sum that is
-    not that of its parts; a lock or a turn that nobody gives back.
+    ``row`` and ``request`` (of the build request) are columns by name, ``cell`` is that of the
+    row, ``held``, ``ports`` and ``guests`` list hosts, ``images`` maps an id to a status, ``moves``
+    are (migration_type, status, source, whether it still holds resources).
     """
-    found = imbalances(site, drivers, ALWAYS)
-    found += _sums(site) + _indexes(site) + _strangers(site, drivers)
-    if site.busy:
-        found.append(f"{site.busy} things are still under way")
-    for host, compute in site.computes.items():
-        if not compute.stopped:
-            found += [f"{host} {what}" for what in _kept(compute)]
-    return found
+
+    row: dict | None
+    cell: str | None
+    deleted: bool
+    request: dict | None
+    mapping: object
+    held: list
+    moves: list
+    ports: list
+    wants_port: bool
+    guests: list
+    images: dict
+    actions: list
+
+    @property
+    def gone(self) -> bool:
+        """Whether the API finds the server nowhere."""
+        return self.deleted or (self.row is None and self.request is None)
+
+    @property
+    def host(self) -> str | None:
+        """The host that the row names."""
+        return self.row["host"] if self.row is not None else None
+
+    @property
+    def lives(self) -> bool:
+        """Whether the server was built and is not being deleted."""
+        if self.gone or self.row is None or self.row["task_state"] == task_states.DELETING:
+            return False
+        return self.row["vm_state"] not in _UNFINISHED
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether the server is shelved and on no host."""
+        return self.row is not None and self.row["vm_state"] == vm.SHELVED_OFFLOADED
+
+    def elsewhere(self, hosts) -> list:
+        """Return those of the hosts that are neither the server's nor a source that keeps its part."""
+        kept = [
+            source
+            for kind, status, source, _ in self.moves
+            if status in _SOURCE_KEEPS.get(kind, ())
+        ]
+        return [host for host in hosts if host not in (self.host, *kept)]
 
 
-def _sums(site):
-    """What placement has given away is what consumers hold; what schedulers read is in the rows."""
-    fleet, inventories = site.fleet, site.allocations.inventories
-    wanted = {name: used.copy() for name, used in site.allocations.others.items()}
-    for held in site.allocations.held.values():
-        for row, resources in held.items():
-            for name, amount in resources.items():
-                wanted[name][row] += amount
-    actual = {name: inventories[name].used for name in wanted}
-    rows = [update_from_compute_node(node) for node in site.db.compute_nodes.values()]
-    for name in NUMBERS:
-        wanted[name] = np.array([row[name] for row in rows], dtype=float)
-        actual[name] = fleet.columns[name]
-    return [
-        f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
-        for name, sums in wanted.items()
-        for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
-    ]
+def nothing_hangs(left):
+    """A server is in no task, unless a message was lost or the nova-compute that worked on it died."""
+    if left.gone:
+        return
+    row = left.row or left.request
+    if row["task_state"] is not None or row["vm_state"] == vm.BUILDING:
+        yield f"is {row['vm_state']}, its task {row['task_state']}, and nobody is at it"
 
 
-def _indexes(site):
-    """What is found by host is what is found by server."""
-    db, held = site.db, site.allocations.held
-    rows = Counter(
-        (row["host"], uuid)
-        for uuid, row in db.instances.items()
-        if uuid not in db.deleted and row["host"] is not None
-    )
-    by_host = Counter((host, uuid) for host, of in db.by_host.items() if host for uuid in of)
-    amounts = Counter((row, uuid) for uuid, rows in held.items() for row in rows)
-    by_row = Counter((row, uuid) for row, of in site.allocations.by_host.items() for uuid in of)
-    pairs = ((rows, by_host, "rows"), (amounts, by_row, "allocations"))
-    return [f"the {what} by host are not those by server" for a, b, what in pairs if a != b]
+def gone_holds_nothing(left):
+    """A deleted server has no allocation, unless it was deleted while it was rescheduled."""
+    if left.gone and left.held:
+        yield f"is gone and still holds resources on {', '.join(left.held)}"
 
 
-def _strangers(site, drivers):
-    """Nothing belongs to a server that nobody asked for."""
-    known = set(site.names)
-    moves = {move["uuid"] for move in site.db.migrations.values()}
-    places = {
-        "a row": site.db.instances,
-        "a build request": site.db.build_requests,
-        "a mapping": site.db.instance_mappings,
-        "an allocation": site.allocations.held.keys() - moves,
-        "an action log": site.db.actions,
-    } | {f"a guest on {host}": driver.guests for host, driver in drivers.items()}
-    found = [f"{what} of no server" for what, of in places.items() if not known.issuperset(of)]
-    if not set(site.servers).issuperset(site.neutron.ports):
-        found.append("a port of no server")
-    return found
+def gone_has_no_port(left):
+    """A deleted server has no port, unless Neutron failed to remove it."""
+    if left.gone and left.ports:
+        yield "is gone and still has a port"
 
 
-def _kept(compute):
-    """A nova-compute that has nothing to do keeps no lock and no turn."""
-    if compute._locks:
-        yield f"keeps a lock of {len(compute._locks)} servers"
-    for name in ("build_semaphore", "snapshot_semaphore", "live_migration_semaphore"):
-        turns = getattr(compute, name)
-        if turns is not None and (turns.count or turns.queue):
-            yield f"keeps {turns.count} turns of its {name}"
-    if compute.busy:
-        yield f"has {compute.busy} things under way"
+def gone_has_no_guest(left):
+    """A deleted server has no guest, unless its host was down or its row did not name the host."""
+    if left.gone:
+        for host in left.guests:
+            yield f"is gone and its guest is still on {host}"
+
+
+def gone_has_no_mapping(left):
+    """A server that never had a row has no mapping, unless the conductor never got the message."""
+    if left.gone and left.row is None and left.mapping is not None:
+        yield "never had a row, is gone, and still has a mapping"
+
+
+def deleted_is_queued_for_delete(left):
+    """A deleted server was queued for delete, unless its host finished a delete that the API gave up."""
+    if left.gone and left.mapping is not None and not left.mapping.queued_for_delete:
+        yield "is gone, and its mapping does not say so"
+
+
+def homeless_holds_nothing(left):
+    """A server in error without a host holds nothing, unless Nova overlooks its allocation or guest.
+
+    The allocation: when the second count finds the quota used up, when the host restarts before
+    its own claim, when the scheduler's answer comes too late, after a rebuild. The guest: when the
+    last save of the build is refused.
+    """
+    if not left.gone and left.row is not None and left.row["vm_state"] == vm.ERROR:
+        if left.host is None and left.held:
+            yield f"is in error, has no host, and holds resources on {', '.join(left.held)}"
+        if left.host is None and left.ports:
+            yield "is in error, has no host, and has a port"
+        if left.host is None and left.guests:
+            yield f"is in error, has no host, and its guest is on {left.guests[0]}"
+
+
+def holds_what_it_uses(left):
+    """A server with a host has an allocation there, unless an unfinished delete overtook its build."""
+    if not left.gone and left.host is not None and left.host not in left.held:
+        yield f"is on {left.host} and holds nothing there in placement"
+
+
+def has_a_guest(left):
+    """A built server has its guest and, if it asked for one, its port.
+
+    Unless its host died while the guest was being destroyed, or resetState made it "active".
+    """
+    if not left.lives or left.offloaded:
+        return
+    if left.host not in left.guests:
+        yield f"is on {left.host} and has no guest"
+    if not left.ports and left.wants_port:
+        yield f"is on {left.host} and has no port"
+
+
+def ports_are_on_its_host(left):
+    """The ports of a built server are on its host, unless another host failed to remove its own."""
+    if left.lives and left.host is not None:
+        for host in left.ports:
+            if host != left.host:
+                yield f"is on {left.host} and has a port on {host}"
+
+
+def moved_holds_on_its_own_host(left):
+    """A server has allocations on its own host only, unless a move failed late or its host died."""
+    others = left.elsewhere(left.held)
+    if not left.gone and left.host is not None and others:
+        yield f"is on {left.host} and holds resources on {', '.join(others)}"
+
+
+def moved_has_one_guest(left):
+    """A server has a guest on its own host only.
+
+    Unless a move failed late, its host died, or an evacuation's source has not come back.
+    """
+    others = left.elsewhere(left.guests)
+    if not left.gone and ((left.host is not None and others) or len(others) > 1):
+        yield f"is on {left.host}, its guest on {', '.join(left.guests)}"
+
+
+def offloaded_has_nothing(left):
+    """An offloaded server has neither allocation nor guest, unless its host died."""
+    if not left.gone and left.offloaded and (left.held or left.guests):
+        yield f"is offloaded, and {', '.join(left.held + left.guests)} still has something of it"
+
+
+def over_holds_nothing(left):
+    """A move that is over holds nothing on its source.
+
+    Unless it failed late, its host died, or the server was deleted meanwhile.
+    """
+    for kind, status, source, held in left.moves:
+        if held and (left.gone or status != "finished"):
+            yield f"has a {kind} that is {status} and still holds resources on {source}"
+
+
+def every_part_ended(left):
+    """Each event of an action has an end, unless the nova-compute that worked on it died.
+
+    Of two events of one name only the first: Nova writes the end of the second there.
+    """
+    for action in left.actions:
+        seen = set()
+        for event in action.events:
+            if event["result"] is None and event["event"] not in seen:
+                yield f"has a part of its {action.action} without an end, {event['event']}"
+            seen.add(event["event"])
+
+
+def no_image_waits(left):
+    """No image waits for its data, unless the upload was never asked for, died, or met no server."""
+    for key, status in left.images.items():
+        if status != "active":
+            yield f"has an image whose data never came, {key}"
+
+
+RULES = (
+    nothing_hangs,
+    gone_holds_nothing,
+    gone_has_no_port,
+    gone_has_no_guest,
+    gone_has_no_mapping,
+    deleted_is_queued_for_delete,
+    homeless_holds_nothing,
+    holds_what_it_uses,
+    has_a_guest,
+    ports_are_on_its_host,
+    moved_holds_on_its_own_host,
+    moved_has_one_guest,
+    offloaded_has_nothing,
+    over_holds_nothing,
+    every_part_ended,
+    no_image_waits,
+)

@@ -4,18 +4,21 @@ from contextlib import contextmanager
 
 import simpy
 
-from labkit.cloud.faults import Durations, Faults
-from labkit.neighbours.allocations import Allocations
+from labkit.cloud.durations import Durations
+from labkit.cloud.faults import Faults
 from labkit.neighbours.glance import Glance
 from labkit.neighbours.keystone import Keystone
+from labkit.neighbours.messaging import Broker
 from labkit.neighbours.neutron import Neutron
-from labkit.nova import exception
+from labkit.neighbours.placement import Allocations
+from labkit.nova import conf, exception, rpc, servicegroup
+from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states
+from labkit.nova.context import RequestContext
 from labkit.nova.db import Database, conflict
 from labkit.nova.objects.instance import Instance
-from labkit.nova.rpc import Bus
+from labkit.nova.rpc import message_of, reply_of
 from labkit.nova.scheduler import request_filter
-from labkit.nova.service import ServiceStoppedError
 
 DEFAULT_ZONE = "nova"
 #: Where API, conductor and scheduler run.
@@ -27,7 +30,8 @@ class Site:
 
     ``busy`` counts what is under way; ``servers`` maps a name to (uuid, spec), ``names`` a uuid to
     its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
-    of what Nova believes of a nova-compute; ``held_changes`` are those of labkit/cloud/holdings.py.
+    of what Nova believes of a nova-compute; ``held_changes`` are the rows of
+    ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
 
     def __init__(self, fleet, options, durations, seed, quota):
@@ -41,13 +45,15 @@ class Site:
         self.durations = Durations(durations, seed)
         self.faults = Faults()
         self.db = Database()
-        self.bus = Bus(self, seed)
-        self.allocations = Allocations(fleet)
-        self.keystone = Keystone(self.env, seed)
+        self.broker = Broker(self._latency_s, self.env, seed, self._published)
+        self.envelopes = {}
+        self._calls = {}
+        self.allocations = Allocations(fleet.inventories)
+        self.keystone = Keystone(self.env, seed, RequestContext)
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
-        self.host_drivers = {}
+        self.reports = {}
         self.busy = 0
         self.servers = {}
         self.names = {}
@@ -56,6 +62,11 @@ class Site:
         self._groups = {}
         self._context = None
         self.conductor = None
+
+    @property
+    def under_way(self) -> int:
+        """How many messages are on their way and threads at work."""
+        return self.busy + self.broker.on_the_way
 
     # -- contexts -------------------------------------------------------------------------
     @property
@@ -77,6 +88,29 @@ class Site:
             yield
         finally:
             self._context = before
+
+    # -- messages -------------------------------------------------------------------------
+    def _latency_s(self, envelope):
+        """Return how long an envelope travels. Unlike in Nova, an answer and a fanout take no time."""
+        to_one = envelope.exchange == rpc.EXCHANGE
+        return self.durations.draw("message") if to_one else 0.0
+
+    def _published(self, envelope):
+        """Note what is sent; return whether a fault loses it, and by how much it comes late."""
+        content, lost, late_s = envelope.content, False, 0.0
+        if envelope.exchange:
+            record = message_of(envelope)
+            lost, late_s = self.faults.at_message(record.method, record.server, record.instance)
+            if lost:
+                record = record._replace(lost=True)
+            self._calls[content.get("_msg_id")] = record
+        elif content["ending"]:
+            record = reply_of(envelope, self._calls.pop(content["_msg_id"]))
+        else:
+            return lost, late_s
+        self.envelopes[len(self.trace)] = envelope
+        self.trace.append(record)
+        return lost, late_s
 
     # -- servers --------------------------------------------------------------------------
     def uuid_of(self, name) -> str:
@@ -127,13 +161,16 @@ class Site:
     # -- hosts ----------------------------------------------------------------------------
     def service_is_up(self, host) -> bool:
         """Return whether Nova believes that the nova-compute of a host is alive."""
-        texts, row = self.fleet.texts, self.fleet.rows[host]
-        dead = abs(texts["heartbeat_age_s"][row]) > self.options.service_down_time
-        return not texts["forced_down"][row] and not dead
+        return self.is_up(self.fleet[host].service)
+
+    def is_up(self, service) -> bool:
+        """Return whether Nova believes that a service of which it knows this is alive."""
+        with conf.using(self.options):
+            return servicegroup.API().service_is_up(service)
 
     def cell_of(self, host) -> str:
         """Return the cell of a host."""
-        return self.fleet.texts["cell_uuid"][self.fleet.rows[host]]
+        return self.fleet[host].cell_uuid
 
     def zones(self) -> set:
         """Return the availability zones that there are."""
@@ -144,7 +181,7 @@ class Site:
 
         Source: ``get_host_availability_zone`` in nova/availability_zones.py, Nova 34.0.0.
         """
-        for aggregate in self.fleet.aggregates_of(self.fleet.rows[host]):
+        for aggregate in self.fleet[host].aggregates:
             if "availability_zone" in aggregate.metadata:
                 return aggregate.metadata["availability_zone"]
         return DEFAULT_ZONE
@@ -155,7 +192,7 @@ class Site:
 
     def touch_deleted(self):
         """Let the hosts report on which a server holds something that was deleted meanwhile."""
-        hosts = self.fleet.texts["host"]
+        hosts = list(self.fleet.rows)
         for uuid in self.db.deleted_since:
             self.db.touched.update(hosts[row] for row in self.allocations.held.get(uuid, ()))
         self.db.deleted_since.clear()
@@ -184,7 +221,7 @@ class Site:
         expected = guards[0]
         if expected is None:
             return
-        host = instance._service.host
+        host = instance.service.host
         at = updates.get("task_state"), updates.get("vm_state")
         if self.faults.conflicts(host, instance.name, at):
             actual = task_states.REBOOTING_HARD if None in expected else None
@@ -193,7 +230,7 @@ class Site:
 
     def saved(self, instance):
         """Let what waits for a task state strike, now that it is saved."""
-        self.reached(instance._service, instance.name, (instance.task_state, instance.vm_state))
+        self.reached(instance.service, instance.name, (instance.task_state, instance.vm_state))
 
     def reached(self, service, name, at):
         """Let a delete arrive or a host die, if a fault says so.

@@ -1,7 +1,10 @@
 """Dials: controls, a figure that follows them, and the answer in a sentence.
 
-A dial is a panel for a notebook. Turning a control asks the model again, moves the artists of
-one figure that is laid out once, and writes it as SVG into the page, with the answer below.
+A dial is a panel for a notebook (``panel`` has what all share). Turning a control asks the model
+again, moves the artists of one figure that is laid out once, and writes it as SVG into the page,
+with the answer below.
+
+Uses: cloud, decision, fleet, neighbours, nova, nova13, plots, qcow2, studies, tables.
 """
 
 from labkit.dials.context import ContextDial, context

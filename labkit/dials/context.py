@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
-from labkit.decision import Sentence
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Buttons, Choices, Panel
 from labkit.nova.context import RequestContext, get_admin_context, get_context
-from labkit.plots.rights import NOTE, RightsGrid, paper, rows_of, width_for
+from labkit.plots.rights import NOTE, RightsGrid, grid_axes, rows_of
 from labkit.studies.rights import QUESTIONS, SERVERS, rights
 
 if TYPE_CHECKING:
@@ -57,51 +54,30 @@ stop 2 of 4 servers; it reads and saves 1 of 4 rows; glance is asked with alice'
     return ContextDial()
 
 
-class Known:
-    """A control that says which choices there are when one is asked for that there is not."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and value not in self.options:
-            known = ", ".join(self.options)
-            raise ValueError(f"{self.description} is not {value!r}; there are {known}")
-        super().__setattr__(name, value)
-
-
-class Buttons(Known, ipywidgets.ToggleButtons):
-    """A button for each choice."""
-
-
-class Slider(Known, ipywidgets.SelectionSlider):
-    """A slider from the least to the most."""
-
-
 class ContextDial(Panel):
     """The panel that ``context`` makes."""
 
     def __init__(self) -> None:
         self._begin(self._make_controls())
         self._asked = [(system, asked) for asked, (system, _) in QUESTIONS.items()]
-        left, column = width_for(list(SERVERS), self._asked)
-        width = left + column * len(self._asked) + 8
-        axes = paper(width, left, len(SERVERS), note=NOTE)
+        axes = grid_axes(list(SERVERS), self._asked, NOTE)
         self._grid = RightsGrid(axes, list(SERVERS), self._asked, NOTE)
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
     def _turned(self) -> None:
-        """Ask anew with the context that the controls describe, and draw that."""
         role, way = self.role.value, self.way.value
         self.context = made(role, way, self.read_deleted.value)
         self.table: pd.DataFrame = rights({way: self.context})
         _, rows = rows_of(self.table)
         answers = [[row[one] for one in self._asked] for row in rows]
         self._grid.show(answers, looked_at(self.context))
-        self.answer = Sentence(self._said(role, way))
         code = WAYS[way]
         if self.read_deleted.value != "no":
             code += f'; context.read_deleted = "{self.read_deleted.value}"'
         drawn = self._grid.ax.get_figure(root=True)
-        self._show(drawn, self.answer, f"<code>{code}</code>", str(self.answer))
+        said = self._said(role, way)
+        self._show(drawn, said, f"<code>{code}</code>", said)
 
     def _said(self, role: str, way: str) -> str:
         yes = self.table.groupby("asked").allowed.sum()
@@ -122,9 +98,8 @@ class ContextDial(Panel):
         )
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         controls: dict[str, Any] = {
-            "role": Slider(options=tuple(ROLES), value="member", description="role"),
+            "role": Choices(options=tuple(ROLES), value="member", description="role"),
             "way": Buttons(options=tuple(WAYS), description="way"),
             "read_deleted": Buttons(options=READ_DELETED, description="read_deleted"),
         }

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ipywidgets
 
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
-from labkit.decision import Sentence
-from labkit.dials.creation_words import (
-    FAULTS,
-    said,
-    selected,
-    struck,
-    with_alternates,
-    words_beside,
-)
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
+from labkit.nova.clock import Reply
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
-from labkit.plots.events import LOOKS, events_of, look_of
-from labkit.plots.figure import VERMILLION, canvas, settle
-from labkit.plots.services import broken, width_of
-from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
+from labkit.plots.figure import VERMILLION, broken, canvas, listed, settle, text_width
+from labkit.plots.timeline import (
+    LOOKS,
+    NAMES,
+    UNDONE,
+    WIDTH,
+    Drawing,
+    Event,
+    beside,
+    events_of,
+    look_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +41,33 @@ LEVELS = {"api": 2, "conductor": 3, "scheduler": 1}
 LEVELS_OF_COMPUTE = 3
 ROWS_OF_COMPUTES = 3
 STATES = ("scheduling", "building", "networking", "block_device_mapping", "spawning", "deleting")
+
+
+class Choice(NamedTuple):
+    """A fault to choose: what its button says, the words for it and where, and its moment."""
+
+    label: str
+    words: str = ""
+    at: str | None = None
+
+
+#: What can go wrong, in the order of the road, by ``Fault.step``.
+FAULTS = {
+    "none": Choice("none"),
+    "message": Choice(
+        "message lost", "build_and_run_instance to {} is lost", "build_and_run_instance"
+    ),
+    "claim": Choice("claim", "claim fails on {}"),
+    "network": Choice("network", "network fails on {}"),
+    "block_device_mapping": Choice("block_device_mapping", "block_device_mapping fails on {}"),
+    "image": Choice("image", "image fails on {}"),
+    "spawn": Choice("spawn", "spawn fails on {}"),
+    "host_down": Choice("host down", "nova-compute of {} dies at spawning", "spawning"),
+    "database": Choice(
+        "database conflict", "the save of spawning on {} comes too late", "spawning"
+    ),
+    "delete": Choice("delete in the middle", "a delete arrives at spawning on {}", "spawning"),
+}
 
 
 def creation(
@@ -67,17 +93,6 @@ def creation(
     ['error', 'compute/manager.py:_set_instance_obj_error_state']
     """
     return CreationDial(fleet, spec_obj, options or Options(), seed)
-
-
-class Step(ipywidgets.ToggleButtons):
-    """Buttons that say which faults there are when one is asked for that there is not."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and value not in FAULTS:
-            near = difflib.get_close_matches(str(value), FAULTS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAULTS)}"
-            raise ValueError(f"No fault {value!r} in this dial; {hint}")
-        super().__setattr__(name, value)
 
 
 class CreationDial(Panel):
@@ -106,7 +121,6 @@ class CreationDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Create the server anew with what the controls say, and draw that."""
         self.every_host.disabled = self.fault.value == "none"
         self.cloud = self._new_cloud()
         try:
@@ -123,7 +137,6 @@ class CreationDial(Panel):
         self._redraw(answer)
 
     def _new_cloud(self) -> Cloud:
-        """The cloud that the controls describe, before anything has happened in it."""
         options = self._options.replace(max_attempts=self.max_attempts.value)
         return Cloud(self._fleet, options, seed=self._seed, faults=self._faults())
 
@@ -134,14 +147,12 @@ class CreationDial(Panel):
         return [Fault(step, at=FAULTS[step].at, times=ALWAYS if self.every_host.value else 1)]
 
     def _said_first(self) -> str:
-        """What goes wrong, and where."""
         words = FAULTS[self.fault.value].words
         where = "every host" if self.every_host.value else "the first host"
         return f"{words.format(where)}: " if words else ""
 
     # -- drawing ------------------------------------------------------------------------
     def _redraw(self, answer: str) -> None:
-        """Draw the events in the rows that there are, and write figure and answer into the page."""
         table = self.cloud.events
         rows = [with_alternates(row, self.cloud) for row in events_of(table)] if len(table) else []
         tried = [row.service for row in rows if row.service.startswith("compute@")]
@@ -152,12 +163,10 @@ class CreationDial(Panel):
         self._drawing.take(kept, LEAST_S, lambda row, state: words.get(row, ""))
         self._drawing.show(self._ax)
         self._name_rows(self._struck())
-        self.answer = Sentence(answer)
         self._show(self._ax.get_figure(root=True), answer)
 
     def _lay_out(self, tried: list[str]) -> None:
-        """Make the figure, with a row for each host that may be tried, once for all turns."""
-        hosts = [f"compute@{host}" for host in self._fleet.texts["host"]]
+        hosts = [f"compute@{host}" for host in self._fleet.rows]
         chosen = [f"compute@{host}" for host in selected(self.cloud)]
         computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
         services = [*LEVELS, *computes[: max(ROWS_OF_COMPUTES, len({*chosen, *tried}))]]
@@ -167,12 +176,11 @@ class CreationDial(Panel):
         figure = canvas(WIDTH, self._drawing.height / 72 + 1.5)
         self._ax = figure.add_subplot()
         self._drawing.frame(self._ax, [name for name in LOOKS if name in LANES], STATES)
-        widest = max(map(struck, FAULTS), key=lambda sign: max(map(width_of, sign.split("\n"))))
+        widest = max(map(struck, FAULTS), key=lambda sign: max(map(text_width, sign.split("\n"))))
         self._name_rows(dict.fromkeys(services, widest))
         settle(figure)
 
     def _name_rows(self, signs: dict[str, str]) -> None:
-        """Write the services beside their rows, with a sign where a fault strikes."""
         names = [
             "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
             for name in self._drawing.services
@@ -182,7 +190,6 @@ class CreationDial(Panel):
             tick.set_color(VERMILLION if name in signs else "black")
 
     def _struck(self) -> dict[str, str]:
-        """The sign of the fault at the hosts that have it."""
         if self.fault.value == "none":
             return {}
         hosts = self._drawing.services[len(LEVELS) :]
@@ -191,17 +198,108 @@ class CreationDial(Panel):
         return dict.fromkeys(hosts, struck(self.fault.value))
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         most = self._options.max_attempts
         controls = {
-            "fault": Step(
+            "fault": Buttons(
                 options=[(fault.label, step) for step, fault in FAULTS.items()],
                 style={"button_width": "auto"},
             ),
             "every_host": ipywidgets.Checkbox(False, layout=ipywidgets.Layout(width="16em")),
             "max_attempts": ipywidgets.IntSlider(most, min=1, max=max(MOST_ATTEMPTS, most)),
         }
-        for name, control in controls.items():
-            control.description = name
+        controls["fault"].refusal = "No fault {1!r} in this dial"
+        for control in controls.values():
             control.style.description_width = "7.5em"
         return controls
+
+
+# -- words ------------------------------------------------------------------------------
+def said(cloud: Cloud, name: str, most: int) -> str:
+    """What became of the server, who cleaned up, what is left, and what the API says."""
+    attempts = cloud.messages["method"].eq("build_and_run_instance").sum()
+    shown = cloud.show(name)
+    if shown is None:
+        words = f"{name} is gone"
+    elif shown["vm_state"] == "building":
+        words = f"{name} stays {shown['status']}, task_state {shown['task_state']},"
+        words += f" on {shown['host'] or 'no host'}"
+    else:
+        words = f"{name} is {shown['status']} on {shown['host'] or 'no host'}"
+    words += f" after {cloud.now:.1f} s and {attempts} attempt{'' if attempts == 1 else 's'}"
+    words += f" of {most}"
+    left = [] if shown and shown["status"] == "ACTIVE" else _left(cloud, name)
+    cleaned = _cleaned(cloud) or ("nobody cleans up" if left else "")
+    words += f"; {cleaned}" if cleaned else ""
+    words += f", {listed(left, 4)} stay{'s' if len(left) == 1 else ''}" if left else ""
+    if shown and shown["host"] is None and (cloud.books(name)["row"] or {}).get("cell") == "cell0":
+        words += "; its row is in cell0"
+    return f"{words}. {_api(cloud, name)}".strip()
+
+
+def _cleaned(cloud: Cloud) -> str:
+    by_service: dict[str, dict[str, None]] = {}
+    for service, system, call in cloud.calls[["service", "system", "call"]].itertuples(index=False):
+        if f"{system} {call}".startswith(UNDONE):
+            words = f"{system} {call.removesuffix('/{uuid}')}"
+            by_service.setdefault(service, {})[words] = None
+    alike: dict[str, list[str]] = {}
+    for service, calls in by_service.items():
+        alike.setdefault(listed(calls, 5), []).append(service)
+    return ", ".join(
+        f"{listed(services)} clean{'s' if len(services) == 1 else ''} up ({calls})"
+        for calls, services in alike.items()
+    )
+
+
+def _left(cloud: Cloud, name: str) -> list[str]:
+    books = cloud.books(name)
+    held = [f"its allocation on {host}" for host in books["allocations"]]
+    held += [f"its port on {host}" for host in books["ports"]]
+    held += [f"its guest on {host}" for host in books["guests"]]
+    return [*held, "its BuildRequest"] if books["build_request"] else held
+
+
+def _api(cloud: Cloud, name: str) -> str:
+    faults = cloud.faults
+    if faults.empty or cloud.show(name) is None:
+        return ""
+    code, message = faults[["code", "message"]].iloc[-1]
+    return f"The API shows {code}: {message}"
+
+
+def selected(cloud: Cloud) -> list[str]:
+    """The host that the scheduler chose, and its alternates."""
+    replies = (record for record in cloud.site.trace if isinstance(record, Reply))
+    return next((list(reply.hosts[0]) for reply in replies if reply.hosts), [])
+
+
+def words_beside(rows: list[Event]) -> dict[Event, str]:
+    """What the figure says beside the events: a row of calls that clean up gets words once."""
+    words, cleaning = {}, set()
+    saves = [row for row in rows if row.kind == "Save" and look_of(row) == "Save"]
+    for row in rows:
+        look = look_of(row)
+        if look == "undo" and row.service not in cleaning:
+            words[row] = "cleans up"
+            cleaning.add(row.service)
+        elif look in ("Message", "Reply", "refused") or row in saves[-1:]:
+            words[row] = beside(row)
+        if look == "Message":
+            cleaning.discard(row.service)
+    return words
+
+
+def struck(step: str) -> str:
+    """A fault beside the host that it strikes."""
+    return broken(f"\N{BALLOT X} {FAULTS[step].label}", 90)
+
+
+def with_alternates(event: Event, cloud: Cloud) -> Event:
+    """The scheduler's reply with the hosts that it names."""
+    if event.kind != "Reply" or not event.what.endswith("select_destinations"):
+        return event
+    hosts = selected(cloud)
+    words = ", ".join(hosts)
+    if len(words) > 36:
+        words = f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}"
+    return event._replace(what=f"{event.what} {words if hosts else ''}".strip())

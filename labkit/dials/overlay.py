@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit import qcow2
-from labkit.decision import Sentence
 from labkit.dials.panel import Panel
-from labkit.plots.clusters import MOST, SQUARE, Squares, kinds_of, legend
+from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
 from labkit.plots.figure import canvas, settle
 
 if TYPE_CHECKING:
@@ -60,20 +59,18 @@ class OverlayDial(Panel):
         self._base = base.resolve()
         self._count = count
         self._lay_out()
-        self._begin(self._make_controls())
+        self._begin(self._make_controls(), ("9em", "36em"))
         self._turned()
         super().__init__([*self._controls.values(), self.picture])
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Draw the overlay after the write that the controls say now."""
         self.table, self.grown, answer = self._ask()
         self._squares.show(kinds_of(self.table))
-        self.answer = Sentence(answer)
         self._show(self._figure, answer)
 
     def _ask(self) -> tuple[pd.DataFrame, int, str]:
-        """The clusters, the growth and the answer: a real file is made, and deleted again."""
+        # The clusters, the growth and the answer: a real file is made, and deleted again.
         value = self.value
         start, length = value["start_kib"] * KIB, value["length_kib"] * KIB
         with tempfile.TemporaryDirectory() as folder:
@@ -117,31 +114,23 @@ class OverlayDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _lay_out(self) -> None:
-        """Make the figure; after this nothing in it moves, only colours and letters change."""
         lines = -(-self._count // COLUMNS)
         wide = max(min(COLUMNS, self._count), 26)
         self._figure = canvas(0.9 + wide * SQUARE, 1.1 + lines * SQUARE)
         ax = self._figure.add_subplot()
         self._squares = Squares(ax, self._count, COLUMNS)
-        legend(ax, KINDS)
+        draw_legend(ax, KINDS)
         self._squares.show([KINDS[-1]] * self._count)
         settle(self._figure)
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned; guests write in blocks of 4 KiB."""
         whole = max(4, self._size // KIB)
-        controls = {
+        return {
             "start_kib": ipywidgets.IntSlider(0, min=0, max=max(4, whole - 4), step=4),
             "length_kib": ipywidgets.IntSlider(4, min=4, max=whole, step=4),
             "write_zeroes": ipywidgets.Checkbox(False),
         }
-        for name, control in controls.items():
-            control.description = name
-            control.style.description_width = "9em"
-            control.layout.width = "36em"
-        return controls
 
 
 def _counted(count: int, noun: str, what: str) -> str:
-    """A number of things, nothing for none."""
     return f"{count} {noun}{'s' if count > 1 else ''} {what}" if count else ""

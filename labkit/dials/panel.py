@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import html
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 
+class Refusing:
+    """A control that refuses a value it does not have with a sentence, instead of the nearest.
+
+    ``refusal`` begins the sentence, with the control's description and the value.
+    """
+
+    refusal = "{0} is not {1!r}"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value":
+            refuse(self, value)
+        super().__setattr__(name, value)
+
+
+class Buttons(Refusing, ipywidgets.ToggleButtons):
+    """A button for each choice."""
+
+
+class Choices(Refusing, ipywidgets.SelectionSlider):
+    """A slider from the first choice to the last."""
+
+
+class Steps(Refusing, ipywidgets.IntSlider):
+    """A slider of whole numbers."""
+
+
+def refuse(control: Any, value: Any) -> None:
+    """Raise ValueError for a value that a control does not have, and say what there is."""
+    if hasattr(control, "max"):
+        if not control.min <= value <= control.max:
+            limits = f"from {control.min} to {control.max}"
+            raise ValueError(f"{control.description} goes {limits}, not {value}.")
+    elif isinstance(control, Refusing):
+        choices = [one[1] if isinstance(one, tuple) else one for one in control.options]
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
+            raise ValueError(f"{control.refusal.format(control.description, value)}; {hint}")
+
+
 class Panel(ipywidgets.VBox):
     """Controls, a figure that follows them, and the answer below.
 
@@ -24,13 +65,19 @@ class Panel(ipywidgets.VBox):
     ``_begin`` with its controls, does its work in ``_turned`` and ends that with ``_show``.
     """
 
-    def _begin(self, controls: dict[str, Any]) -> None:
-        """Take the controls by their names, and listen to them."""
+    def _begin(self, controls: dict[str, Any], widths: tuple[str, str] | None = None) -> None:
+        """Take the controls by their names, and listen to them.
+
+        *widths* are those of the names and of the controls, where the dial has not set them.
+        """
         self._controls = controls
         self._quiet = False
         self.picture = ipywidgets.HTML()
         for name, control in controls.items():
             setattr(self, name, control)
+            control.description = control.description or name
+            if widths:
+                control.style.description_width, control.layout.width = widths
             control.observe(self._changed, "value")
 
     def __repr__(self) -> str:
@@ -57,9 +104,7 @@ class Panel(ipywidgets.VBox):
         for name, value in wanted.items():
             if name not in self._controls:
                 raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            control = self._controls[name]
-            if hasattr(control, "max") and not control.min <= value <= control.max:
-                raise ValueError(f"{name} goes from {control.min} to {control.max}, not {value}.")
+            refuse(self._controls[name], value)
         before = self.value
         with self._at_once():
             try:
@@ -72,7 +117,6 @@ class Panel(ipywidgets.VBox):
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
         self._quiet = True
         try:
             yield
@@ -81,7 +125,7 @@ class Panel(ipywidgets.VBox):
             self._turned()
 
     def _changed(self, change: object) -> None:
-        """Draw what the controls say now, never what an event said: so no picture can be old."""
+        # Draw what the controls say now, never what an event said: so no picture can be old.
         if not self._quiet:
             self._turned()
 
@@ -92,6 +136,7 @@ class Panel(ipywidgets.VBox):
     def _show(self, figure: MatplotlibFigure, told: str, *paragraphs: str) -> None:
         """Write the figure and its words into the page; *paragraphs* are HTML, *told* without."""
         self._drawn, self._told = figure, Sentence(told)
+        self.answer = self._told
         words = html.escape(told)
         style = "display:block;max-width:100%;height:auto"
         picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import html
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.history import History
+from labkit.cloud.past import History
 from labkit.decision import Sentence
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Buttons, Panel, Steps
 from labkit.nova.api.openstack.servers import ACTIONS
-from labkit.plots.figure import DPI
-from labkit.plots.lane_rows import marks_of, seconds, states_of
-from labkit.plots.lanes import WIDTH, paper, remarks
-from labkit.plots.lanes_cursor import Cursor
-from labkit.plots.server_lanes import ServerLanes
+from labkit.plots.figure import seconds
+from labkit.plots.lanes import Cursor, lanes_of_server, marks_of, paper, remarks, states_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,26 +62,6 @@ def player(cloud: Cloud, name: str, is_admin: bool = True) -> PlayerDial:
     return PlayerDial(cloud, name, is_admin)
 
 
-class Step(ipywidgets.IntSlider):
-    """A slider from 1 that refuses a step outside instead of taking the nearest."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and isinstance(value, int | float) and not 1 <= value <= self.max:
-            raise ValueError(f"step goes from 1 to {self.max}, not {value}.")
-        super().__setattr__(name, value)
-
-
-class Actions(ipywidgets.ToggleButtons):
-    """Buttons that say which actions there are when one is asked for that there is not."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and value not in tuple(TRIES):
-            near = difflib.get_close_matches(str(value), TRIES, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TRIES)}"
-            raise ValueError(f"unknown action {value!r}; {hint}")
-        super().__setattr__(name, value)
-
-
 class PlayerDial(Panel):
     """The panel that ``player`` makes."""
 
@@ -94,14 +70,15 @@ class PlayerDial(Panel):
             raise TypeError(f"{cloud!r} is not a Cloud; a player plays what happened in one")
         cloud.show(name)  # a KeyError with a hint, if there is no such server
         self._name, self._is_admin = name, is_admin
-        self._history = History(cloud._site, name)
+        self._history = History(cloud.site, name)
         self._records = self._history.records
         self._states = cloud.states.query("instance == @name")
         self._events = self._listed(cloud.events)
         self._lay_out(cloud.notifications)
-        step = Step(1, min=1, max=len(self._records), description="step")
+        step = Steps(1, min=1, max=len(self._records), description="step")
         step.layout.width = "34em"
-        action = Actions(options=list(TRIES), value="stop", description="try here")
+        action = Buttons(options=list(TRIES), value="stop", description="try here")
+        action.refusal = "unknown action {1!r}"
         action.style.button_width = "auto"
         self._begin({"step": step, "action": action})
         buttons = [self._button(word, icon) for word, icon in BUTTONS.items()]
@@ -147,18 +124,18 @@ class PlayerDial(Panel):
         return self._records[self.step.value - 1][0]
 
     def _turned(self) -> None:
-        """Draw the moment, and what the API would answer then."""
         seq, action = self._seq, self.action.value
-        status, self.answer = self._try(seq)
+        status, answer = self._try(seq)
         self.happens = Sentence(self._happening(seq))
         record = self._history.records[self.step.value - 1][1]
         self._cursor.move(seq, f"{seconds(record.t_s)} s, {action}: {status}")
-        told = f"{self.happens} Try {action} here: {self.answer}"
-        answer = html.escape(f"{action}: {self.answer}")
-        self._show(self._axes.figure, told, html.escape(self.happens), f"<b>{answer}</b>")
+        told = f"{self.happens} Try {action} here: {answer}"
+        words = html.escape(f"{action}: {answer}")
+        self._show(self._axes.figure, told, html.escape(self.happens), f"<b>{words}</b>")
+        self.answer = answer
 
     def _try(self, seq):
-        """The status of the answer to the chosen action after record *seq*, and all of it."""
+        # The status of the answer to the chosen action after record *seq*, and all of it.
         action = self.action.value
         status, words = self._history.answer(
             seq, action.split()[0], self._is_admin, **TRIES[action]
@@ -166,7 +143,6 @@ class PlayerDial(Panel):
         return status, Sentence(f"{status} {words}" if words else f"{status}, accepted.")
 
     def _happening(self, seq):
-        """What happens at a step, and what the server shows after it."""
         row = self._events.loc[self.step.value]
         by = f" ({row['by']})" if row["by"] else ""
         words = f"Step {self.step.value} of {self.step.max}, {seconds(row['t_s'])} s: "
@@ -184,11 +160,10 @@ class PlayerDial(Panel):
         return own.assign(by=by).set_axis(range(1, len(own) + 1)).rename_axis("step")
 
     def _lay_out(self, notifications):
-        """Make the figure, all but the place of the cursor; it is never laid out again."""
         states = states_of(self._states)
         marks = marks_of(notifications, self._name, states, None)
         moments = [(seq, record.t_s) for seq, record in self._records]
-        lanes = ServerLanes(states, marks, moments, None, WIDTH * DPI, cursor=True)
-        self._axes = paper(lanes, 0.0, remarks(lanes, marks), None)
+        lanes = lanes_of_server(states, marks, moments)
+        self._axes = paper(lanes, remarks(lanes))
         lanes.draw(self._axes)
         self._cursor = Cursor(lanes)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from labkit.decision import Decision, Sentence, select_destinations
+from labkit.decision import Decision, select_destinations
 from labkit.dials.panel import Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import OPTIONS, Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
-from labkit.nova.scheduler.weights import load
-from labkit.plots.bars import STAR, ScoreBars, Scores, size_of
+from labkit.nova.scheduler import fast
+from labkit.nova.scheduler.host_manager import HostManager
 from labkit.plots.figure import SMALL, canvas, labels, number, settle
 from labkit.plots.filters import said, stages_of
-from labkit.plots.scores import MOST_HOSTS
+from labkit.plots.scores import MOST_HOSTS, STAR, ScoreBars, Scores, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class ScoresDial(Panel):
             raise ValueError("A dial needs a fleet of one host or more.")
         self._fleets = {len(fleet): fleet}
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._weighers = [type(weigher) for weigher in load(options)]
+        self._weighers = [type(weigher) for weigher in HostManager(options).weighers]
         self._loose = [type(cls.__name__, (cls,), {"minval": None}) for cls in self._weighers]
         self._begin(self._make_controls(multipliers))
         self._bars: ScoreBars | None = None
@@ -97,7 +97,6 @@ class ScoresDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Draw what the scheduler decides now."""
         try:
             decided = self._decide()
         except Exception as error:
@@ -106,7 +105,6 @@ class ScoresDial(Panel):
         self._redraw(decided)
 
     def _ask(self) -> Decision:
-        """Ask the scheduler with what the controls say."""
         value = self.value
         count = value.pop("hosts")
         if count not in self._fleets:
@@ -120,18 +118,18 @@ class ScoresDial(Panel):
         )
 
     def _decide(self) -> tuple[Scores, int | None, str]:
-        """The scores, the position of the chosen host, and the answer; no tables on the way."""
+        # The scores, the position of the chosen host, and the answer; no tables on the way.
         try:
             decision = self._ask()
         except NoValidHost as error:
             stages = stages_of(error.decision.filters)
             return Scores([], {}, []), None, said(stages) if stages else str(error)
-        _, hosts, weighers = decision.trace.weighings[0]
-        names, totals = hosts.names, np.zeros(len(hosts))
+        weighing = decision.record.weighings[0]
+        names, totals = weighing.hosts, np.zeros(len(weighing.hosts))
         by_weigher = {}
-        for name, *_, score in weighers:
-            totals += score  # in Nova's order, so that the sums are Nova's to the last bit
-            by_weigher[name] = np.broadcast_to(score, len(names)).tolist()
+        for step in weighing.weighers:
+            totals += step.score  # in Nova's order, so that the sums are Nova's to the last bit
+            by_weigher[step.weigher] = np.broadcast_to(step.score, len(names)).tolist()
         table = Scores(names, by_weigher, totals.tolist())
         answer = table.answer()
         if decision.host != names[table.order()[0]]:
@@ -140,7 +138,6 @@ class ScoresDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _redraw(self, decided: tuple[Scores, int | None, str]) -> None:
-        """Move the bars, and write figure and answer into the page."""
         table, winner, answer = decided
         order = table.order()[:MOST_HOSTS]
         needed = {
@@ -151,7 +148,6 @@ class ScoresDial(Panel):
             self._lay_out(needed, room)
         self._bars.show(table, order, winner=winner)
         self._nobody.set_visible(not order)
-        self.answer = Sentence(answer)
         self._show(self._bars.ax.get_figure(root=True), answer)
 
     def _lay_out(self, needed: set[str], room: int) -> None:
@@ -171,19 +167,23 @@ class ScoresDial(Panel):
             0.5, 0.5, "NoValidHost", transform=self._bars.ax.transAxes, ha="center", fontsize=14
         )
         self._bars.ax.set_xlabel("\n" * 2, fontsize=SMALL)
-        longest = sorted(labels(self._fleet.texts["host"]), key=len)[-rows:]
+        longest = sorted(labels(list(self._fleet.rows)), key=len)[-rows:]
         for text, name in zip(self._bars.names, longest, strict=True):
             text.set(text=f"{STAR}{name}", fontweight="bold")
         self._bars.sums[0].set_text("0" * self._room)
         settle(figure)
 
     def _make_controls(self, multipliers: Sequence[str]) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
-        of = {cls.multiplier_option: cls.__name__ for cls in self._weighers}
+        of = {
+            fast.MULTIPLIERS[base.__name__]: cls.__name__
+            for cls in self._weighers
+            for base in cls.__mro__
+            if base.__name__ in fast.MULTIPLIERS
+        }
         controls: dict[str, Any] = {}
         for name in multipliers:
             if name not in of:
-                known = ", ".join(filter(None, of))
+                known = ", ".join(of)
                 raise ValueError(
                     f"{name!r} is the multiplier of no weigher here; there are {known}."
                 )
@@ -194,7 +194,7 @@ class ScoresDial(Panel):
         self._shown = {of[name] for name in multipliers}
         flavor, count = self._spec.flavor, len(self._fleet)
         ram, vcpus = (
-            int(np.nanmax(self._fleet.columns[name], initial=1.0))
+            int(np.nanmax([getattr(state, name) for state in self._fleet], initial=1.0))
             for name in ("total_usable_ram_mb", "vcpus_total")
         )
         step = 2 ** max(0, ram.bit_length() - 7)  # 64 to 128 steps to the largest host
@@ -209,12 +209,9 @@ class ScoresDial(Panel):
         controls["vcpus"] = ipywidgets.IntSlider(
             flavor.vcpus, min=min(1, flavor.vcpus), max=max(vcpus + 1, flavor.vcpus)
         )  # one more than any host has: the slider ends where nobody is left
-        for name, control in controls.items():
-            control.description = name
         return controls
 
     def _arranged(self, multipliers: int) -> ipywidgets.Box:
-        """Multipliers at the left, the rest at the right, each with room for its name."""
         controls = list(self._controls.values())
         columns = []
         for column in (controls[:multipliers], controls[multipliers:]):

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
-from labkit.cloud.faults import is_number, steps
-from labkit.cloud.snapshot_cost import SnapshotCosts
-from labkit.decision import Sentence
-from labkit.dials.panel import Panel
+from labkit.cloud.durations import SnapshotCosts, steps
+from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import RootDisk
-from labkit.plots.figure import DPI, canvas, settle
-from labkit.plots.server_lanes import wide
-from labkit.plots.stage_rows import (
+from labkit.plots.figure import DPI, pixel_axes, wide
+from labkit.plots.stages import (
+    FOOT,
     LOOKS,
     ROW,
     TASKS,
+    WIDTH,
     Stage,
     StageRows,
     Task,
@@ -31,7 +30,6 @@ from labkit.plots.stage_rows import (
     still_s,
     tasks_of,
 )
-from labkit.plots.stages import WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,18 +73,6 @@ def snapshot(size_mb: float = 1024, ratio: float = 0.5) -> SnapshotDial:
     return SnapshotDial(size_mb, ratio)
 
 
-class Choice(ipywidgets.ToggleButtons):
-    """Buttons that say which choices there are when one is asked for that there is not."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and value not in CHOICES.get(self.description, (value,)):
-            known = CHOICES[self.description]
-            near = difflib.get_close_matches(str(value), known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"{self.description} is not {value!r} in this dial; {hint}")
-        super().__setattr__(name, value)
-
-
 class SnapshotDial(Panel):
     """The panel that ``snapshot`` makes."""
 
@@ -109,18 +95,17 @@ class SnapshotDial(Panel):
         return self.cloud.stages
 
     def _turned(self) -> None:
-        """Take the snapshot anew with what the controls say, and draw that."""
         on = self.snapshot_compression.value
         self.cloud, start_s = self._taken(on)
         other, _ = self._taken(not on)
         end_s = self.cloud.now - start_s
         stages = _stages(self.cloud, start_s)
         self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
-        self.answer = Sentence(self._said(stages, end_s, other.now - start_s, other))
-        self._show(self._rows.ax.get_figure(root=True), self.answer)
+        said = self._said(stages, end_s, other.now - start_s, other)
+        self._show(self._rows.ax.get_figure(root=True), said)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
-        """A cloud in which the snapshot was taken, and when it was asked for."""
+        # A cloud in which the snapshot was taken, and when it was asked for.
         wanted = self.snapshot_image_format.value
         options = Options(
             images_type=self.images_type.value,
@@ -144,7 +129,6 @@ class SnapshotDial(Panel):
         return cloud, start_s
 
     def _disk(self) -> RootDisk:
-        """The disk that the controls describe."""
         written = self._size_mb * self.allocated_percent.value / 100
         sizes = {"size_mb": self._size_mb, "allocated_mb": written, "ratio": self._ratio}
         match self.images_type.value:
@@ -172,7 +156,6 @@ class SnapshotDial(Panel):
         )
 
     def _pays(self, end_s: float, other_s: float, other: Cloud) -> str:
-        """Whether compression applies, and whether it makes the whole shorter."""
         on = self.snapshot_compression.value
         commands = [*(self.cloud if on else other).stages.command]
         if not any(" -c " in command for command in commands):
@@ -187,39 +170,32 @@ class SnapshotDial(Panel):
         return f"{turned} -c it would take {other_s:.1f} s: compression {verdict}."
 
     def _lay_out(self) -> StageRows:
-        """Make the figure, with a row for each stage that there can be, once for all turns."""
-        head, foot = 10, 44
-        height, width = head + ROW * height_of(LOOKS, TASKS) + foot, WIDTH * DPI
-        figure = canvas(WIDTH, height / DPI)
-        settle(figure)
-        left = max(map(wide, TASKS)) + 16
-        box = (left / width, foot / height, 1 - (left + 20) / width, 1 - (head + foot) / height)
-        return StageRows(figure.add_axes(box), list(LOOKS), TASKS)
+        box = {"left": max(map(wide, TASKS)) + 16, "right": 20, "foot": FOOT, "head": 10}
+        axes = pixel_axes(WIDTH * DPI, ROW * height_of(LOOKS, TASKS), **box)
+        return StageRows(axes, list(LOOKS), TASKS)
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         controls: dict[str, Any] = {
-            name: Choice(options=options, description=name, style={"button_width": "5em"})
+            name: Buttons(options=options, style={"button_width": "5em"})
             for name, options in CHOICES.items()
         }
+        for control in controls.values():
+            control.refusal = "{0} is not {1!r} in this dial"
         controls["snapshot_compression"] = ipywidgets.Checkbox(False, indent=False)
         controls["allocated_percent"] = ipywidgets.IntSlider(50, min=0, max=100, step=5)
         controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
         for name, control in controls.items():
-            control.description = name
             control.style.description_width = "10em"
             control.layout.width = "16em" if name == "snapshot_compression" else "27em"
         return controls
 
 
 def _stages(cloud: Cloud, zero: float) -> list[Stage]:
-    """The stages, in seconds since the request."""
     columns = ["stage", "start_s", "end_s", "bytes_in", "bytes_out"]
     rows = cloud.stages[columns].itertuples(index=False)
     return [Stage(name, start - zero, end - zero, *more) for name, start, end, *more in rows]
 
 
 def _tasks(cloud: Cloud, zero: float) -> list[Task]:
-    """The task_states since the request."""
     rows = cloud.states.query("t_s >= @zero")[["t_s", "task_state"]].itertuples(index=False)
     return tasks_of([(t_s - zero, task if isinstance(task, str) else None) for t_s, task in rows])

@@ -1,10 +1,12 @@
-"""The questions of the lessons: each module here that has some lists them as ``QUESTIONS``."""
+"""The lessons' questions: ``check``, ``hint``, ``solution`` and ``problem``, and a file per lesson.
 
-import importlib
-import pkgutil
+``judging`` has the four and says which file has which question; a file is loaded when one of its
+questions is asked. ``answers`` reads and judges what a learner gave.
 
-QUESTIONS = {
-    question.name: question
-    for module in pkgutil.iter_modules(__path__)
-    for question in getattr(importlib.import_module(f"{__name__}.{module.name}"), "QUESTIONS", ())
-}
+Uses: cloud, decision, dials, fleet, neighbours, nova, nova13, plots, qcow2, studies, tables.
+"""
+
+from pathlib import Path
+
+#: The folder with the fleets that the lessons read.
+DATA = Path(__file__).parents[2] / "data"

@@ -1,56 +1,35 @@
 """Lesson 00: a wish and a lack of room, and how far a request without a host comes."""
 
-import difflib
-import reprlib
-
 from labkit.cloud.cloud import Cloud
 from labkit.decision import select_destinations
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Uncheckable, Wrong
+from labkit.exercises import DATA
+from labkit.exercises.answers import one_of
+from labkit.exercises.judging import Question
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 
-#: data/two_hosts, as far as these questions need it.
-_ALIKE = {"total_usable_ram_mb": 8192, "total_usable_disk_gb": 100, "free_disk_mb": 51200}
-_ALIKE |= {"vcpus_total": 8, "vcpus_used": 4}
 FREE_RAM_MB = {"cn-1": 3072, "cn-2": 4096}
 PACK = Options(ram_weight_multiplier=-1.0)
 SERVICES = ["api", "conductor", "scheduler", "compute"]
 
 
-def fleet():
-    """The two hosts as a Fleet."""
-    return Fleet([{"host": host, "free_ram_mb": mb, **_ALIKE} for host, mb in FREE_RAM_MB.items()])
+def _spec(memory_mb):
+    return RequestSpec(Flavor(vcpus=1, memory_mb=memory_mb, root_gb=10))
 
 
 def packed(memory_mb):
     """The host that a server of *memory_mb* gets when the fuller host is preferred."""
-    spec_obj = RequestSpec(Flavor(vcpus=1, memory_mb=memory_mb, root_gb=10))
-    return select_destinations(fleet(), spec_obj, PACK).host
+    return select_destinations(Fleet.read(DATA / "two_hosts"), _spec(memory_mb), PACK).host
 
 
 def unheard():
     """The services that no message of a request without a host reaches."""
-    cloud = Cloud(fleet(), seed=17)
-    cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=8192, root_gb=10)))
+    cloud = Cloud(Fleet.read(DATA / "two_hosts"), seed=17)
+    cloud.create("web-1", _spec(8192))
     cloud.settle()
     heard = {*cloud.messages.sender, *cloud.messages.topic.dropna()}
     return [name for name in SERVICES if name not in heard]
-
-
-def _one_of(names, right, why):
-    """A check for one of *names*: *right* computes it, *why* says what speaks against the others."""
-
-    def judge(answer):
-        given = read.text(answer, "one name, as text").lower()
-        if given not in names:
-            near = difflib.get_close_matches(given, names, 1, 0)[0]
-            raise Uncheckable(f"{reprlib.repr(answer)} is none of them; the nearest is {near!r}.")
-        if given != right():
-            raise Wrong(f"You gave {given!r}. {why[given]}")
-
-    return judge
 
 
 QUESTIONS = (
@@ -58,9 +37,10 @@ QUESTIONS = (
         "no-room",
         "ram_weight_multiplier is -1.0, and the server asks for 3584 MiB. Which of the two hosts "
         "gets it? Give its name.",
-        _one_of(
+        one_of(
             list(FREE_RAM_MB),
             lambda: packed(3584),
+            "one name, as text",
             {"cn-1": f"It has {FREE_RAM_MB['cn-1']} MiB free.", "cn-2": "Which host is fuller?"},
         ),
         (
@@ -76,9 +56,10 @@ QUESTIONS = (
         "never-heard",
         "A server asks for more RAM than any host has. Which of Nova's services never hears of it: "
         f"{', '.join(SERVICES[:-1])} or {SERVICES[-1]}? Give its name.",
-        _one_of(
+        one_of(
             SERVICES,
             lambda: unheard()[0],
+            "one name, as text",
             {
                 "api": "It took the request and answered 202.",
                 "conductor": "It casts and calls for the request; look at the picture again.",

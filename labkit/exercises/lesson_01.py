@@ -1,32 +1,23 @@
 """The road of a request: its order, who is left, and what becomes of servers that ask together."""
 
 from labkit.decision import select_destinations
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
+from labkit.exercises import DATA
+from labkit.exercises.answers import names, number_is
+from labkit.exercises.judging import Question, Wrong
 from labkit.fleet import Fleet
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, InstanceGroup, RequestSpec
 
+_ASKED = "how many of the three servers find a host, one number"
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
-_NUMBERS = (
-    "host total_usable_ram_mb free_ram_mb total_usable_disk_gb free_disk_mb "
-    "vcpus_total vcpus_used num_io_ops disabled"
-).split()
-#: data/four_hosts, as far as these questions need it.
-FOUR_HOSTS = (
-    ("cn-1", 32768, 3072, 500, 204800, 16, 12, 0, False),
-    ("cn-2", 32768, 24576, 500, 409600, 16, 4, 0, False),
-    ("cn-3", 32768, 16384, 500, 307200, 16, 8, 2, False),
-    ("cn-4", 65536, 57344, 1000, 921600, 32, 4, 0, True),
-)
-_NAMES = [row[0] for row in FOUR_HOSTS]
+HOSTS = ["cn-1", "cn-2", "cn-3", "cn-4"]
 LARGE = RequestSpec(Flavor(vcpus=2, memory_mb=16384, root_gb=20))
 SMALL = RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20))
 
 
 def fleet():
-    """The four hosts as a Fleet."""
-    return Fleet([dict(zip(_NUMBERS, row, strict=True)) for row in FOUR_HOSTS])
+    """The four hosts of the lesson."""
+    return Fleet.read(DATA / "four_hosts")
 
 
 def left():
@@ -45,7 +36,7 @@ def built(policy="anti-affinity"):
 
 
 def _judge_road(answer):
-    given = read.names(answer, ROAD, f"the {len(ROAD)} stages in a list, the first one first")
+    given = names(answer, ROAD, f"the {len(ROAD)} stages in a list, the first one first")
     missing = [stage for stage in ROAD if stage not in given]
     if missing:
         raise Wrong(f"You gave {len(set(given))} of {len(ROAD)} stages; one is missing.")
@@ -66,7 +57,7 @@ _TOO_EARLY = {
 
 
 def _judge_left(answer):
-    given = sorted(set(read.names(answer, _NAMES, "names of hosts in a list")))
+    given = sorted(set(names(answer, HOSTS, "names of hosts in a list")))
     if given == left():
         return
     slips = {
@@ -75,33 +66,16 @@ def _judge_left(answer):
         "cn-2, cn-4": "Look at two things: a disabled service, and a host that is just full.",
     }
     otherwise = "Asked: the hosts that are left when the filters have run."
-    raise Wrong(f"You gave {_listed(given)}. {slips.get(_listed(given), otherwise)}")
+    shown = ", ".join(given)
+    raise Wrong(f"You gave {shown}. {slips.get(shown, otherwise)}")
 
 
-def _judge_built(answer):
-    asked = "how many of the three servers find a host, one number"
-    given = read.number(answer, asked)
-    if given == built():
-        return
+def _slip(given, exact):
     slips = {
         2: "Two hosts have room, and two servers are claimed at first. Then the third asks.",
         built(None): "So it is without a group. How many hosts are there for three servers apart?",
     }
-    raise Wrong(f"You gave {given:g}. {slips.get(given, f'Asked: {asked}.')}")
-
-
-def _listed(names):
-    return ", ".join(names)
-
-
-def _said(compute, because):
-    """A solution that the model computes when it is asked for."""
-
-    def words():
-        value = compute()
-        return f"{value if isinstance(value, int) else _listed(value)}. {because}"
-
-    return words
+    return slips.get(given, f"Asked: {_ASKED}.")
 
 
 QUESTIONS = (
@@ -114,9 +88,9 @@ QUESTIONS = (
             "Ask of each stage what it needs before it can start.",
             "The request is first turned into conditions; a host is booked last.",
         ),
-        _said(
-            lambda: ROAD,
-            "Conditions, then hosts with room, then yes or no, then points, then the booking.",
+        lambda: (
+            f"{', '.join(ROAD)}. Conditions, then hosts with room, then yes or no, then points, "
+            "then the booking."
         ),
     ),
     Question(
@@ -128,10 +102,9 @@ QUESTIONS = (
             "Go down the road: first the service, then what is used and what is there.",
             "A host fits while used + asked <= capacity.",
         ),
-        _said(
-            left,
-            "cn-3 has exactly 16384 MiB free, and exactly enough fits. cn-1 has too little, and "
-            "the service of cn-4 is disabled.",
+        lambda: (
+            f"{', '.join(left())}. cn-3 has exactly 16384 MiB free, and exactly enough fits. cn-1 "
+            "has too little, and the service of cn-4 is disabled."
         ),
     ),
     Question(
@@ -139,15 +112,14 @@ QUESTIONS = (
         "Three servers ask in one request, in a group with the policy anti-affinity, on the "
         "four hosts of this lesson (2 vCPUs, 4096 MiB, 20 GiB each). How many of them find a "
         "host? Give a number.",
-        _judge_built,
+        number_is(built, _ASKED, _slip),
         (
             "Two hosts may take such a server. What does the third server get?",
             "A request is answered as a whole: with a host for each server, or with NoValidHost.",
         ),
-        _said(
-            built,
-            "The third server finds no host, so the whole request fails, and the two claims "
-            "made before are given back.",
+        lambda: (
+            f"{built()}. The third server finds no host, so the whole request fails, and the two "
+            "claims made before are given back."
         ),
     ),
 )

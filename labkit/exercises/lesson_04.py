@@ -1,12 +1,9 @@
 """Lesson 04: who is asked again, which message was lost, and what a delete leaves behind."""
 
-import difflib
-import reprlib
-
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Uncheckable, Wrong
+from labkit.exercises.answers import in_order, number, number_is, one_of
+from labkit.exercises.judging import Question, Wrong
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
@@ -69,7 +66,7 @@ def rows(wait_s=0.0):
 
 def _judge_tried(answer):
     asked = "two numbers in a list: hosts that are tried, and calls to the scheduler"
-    hosts, calls = (read.number(one, asked) for one in read.in_order(answer, 2, asked))
+    hosts, calls = (number(one, asked) for one in in_order(answer, 2, asked))
     exact_hosts, exact_calls = tried()
     if hosts != exact_hosts:
         slips = {
@@ -85,16 +82,6 @@ def _judge_tried(answer):
         raise Wrong(f"You gave {calls:g} calls to the scheduler. {hint}")
 
 
-def _judge_lost(answer):
-    given = read.text(answer, "the name of one method, as text")
-    if given not in MESSAGES:
-        near = difflib.get_close_matches(given, MESSAGES, 1, 0)[0]
-        raise Uncheckable(f"{reprlib.repr(answer)} is no message here; the nearest is {near!r}.")
-    if given == lost():
-        return
-    raise Wrong(f"You gave {given!r}. {_WITHOUT[given]}")
-
-
 #: What the loss of each message leaves, as far as it does not fit.
 _WITHOUT = {
     "schedule_and_build_instances": "Then nobody asks for a host, and there is no row.",
@@ -105,15 +92,10 @@ _WITHOUT = {
 }
 
 
-def _judge_rows(answer):
-    given = read.number(answer, "one number")
-    if given == rows():
-        return
-    slips = {
-        rows(1.0): "So it is a second later. What is there of the server right after the 202?",
-    }
-    otherwise = "Asked: how many rows of the server are written into a cell."
-    raise Wrong(f"You gave {given:g}. {slips.get(given, otherwise)}")
+def _slip(given, exact):
+    if given == rows(1.0):
+        return "So it is a second later. What is there of the server right after the 202?"
+    return "Asked: how many rows of the server are written into a cell."
 
 
 QUESTIONS = (
@@ -137,7 +119,7 @@ QUESTIONS = (
         "web-1 has been in BUILD for an hour. It has a row with no host, and placement holds "
         "nothing for it. Its spawn failed once. One message was lost: which? Give the name of "
         "its method.",
-        _judge_lost,
+        one_of(MESSAGES, lost, "the name of one method, as text", _WITHOUT, "is no message here"),
         (
             "There is a row, so the conductor was through. Nothing in placement: who deletes that?",
             "Put the deletes and the casts of round 4 in order of time.",
@@ -151,7 +133,7 @@ QUESTIONS = (
         "early-delete",
         "The user deletes web-1 right after the 202, while the scheduler is at work. How many "
         "rows of this server are ever written into a cell? Give a number.",
-        _judge_rows,
+        number_is(rows, "one number", _slip),
         (
             "What does the API delete, when there is no row yet?",
             "Before it writes the row, the conductor looks whether the BuildRequest is still there.",

@@ -1,21 +1,18 @@
-"""Lesson 05: what the API calls a pair of states, and what a boot tells others."""
+"""Lesson 05: what the API calls a pair of states, and the notifications of a boot."""
 
 import difflib
 import reprlib
 
 import numpy as np
 
-from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
-from labkit.exercises.host import HOST
-from labkit.fleet import Fleet
+from labkit.exercises.answers import each, function, result, text
+from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.one_server import one_server
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.conf import Options
 from labkit.nova.notifications.base import MODES
-from labkit.nova.objects import Flavor, RequestSpec
 
 NOTES = (
     "ACTIVE BUILDING PAUSED SUSPENDED STOPPED RESCUED RESIZED SOFT_DELETED DELETED ERROR SHELVED"
@@ -30,15 +27,6 @@ PAIRS = (
     ("error", "deleting"),
 )
 _UPDATE = "compute.instance.update"
-_SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
-
-
-def _boot(mode=None, faults=()):
-    """A cloud with one server on its only host, as it is when the build is through."""
-    cloud = Cloud(Fleet([HOST]), Options(notify_on_state_change=mode), faults=faults)
-    cloud.create("web-1", _SPEC)
-    cloud.settle()
-    return cloud
 
 
 def statuses():
@@ -48,7 +36,8 @@ def statuses():
 
 def messages():
     """How many updates a boot sends, by mode."""
-    return [int((_boot(mode).notifications.event_type == _UPDATE).sum()) for mode in MODES]
+    boots = [one_server(options=Options(notify_on_state_change=mode)) for mode in MODES]
+    return [int((boot.notifications.event_type == _UPDATE).sum()) for boot in boots]
 
 
 def left_out():
@@ -63,10 +52,8 @@ def _missing():
 
 def saves():
     """The row before and after each save of two lives; before is None for a new row."""
-    whole, failed = _boot(), _boot(faults=[Fault("spawn", error="BuildAbortException")])
-    for action in ("createImage", "stop", "start", "delete"):
-        whole.act("web-1", action)
-        whole.settle()
+    whole = one_server("createImage", "stop", "start", "delete")
+    failed = one_server(faults=[Fault("spawn", error="BuildAbortException")])
     pairs = []
     for cloud in (whole, failed):
         table = cloud.saves.query("op in ['create', 'update']").merge(cloud.states, on="seq")
@@ -76,7 +63,7 @@ def saves():
 
 
 def wanted(old, new):
-    """Say whether a save is one that the vm_state mode promises to tell."""
+    """Whether a save changes the vm_state, as the mode of that name promises."""
     return old is None or old["vm_state"] != new["vm_state"]
 
 
@@ -85,46 +72,32 @@ def _words(old, new):
     return f"{before} -> {new['vm_state']}/{new['task_state']}"
 
 
-def _judge_statuses(answer):
-    asked = "the API's word for each of the five pairs, in a list"
-    given = [read.text(one, asked).upper() for one in read.in_order(answer, len(PAIRS), asked)]
-    for (vm_state, task_state), one, status in zip(PAIRS, given, statuses(), strict=True):
-        if one == status:
-            continue
-        if one == vm_state.upper():
-            words = "That is the vm_state; the API has a word of its own for it."
-        elif one == status_from_state(vm_state):
-            words = "That is what the vm_state alone gives; this task has its own word."
-        elif task_state and status == status_from_state(vm_state):
-            words = "Does this task change the status at all?"
-        else:
-            words = "Asked: what the API shows as status."
-        raise Wrong(f"For {vm_state}/{task_state} you gave {one}. {words}")
+def _status_slip(pair, one, status):
+    vm_state, task_state = pair
+    if one == vm_state.upper():
+        return "That is the vm_state; the API has a word of its own for it."
+    if one == status_from_state(vm_state):
+        return "That is what the vm_state alone gives; this task has its own word."
+    if task_state and status == status_from_state(vm_state):
+        return "Does this task change the status at all?"
+    return "Asked: what the API shows as status."
 
 
-def _judge_messages(answer):
-    asked = "three numbers in a list: unset, vm_state, vm_and_task_state"
-    given = [read.number(one, asked) for one in read.in_order(answer, len(MODES), asked)]
-    exact = messages()
-    for mode, one, number in zip(MODES, given, exact, strict=True):
-        if one == number:
-            continue
-        if mode is None:
-            words = "Only the updates count, and nobody has switched them on."
-        elif one == number - 1:
-            words = "Each save that writes a column sends one. Who else does?"
-        elif mode == "vm_state" and one in (1, 2):
-            words = "That is what the name promises. What does Nova do with the other saves?"
-        else:
-            words = f"Asked: how many messages {_UPDATE} a boot sends."
-        raise Wrong(f"For {mode or 'unset'} you gave {one:g}. {words}")
+def _message_slip(mode, one, number):
+    if mode is None:
+        return "Only the updates count, and nobody has switched them on."
+    if one == number - 1:
+        return "Each save that writes a column sends one. Who else does?"
+    if mode == "vm_state" and one in (1, 2):
+        return "That is what the name promises. What does Nova do with the other saves?"
+    return f"Asked: how many messages {_UPDATE} a boot sends."
 
 
 def _judge_left_out(answer):
     asked = "the name of one vm_state"
     if isinstance(answer, (list, tuple)) and len(answer) == 1:
         answer = answer[0]
-    given = read.text(answer, asked)
+    given = text(answer, asked)
     name = given.upper().removeprefix("VM_STATES.")
     if name in left_out() or given.lower() in _missing():
         return
@@ -139,12 +112,12 @@ def _judge_left_out(answer):
 
 def _judge_filter(answer):
     asked = "a function of old and new that returns True or False"
-    judged = read.function(answer, asked)
+    judged = function(answer, asked)
     pairs = saves()
     given = []
     for old, new in pairs:
         words = _words(old, new)
-        one = read.result(judged, old and dict(old), dict(new), of=words)
+        one = result(judged, old and dict(old), dict(new), of=words)
         if not isinstance(one, (bool, np.bool_)):
             raise Wrong(f"For {words} you gave {reprlib.repr(one)}. Asked: True or False.")
         given.append(bool(one))
@@ -169,7 +142,13 @@ QUESTIONS = (
         "What does the API show as status for these vm_state/task_state: "
         + ", ".join(f"{vm_state}/{task_state}" for vm_state, task_state in PAIRS)
         + "? Give a list of five words.",
-        _judge_statuses,
+        each(
+            {f"{vm_state}/{task_state}": (vm_state, task_state) for vm_state, task_state in PAIRS},
+            statuses,
+            "the API's word for each of the five pairs, in a list",
+            _status_slip,
+            read=lambda one, asked: text(one, asked).upper(),
+        ),
         (
             "The vm_state gives the word; a few task_states put another in its place.",
             "Play them: the table of round 1 has three of the five, status_from_state all.",
@@ -183,7 +162,12 @@ QUESTIONS = (
         "messages-of-a-boot",
         "How many messages compute.instance.update does one boot send with notify_on_state_change "
         "unset, vm_state and vm_and_task_state? Give a list of three numbers.",
-        _judge_messages,
+        each(
+            {mode or "unset": mode for mode in MODES},
+            messages,
+            "three numbers in a list: unset, vm_state, vm_and_task_state",
+            _message_slip,
+        ),
         (
             "Count the saves of a boot first: those that write a column, whichever.",
             "The conductor sends one more, when it has made the row.",

@@ -5,12 +5,10 @@ import reprlib
 
 import numpy as np
 
-from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Uncheckable, Wrong
-from labkit.exercises.host import HOST
-from labkit.fleet import Fleet
+from labkit.exercises.answers import each, function, in_order, number, result, text
+from labkit.exercises.judging import Question, Uncheckable, Wrong
+from labkit.exercises.one_server import one_server
 from labkit.nova.objects import Flavor, RequestSpec
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
@@ -23,13 +21,12 @@ MOMENTS = (
     ("shelve", None, "shelved_offloaded"),
 )
 _PLACES = ("source", "destination", "none")
+_NAMED = 'one of "source", "destination" and "none" for each of the five moments, in a list'
 
 
 def begun(action, faults=()):
     """A cloud of two hosts whose server was just asked to move, and the host where it was."""
-    cloud = Cloud(Fleet(HOST | {"host": host} for host in ("cn-1", "cn-2")), faults=faults)
-    cloud.create("web-1", RequestSpec(SMALL))
-    cloud.settle()
+    cloud = one_server(hosts=("cn-1", "cn-2"), spec=RequestSpec(SMALL), faults=faults)
     source = cloud.show("web-1")["host"]
     if action == "evacuate":
         cloud.host_down(source, forced=True)
@@ -41,11 +38,11 @@ def moved(action, *then, faults=()):
     """A cloud whose server has moved; *then* what else is done: an action, or "return" of the source."""
     cloud, source = begun(action, faults)
     cloud.settle()
-    for each in then:
-        if each == "return":
+    for what in then:
+        if what == "return":
             cloud.host_up(source)
         else:
-            cloud.act("web-1", each)
+            cloud.act("web-1", what)
         cloud.settle()
     return cloud
 
@@ -56,12 +53,12 @@ def held():
     cloud.settle()
     vcpus = {source: 0, cloud.show("web-1")["host"]: 0}
     for host, resources in _held(cloud).items():
-        vcpus[host] += sum(int(each.split(", ")[0].removeprefix("VCPU ")) for each in resources)
+        vcpus[host] += sum(int(one.split(", ")[0].removeprefix("VCPU ")) for one in resources)
     return list(vcpus.values())
 
 
 def _held(cloud):
-    """What placement holds: a list of resources for each host."""
+    # What placement holds: a list of resources for each host.
     rows = cloud.holdings.query("what == 'allocation'")
     last = rows.drop_duplicates(["host", "consumer"], keep="last").dropna(subset="value")
     return {host: list(own.value) for host, own in last.groupby("host")}
@@ -115,7 +112,7 @@ def _for_nobody(server):
 
 def _judge_held(answer):
     asked = "two numbers in a list: VCPU on the source, VCPU on the destination"
-    given, exact = [read.number(one, asked) for one in read.in_order(answer, 2, asked)], held()
+    given, exact = [number(one, asked) for one in in_order(answer, 2, asked)], held()
     if given == exact:
         return
     words = f"Asked: {asked}."
@@ -130,28 +127,22 @@ def _judge_held(answer):
     raise Wrong(f"You gave {given[0]:g} and {given[1]:g}. {words}")
 
 
-def _judge_named(answer):
-    asked = 'one of "source", "destination" and "none" for each of the five moments, in a list'
-    given = [read.text(one, asked).lower() for one in read.in_order(answer, len(MOMENTS), asked)]
-    for (action, task_state, vm_state), one, exact in zip(MOMENTS, given, named(), strict=True):
-        if one not in _PLACES:
-            raise Uncheckable(f"You gave {one!r}. Asked: {asked}.")
-        if one == exact:
-            continue
-        words = {
-            "resize": "The row changes when the disk has been copied.",
-            "migrateLive": "The destination writes the row when the guest has arrived.",
-            "evacuate": "The destination writes its name last, when the guest runs.",
-            "shelve": "What is left of it on a host when it is offloaded?",
-        }[action]
-        raise Wrong(f"For {action} in {vm_state}/{task_state} you gave {one}. {words}")
+def _named_slip(action, one, exact):
+    if one not in _PLACES:
+        raise Uncheckable(f"You gave {one!r}. Asked: {_NAMED}.")
+    return {
+        "resize": "The row changes when the disk has been copied.",
+        "migrateLive": "The destination writes the row when the guest has arrived.",
+        "evacuate": "The destination writes its name last, when the guest runs.",
+        "shelve": "What is left of it on a host when it is offloaded?",
+    }[action]
 
 
 def _judge_leftovers(answer):
     asked = "a function of one server that returns a list of hosts"
-    judged = read.function(answer, asked)
+    judged = function(answer, asked)
     for server, exact in servers():
-        one = read.result(judged, server | {"held": list(server["held"])}, of=server)
+        one = result(judged, server | {"held": list(server["held"])}, of=server)
         if isinstance(one, str) or not np.iterable(one):
             raise Wrong(f"For {server} you gave {reprlib.repr(one)}. Asked: {asked}.")
         if sorted(map(str, one)) != exact:
@@ -189,7 +180,13 @@ QUESTIONS = (
         "Which host does the row name in these moments: "
         + ", ".join(f"{action} in {vm_state}/{task}" for action, task, vm_state in MOMENTS)
         + '? Give a list of five of "source", "destination" and "none".',
-        _judge_named,
+        each(
+            {f"{action} in {vm_state}/{task}": action for action, task, vm_state in MOMENTS},
+            named,
+            _NAMED,
+            _named_slip,
+            read=lambda one, asked: text(one, asked).lower(),
+        ),
         (
             "Look at the lanes called row, in the figures of rounds 1, 4 and 5.",
             "Only a resize hands the row over before the guest runs on the destination.",

@@ -4,12 +4,10 @@ import functools
 import math
 from datetime import datetime, timedelta
 
-from labkit.cloud.cloud import Cloud
-from labkit.cloud.snapshot_cost import SnapshotCosts
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
-from labkit.exercises.host import HOST
-from labkit.fleet import Fleet
+from labkit.cloud.durations import SnapshotCosts
+from labkit.exercises.answers import choose, each, listed, number_is
+from labkit.exercises.judging import Question
+from labkit.exercises.one_server import act, one_server
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
@@ -24,19 +22,12 @@ _SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=10))
 
 @functools.cache
 def _taken(backend, guest="running", compress=False):
-    """A cloud in which a server was made into an image."""
     options = {"snapshot_compression": True, "snapshot_image_format": "qcow2"} if compress else {}
     options = Options(images_type=backend, images_volume_group="vg0", **options)
-    cloud = Cloud(Fleet([HOST]), options, seed=6, driver=LibvirtDriver)
-    cloud.create("web-1", _SPEC)
-    cloud.settle()
-    if guest == "stopped":
-        cloud.act("web-1", "stop")
-        cloud.settle()
+    stop = ["stop"] if guest == "stopped" else []
+    cloud = one_server(*stop, spec=_SPEC, options=options, seed=6, driver=LibvirtDriver)
     cloud.run(30)
-    cloud.act("web-1", "createImage")
-    cloud.settle()
-    return cloud
+    return act(cloud, "createImage")
 
 
 def still():
@@ -58,13 +49,13 @@ def limit():
     return SnapshotCosts.read().compression_pays_below(RATIO, "overlay")
 
 
-def log_of(then=False) -> list[str]:
+def log_lines(then=False):
     """Return the lines that one compressed snapshot of a stopped server leaves in nova-compute.log.
 
     In: *then*, the form of the notes' cloud, of which only the two lines around the commands are
     known; otherwise that of Nova 34.0.0 with ``debug = True``. The times are the model's.
 
-    >>> for line in log_of(then=True):
+    >>> for line in log_lines(then=True):
     ...     print(line)
     2026-01-15 10:00:30.267 Start executing commands
     2026-01-15 10:02:12.667 End executing commands
@@ -112,77 +103,46 @@ def durations():
     return [*seconds, took]
 
 
-# -- judging --------------------------------------------------------------------------------
+# -- the sentence for a mistake ----------------------------------------------------------------
+def _not_still(name, given):
+    words = "A file can be mirrored while the guest writes on."
+    if name == "rbd":
+        words = "Ceph clones the volume while the guest writes on."
+    return f"You gave {name}. {words}"
 
 
-def _judge_still(answer):
-    given, exact = read.names(answer, BACKENDS, "names of backends in a list"), still()
-    for name in BACKENDS:
-        if name in given and name not in exact:
-            words = {
-                "rbd": "Ceph clones the volume while the guest writes on.",
-                "raw": "A file can be mirrored while the guest writes on.",
-                "qcow2": "A file can be mirrored while the guest writes on.",
-            }
-            raise Wrong(f"You gave {name}. {words.get(name, 'Look at its stages.')}")
-        if name in exact and name not in given:
-            raise Wrong(f"You gave {listed(given)}. One is missing: whose disk is no file?")
+def _not_compressed(disk, given):
+    words = "Its snapshot_extract calls convert_image, which has no -c."
+    if disk.startswith("rbd"):
+        words = "qemu-img does not run there."
+    elif disk.startswith("raw"):
+        words = "Of a raw file only what is live passes extract_snapshot."
+    return f"You gave {disk}. {words}"
 
 
-def _judge_compressed(answer):
-    given, exact = read.names(answer, DISKS, "names like 'raw running' in a list"), compressed()
-    for disk in DISKS:
-        backend, guest = disk.split()
-        if disk in given and disk not in exact:
-            if backend == "rbd":
-                words = "qemu-img does not run there."
-            elif backend == "raw":
-                words = "Of a raw file only what is live passes extract_snapshot."
-            else:
-                words = "Its snapshot_extract calls convert_image, which has no -c."
-            raise Wrong(f"You gave {disk}. {words}")
-        if disk in exact and disk not in given:
-            words = (
-                "What does a live snapshot convert: the disk, or the mirror of it?"
-                if guest == "running"
-                else "Which backend calls extract_snapshot itself?"
-            )
-            raise Wrong(f"You gave {listed(given)}. One is missing. {words}")
+def _also_compressed(disk, given):
+    words = "Which backend calls extract_snapshot itself?"
+    if disk.endswith("running"):
+        words = "What does a live snapshot convert: the disk, or the mirror of it?"
+    return f"You gave {listed(given)}. One is missing. {words}"
 
 
-def listed(names):
-    return ", ".join(sorted(names)) or "none"
-
-
-def _judge_limit(answer):
-    asked = "MiB/s, one number"
-    given, exact = read.number(answer, asked), limit()
-    if math.isclose(given, exact, rel_tol=0.03):
-        return
+def _limit_slip(given, exact):
     costs = SnapshotCosts.read()
     if math.isclose(given, costs.compression_pays_below(RATIO), rel_tol=0.03):
-        words = "That is for a raw source. A qcow2 disk is the row overlay of the table."
-    elif math.isclose(given, costs.compression_pays_below(1 - RATIO, "overlay"), rel_tol=0.03):
-        words = "The ratio is what compression leaves; what counts is what it saves."
-    else:
-        words = "Saved seconds per MiB: (1 - ratio) / speed. Lost: s_per_mib with -c less without."
-    raise Wrong(f"You gave {given:g}. {words}")
+        return "That is for a raw source. A qcow2 disk is the row overlay of the table."
+    if math.isclose(given, costs.compression_pays_below(1 - RATIO, "overlay"), rel_tol=0.03):
+        return "The ratio is what compression leaves; what counts is what it saves."
+    return "Saved seconds per MiB: (1 - ratio) / speed. Lost: s_per_mib with -c less without."
 
 
-def _judge_log(answer):
-    asked = "two numbers in a list: seconds of the compressing, seconds of the upload"
-    given = [read.number(one, asked) for one in read.in_order(answer, 2, asked)]
-    convert, upload, took = durations()
-    for one, exact, name in zip(given, (convert, upload), ("compressing", "upload"), strict=True):
-        if math.isclose(one, exact, abs_tol=0.02):
-            continue
-        if math.isclose(one, took, abs_tol=0.02):
-            words = "That is the INFO line: it counts the upload too."
-        elif name == "upload" and math.isclose(one, took - convert, abs_tol=0.02):
-            words = "The rest of the INFO line also holds what came before the command."
-        else:
-            words = "The CMD line has its seconds; the upload is between two INFO lines."
-        raise Wrong(f"For the {name} you gave {one:g}. {words}")
+def _log_slip(name, one, exact):
+    convert, _, took = durations()
+    if math.isclose(one, took, abs_tol=0.02):
+        return "That is the INFO line: it counts the upload too."
+    if name == "upload" and math.isclose(one, took - convert, abs_tol=0.02):
+        return "The rest of the INFO line also holds what came before the command."
+    return "The CMD line has its seconds; the upload is between two INFO lines."
 
 
 QUESTIONS = (
@@ -190,7 +150,13 @@ QUESTIONS = (
         "guest-stands-still",
         "For which of the backends raw, qcow2, lvm and rbd does a running guest stand still "
         "during a snapshot, when nothing fails? Give a list of names.",
-        _judge_still,
+        choose(
+            BACKENDS,
+            still,
+            "names of backends in a list",
+            _not_still,
+            lambda name, given: f"You gave {listed(given)}. One is missing: whose disk is no file?",
+        ),
         (
             "The guest stands still from the stage suspend to the end of resume.",
             "The type is guessed from the path: one of them lies below /dev.",
@@ -204,7 +170,13 @@ QUESTIONS = (
         "compressed-disks",
         "With snapshot_compression = True and snapshot_image_format = qcow2, which of these disks "
         f"are compressed: {', '.join(DISKS)}? Give a list of names.",
-        _judge_compressed,
+        choose(
+            DISKS,
+            compressed,
+            "names like 'raw running' in a list",
+            _not_compressed,
+            _also_compressed,
+        ),
         (
             "-c is added in extract_snapshot alone. Who calls it?",
             "Every live snapshot ends in it; of the backends only Qcow2 calls it itself.",
@@ -218,7 +190,7 @@ QUESTIONS = (
         "compression-pays-below",
         f"A large qcow2 disk shrinks to {RATIO:g} of its size under -c. Below which speed of the "
         "network, in MiB/s, is its snapshot sooner complete with -c? Give a number.",
-        _judge_limit,
+        number_is(limit, "MiB/s, one number", _limit_slip, close=0.03),
         (
             "Per MiB: -c costs s_per_mib more; the upload is shorter by (1 - ratio) / speed.",
             "Both are equal at speed = (1 - ratio) / (s_per_mib with -c - s_per_mib without).",
@@ -229,7 +201,13 @@ QUESTIONS = (
         "how-long-did-it-compress",
         "By the log of today, how many seconds did the compressing take, and how many the upload? "
         "Give a list of two numbers.",
-        _judge_log,
+        each(
+            {"the compressing": "compressing", "the upload": "upload"},
+            lambda: durations()[:2],
+            "two numbers in a list: seconds of the compressing, seconds of the upload",
+            _log_slip,
+            within=0.02,
+        ),
         (
             "qemu-img's own seconds stand in the line CMD ... returned.",
             "The upload lies between 'Snapshot extracted' and 'upload complete'.",
@@ -238,5 +216,6 @@ QUESTIONS = (
             "{:.1f} s for qemu-img and {:.1f} s for the upload; the INFO line's {:.2f} s hold "
             "both.".format(*durations())
         ),
+        given=lambda: [*log_lines(then=True), *log_lines()],
     ),
 )

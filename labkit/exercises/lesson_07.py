@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from labkit import qcow2
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
+from labkit.exercises.answers import each, function, in_order, number, result
+from labkit.exercises.judging import Question, Wrong
 from labkit.qcow2.image import IS_ZERO, OFFSET
 
 KIB, MIB = 1024, 1024**2
@@ -66,7 +66,7 @@ def places():
 
 
 def _mark_as_zeros(path, number):
-    """Mark a cluster that keeps its place in the file, as QEMU may."""
+    # Mark a cluster that keeps its place in the file, as QEMU may.
     raw = bytearray(path.read_bytes())
     upper = int.from_bytes(raw[40:48])
     lower = int.from_bytes(raw[upper : upper + 8]) & OFFSET
@@ -74,13 +74,10 @@ def _mark_as_zeros(path, number):
     path.write_bytes(raw)
 
 
-def _two(answer, asked):
-    return [read.number(one, asked) for one in read.in_order(answer, 2, asked)]
-
-
 def _judge_growth(answer):
     asked = "two numbers in KiB, what the file grows by and what of it comes from below"
-    (grown, below), exact = _two(answer, asked), growth()
+    grown, below = (number(one, asked) for one in in_order(answer, 2, asked))
+    exact = growth()
     clusters = 2 * CLUSTER // KIB
     if grown != exact[0]:
         if grown == LENGTH // KIB:
@@ -100,27 +97,21 @@ def _judge_growth(answer):
         raise Wrong(f"You gave {below:g} for what comes from below. {words}")
 
 
-def _judge_reach(answer):
-    asked = "two numbers in MiB, for clusters of 64 KiB and of 4 KiB"
-    for size, one, exact in zip(SIZES, _two(answer, asked), reach(), strict=True):
-        if one == exact:
-            continue
-        if one == exact * 8:
-            words = "An entry has 8 bytes, not one."
-        elif one in (exact * MIB, exact * KIB):
-            words = "In MiB, please."
-        elif one == reach()[0]:
-            words = "Smaller clusters: fewer entries fit, and each describes less."
-        else:
-            words = "A table is one cluster of entries; each entry describes one cluster."
-        raise Wrong(f"For clusters of {size // KIB} KiB you gave {one:g}. {words}")
+def _reach_slip(size, one, exact):
+    if one == exact * 8:
+        return "An entry has 8 bytes, not one."
+    if one in (exact * MIB, exact * KIB):
+        return "In MiB, please."
+    if one == reach()[0]:
+        return "Smaller clusters: fewer entries fit, and each describes less."
+    return "A table is one cluster of entries; each entry describes one cluster."
 
 
 def _judge_find(answer):
     asked = "a function of raw and offset that returns a position in the file, or None"
-    judged = read.function(answer, asked)
+    judged = function(answer, asked)
     for words, raw, offset, where in places():
-        one = read.result(judged, raw, offset, of=words)
+        one = result(judged, raw, offset, of=words)
         if one is not None and (isinstance(one, bool) or not isinstance(one, (int, np.integer))):
             raise Wrong(f"For {words} you gave {reprlib.repr(one)}. Asked: {asked}.")
         if one != where:
@@ -163,7 +154,12 @@ QUESTIONS = (
         "reach-of-a-table",
         "How many MiB of a disk does one table of level 2 describe, with clusters of 64 KiB and "
         "of 4 KiB? Give a list of two numbers.",
-        _judge_reach,
+        each(
+            {f"clusters of {size // KIB} KiB": size for size in SIZES},
+            reach,
+            "two numbers in MiB, for clusters of 64 KiB and of 4 KiB",
+            _reach_slip,
+        ),
         (
             "A table fills one cluster, an entry takes 8 bytes of it.",
             "Entries in a table, times the bytes that each describes: one cluster.",

@@ -2,18 +2,16 @@
 
 from labkit import nova13
 from labkit.decision import place
-from labkit.exercises import read
-from labkit.exercises.by_host import by_host
-from labkit.exercises.checks import Question, Wrong
+from labkit.exercises.answers import by_host, choose, names, number_is
+from labkit.exercises.judging import Question, Wrong
 from labkit.neighbours import placement
 from labkit.nova.compute.claims import claim_test
-from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
+from labkit.nova.compute.rows import InstanceRow, MigrationRow
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.nova.virt.libvirt.available_resource import GI, Hypervisor, LibvirtDriver
-from labkit.tables.hosts import fleet_of
+from labkit.nova.virt.libvirt.host import GI, Hypervisor
+from labkit.studies.reports import fleet_of, tracker_of
 
 SERVICES = ("nova-scheduler", "placement", "nova-conductor", "nova-compute")
 #: Of the first question: its host, and the flavor of its two servers.
@@ -31,13 +29,11 @@ FILL = Flavor(vcpus=4, memory_mb=8192, root_gb=80)
 
 
 def _tracker(vcpus, memory_mb, disk_gb, free_gb=None, **options):
-    """Return the tracker of a host before its first report."""
     free_gb = disk_gb if free_gb is None else free_gb
     disk = {"total": int(disk_gb * GI), "free": int(free_gb * GI)}
     disk["used"] = disk["total"] - disk["free"]
     host = Hypervisor("cn-9", [1] * vcpus, memory_mb, memory_mb * 1024, disk)
-    options = Options(**options)
-    return ResourceTracker("cn-9", LibvirtDriver(host, options), Tables(), options)
+    return tracker_of(host, Options(**options))
 
 
 # -- what is asked, computed ------------------------------------------------------------------
@@ -74,7 +70,7 @@ def _arrives(tracker):
     tables = tracker.tables
     tables.instances["big"] = InstanceRow("big", FLAVOR, "cn-8", "cn-8", new_flavor=FILL)
     tables.migrations[1] = MigrationRow(1, "big", "resize", source_compute="cn-8")
-    tracker.move_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
+    tracker.resize_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
 
 
 #: What happens on a host, and how.
@@ -82,9 +78,13 @@ EVENTS = {
     "server arrives": _built,
     "server deleted": _deleted,
     "server comes by resize": _arrives,
-    "memory added": lambda tracker: setattr(tracker.driver.host, "memory_mb", 2 * MEMORY_MB),
-    "disk fills up": lambda tracker: tracker.driver.host.disk.update(free=GI),
-    "CPU goes offline": lambda tracker: setattr(tracker.driver.host, "cpus", [1] * 15 + [0]),
+    "memory added": lambda tracker: setattr(
+        tracker.driver.host.hypervisor, "memory_mb", 2 * MEMORY_MB
+    ),
+    "disk fills up": lambda tracker: tracker.driver.host.hypervisor.disk.update(free=GI),
+    "CPU goes offline": lambda tracker: setattr(
+        tracker.driver.host.hypervisor, "cpus", [1] * 15 + [0]
+    ),
 }
 
 
@@ -123,10 +123,7 @@ def refusing():
 # -- judging ----------------------------------------------------------------------------------
 
 
-def _judge_fit(answer):
-    given = read.number(answer, "a number of servers")
-    if given == fit():
-        return
+def _fit_slip(given, exact):
     total, reserved, ratio = HOST["memory_mb"], OPTIONS["reserved_host_memory_mb"], 1.5
     slips = {
         int((total * ratio - reserved) // FILL.memory_mb): "What is reserved comes off first; the "
@@ -135,22 +132,12 @@ def _judge_fit(answer):
         (total - reserved) // FILL.memory_mb: "The memory has a ratio, too.",
         16: "That is for the CPUs. Which resource is the first that is full?",
     }
-    words = slips.get(given, "For each resource: (total - reserved) * ratio, by what one needs.")
-    raise Wrong(f"You gave {given:g}. {words}")
-
-
-def _judge_waiting(answer):
-    given, exact = read.names(answer, EVENTS, "names of events in a list"), waiting()
-    for name in EVENTS:
-        if name in given and name not in exact:
-            raise Wrong(f"You gave {name!r}. The claim writes the row at once; so does its end.")
-        if name in exact and name not in given:
-            raise Wrong(f"You gave {', '.join(given)}. One is missing: who tells nova-compute?")
+    return slips.get(given, "For each resource: (total - reserved) * ratio, by what one needs.")
 
 
 def _judge_refusing(answer):
     asked = "two names in a list: the one of then, the one of today"
-    given, exact = read.names(answer, SERVICES, asked), refusing()
+    given, exact = names(answer, SERVICES, asked), refusing()
     if len(given) != 2:
         raise Wrong(f"You gave {len(given)} of 2. Asked: {asked}.")
     if given == exact[::-1]:
@@ -193,16 +180,16 @@ QUESTIONS = (
             "The hypervisor's own used figures count for nothing; 512 MiB are reserved.",
             "All GiB lose what is behind the point; local_gb_used does so after each server.",
         ),
-        slips=(
-            (lambda: _slip(77, 0), "Nova reserves 512 MiB for the host itself."),
-            (lambda: _slip(76), "local_gb_used is made a whole number after each server."),
-            (lambda: _slip(DISK_GB - 123), "The columns hold whole numbers of GiB."),
-            (lambda: _slip(79), "The swap counts, too."),
+        slips=lambda: [
+            (_slip(77, 0), "Nova reserves 512 MiB for the host itself."),
+            (_slip(76), "local_gb_used is made a whole number after each server."),
+            (_slip(DISK_GB - 123), "The columns hold whole numbers of GiB."),
+            (_slip(79), "The swap counts, too."),
             (
-                lambda: _slip(120),
+                _slip(120),
                 "disk_available_least is only one of two; the smaller one counts.",
             ),
-        ),
+        ],
     ),
     Question(
         "how-many-fit",
@@ -212,7 +199,7 @@ QUESTIONS = (
         + ", ".join(f"{name} = {value:g}" for name, value in OPTIONS.items())
         + f". How many servers of {FILL.vcpus} vCPUs, {FILL.memory_mb} MiB and {FILL.root_gb} GiB "
         "fit? Give a number.",
-        _judge_fit,
+        number_is(fit, "a number of servers", _fit_slip),
         (
             "Three resources: the one that holds the fewest servers decides.",
             "capacity = (total - reserved) * allocation_ratio",
@@ -223,7 +210,17 @@ QUESTIONS = (
         "waits-for-the-report",
         "Which of these does the scheduler see only after the next periodic report of the host, if "
         f"nothing else happens there: {', '.join(EVENTS)}? Give a list of names.",
-        _judge_waiting,
+        choose(
+            EVENTS,
+            waiting,
+            "names of events in a list",
+            lambda name, given: (
+                f"You gave {name!r}. The claim writes the row at once; so does its end."
+            ),
+            lambda name, given: (
+                f"You gave {', '.join(given)}. One is missing: who tells nova-compute?"
+            ),
+        ),
         (
             "What nova-compute does itself, it writes itself.",
             "Who tells nova-compute of what happens to the machine? It asks, once a minute.",

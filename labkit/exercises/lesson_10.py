@@ -3,9 +3,8 @@
 import functools
 import math
 
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
-from labkit.exercises.lesson_06 import listed
+from labkit.exercises.answers import choose, listed, names, number_is
+from labkit.exercises.judging import Question, Wrong
 from labkit.neighbours.messaging import (
     Broker,
     MessagingException,
@@ -45,7 +44,7 @@ class _Manager:
 
 
 def _cloud(latency_s=0.1):
-    """A broker, a client of compute, the manager of cn-1, and the server of cn-2, which is down."""
+    # A broker, a client of compute, the manager of cn-1, and the server of cn-2, which is down.
     broker = Broker(latency_s=latency_s)
     manager = _Manager(broker)
     for host in ("cn-1", "cn-2"):
@@ -108,51 +107,40 @@ def _unheard(call):
 
 
 # -- judging --------------------------------------------------------------------------------
-def _judge_patience(answer):
-    asked = "a whole number of seconds"
-    given, exact = read.number(answer, asked), patience()
-    if given == exact:
-        return
-    if given != int(given) if math.isfinite(given) else True:
-        words = f"Asked: {asked}."
-    elif given == math.ceil(WORK_S):
-        words = "That is the work alone. The message has a way."
-    elif given == math.ceil(WORK_S + LATENCY_S):
-        words = "That is the way there and the work. The reply has a way too."
-    elif given > exact:
-        words = "That is enough, but a smaller number is, too."
-    else:
-        words = "The call takes its way, the work, and the reply's way."
-    raise Wrong(f"You gave {given:g}. {words}")
+def _patience_slip(given, exact):
+    if not math.isfinite(given) or given != int(given):
+        return "Asked: a whole number of seconds."
+    if given == math.ceil(WORK_S):
+        return "That is the work alone. The message has a way."
+    if given == math.ceil(WORK_S + LATENCY_S):
+        return "That is the way there and the work. The reply has a way too."
+    if given > exact:
+        return "That is enough, but a smaller number is, too."
+    return "The call takes its way, the work, and the reply's way."
 
 
-def _judge_heard(answer):
-    given, exact = read.names(answer, SENT, "some of these, in a list: " + ", ".join(SENT)), heard()
-    for name in SENT:
-        style = name.split()[0]
-        if name in given and name not in exact:
-            words = "Who is there to raise an error for the sender, and where to?"
-            if name == "cast of an unknown method":
-                words = "The server does refuse it; but a cast names no queue for a reply."
-            raise Wrong(f"You gave {name}. {words}")
-        if name in exact and name not in given:
-            words = "One call is missing: silence is an answer, after 60 s."
-            if style == "cast":
-                words = "One is missing: who compares a version with the cap, and when?"
-            elif name == "call of an unknown method":
-                words = "One call is missing: a refusal is an answer too."
-            raise Wrong(f"You gave {listed(given)}. {words}")
+def _not_heard(name, given):
+    words = "Who is there to raise an error for the sender, and where to?"
+    if name == "cast of an unknown method":
+        words = "The server does refuse it; but a cast names no queue for a reply."
+    return f"You gave {name}. {words}"
+
+
+def _also_heard(name, given):
+    words = "One call is missing: silence is an answer, after 60 s."
+    if name.startswith("cast"):
+        words = "One is missing: who compares a version with the cap, and when?"
+    elif name == "call of an unknown method":
+        words = "One call is missing: a refusal is an answer too."
+    return f"You gave {listed(given)}. {words}"
 
 
 def _judge_after(answer):
-    given, exact = (
-        read.names(answer, LATER, "some of these, in a list: " + ", ".join(LATER)),
-        after(),
-    )
+    given = names(answer, LATER, "some of these, in a list: " + ", ".join(LATER))
     if "call" in given:
         words = "For how long does anybody wait for its answer?"
         raise Wrong(f"You gave {listed(given)}. One of them nobody wants any more. {words}")
-    if set(given) != set(exact):
+    if set(given) != set(after()):
         words = "One is missing: what would take it out of its queue?"
         raise Wrong(f"You gave {listed(given)}. {words}")
 
@@ -173,7 +161,7 @@ QUESTIONS = (
         "enough-patience",
         f"Each message is {LATENCY_S:g} s on its way, and the method works for {WORK_S:g} s. Which is "
         "the smallest whole number of seconds for timeout= with which the call is answered?",
-        _judge_patience,
+        number_is(patience, "a whole number of seconds", _patience_slip),
         (
             "A call is two messages.",
             "Patience > way there + work + way back.",
@@ -186,7 +174,13 @@ QUESTIONS = (
     Question(
         "who-hears",
         f"Of which of these does the sender ever get an error or a timeout: {', '.join(SENT)}? Give a list.",
-        _judge_heard,
+        choose(
+            SENT,
+            heard,
+            "some of these, in a list: " + ", ".join(SENT),
+            _not_heard,
+            _also_heard,
+        ),
         (
             "Who waits for a reply hears of an error, or of silence.",
             "Before anything is sent the client compares the version with its cap.",

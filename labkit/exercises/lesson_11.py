@@ -1,9 +1,7 @@
 """Lesson 11: a context for a task, what an administrator's may do, what does not travel."""
 
-import reprlib
-
-from labkit.exercises import read
-from labkit.exercises.checks import Question, Wrong
+from labkit.exercises.answers import choose, function, listed, raised, shown
+from labkit.exercises.judging import Question, Wrong
 from labkit.nova.context import RequestContext, get_admin_context, target_cell
 from labkit.nova.objects.cell_mapping import CellMapping
 from labkit.studies.rights import QUESTIONS as ASKED
@@ -14,7 +12,6 @@ _CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance"}]}]
 
 
 def _alice(number):
-    """A user of a request, another one for each number."""
     return RequestContext(
         ("alice", "bob")[number % 2],
         "physics",
@@ -33,18 +30,17 @@ def wanted(context):
 
 def _judge_wanted(answer):
     asked = "a function of alice's context that returns another one"
-    judged = read.function(answer, asked)
+    judged = function(answer, asked)
     for number in range(6):
         alice = _alice(number)
         before = alice.to_dict() | {"roles": list(alice.roles)}
         try:
             given = judged(alice)
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-            raise Wrong(f"You gave a function that raises {said}. Asked: {asked}.") from None
+            words = f"raises {raised(error)}"
+            raise Wrong(f"You gave a function that {words}. Asked: {asked}.") from None
         if not isinstance(given, RequestContext):
-            shown = f"{reprlib.repr(given)} ({type(given).__name__})"
-            raise Wrong(f"You gave a function that returns {shown}. Asked: {asked}.")
+            raise Wrong(f"You gave a function that returns {shown(given)}. Asked: {asked}.")
         if alice.to_dict() != before:
             raise Wrong(
                 "You gave a function that changes the context that it gets: the rest of the request "
@@ -54,7 +50,6 @@ def _judge_wanted(answer):
 
 
 def _judge_context(given, alice):
-    """Raise Wrong at the first thing that a context lacks."""
     table = rights({"yours": given})
     refused = table.query("asked in ['read', 'save'] and not allowed")
     image = table.query("asked == 'image' and not allowed")
@@ -82,21 +77,14 @@ def doors():
     return list(table.asked)
 
 
-def _judge_doors(answer):
-    asked = f"those that are allowed, of {', '.join(ASKED)}"
-    given = read.names(answer, ASKED, asked)
-    why = {
-        "list all": "Policy asks for the role admin, and this context has no roles.",
-        "stop": "Policy asks for the role admin, and this context has no roles.",
-        "image": "What would glance be shown?",
-        "read": "What does the database look at?",
-        "save": "What does the database look at?",
-    }
-    for name, reason in why.items():
-        if (name in given) != (name in doors()):
-            verb = "is not" if name in given else "is"
-            shown = ", ".join(sorted(given))
-            raise Wrong(f"You gave {shown}; {name} {verb} allowed. {reason}")
+#: Why an administrator's context may ask this, or may not.
+_WHY = {
+    "list all": "Policy asks for the role admin, and this context has no roles.",
+    "stop": "Policy asks for the role admin, and this context has no roles.",
+    "image": "What would glance be shown?",
+    "read": "What does the database look at?",
+    "save": "What does the database look at?",
+}
 
 
 def left_behind():
@@ -104,17 +92,6 @@ def left_behind():
     with target_cell(_alice(1), CellMapping("cell1", [])) as targeted:
         arrived = RequestContext.from_dict(targeted.to_dict())
         return [n for n in ATTRIBUTES if getattr(targeted, n) != getattr(arrived, n)]
-
-
-def _judge_left_behind(answer):
-    asked = f"those that do not arrive, of {', '.join(ATTRIBUTES)}"
-    given = read.names(answer, ATTRIBUTES, asked)
-    for name in ATTRIBUTES:
-        if (name in given) != (name in left_behind()):
-            shown = ", ".join(sorted(given))
-            if name in given:
-                raise Wrong(f"You gave {shown}; {name} arrives: it is one of the 25 fields.")
-            raise Wrong(f"You gave {shown}; {name} does not arrive. Is it in to_dict()?")
 
 
 QUESTIONS = (
@@ -136,7 +113,13 @@ QUESTIONS = (
         "admin-context-may",
         "Which of the five questions may get_admin_context() ask about another's server: "
         f"{', '.join(ASKED)}? Give a list.",
-        _judge_doors,
+        choose(
+            _WHY,
+            doors,
+            f"those that are allowed, of {', '.join(ASKED)}",
+            lambda name, given: f"You gave {listed(given)}; {name} is not allowed. {_WHY[name]}",
+            lambda name, given: f"You gave {listed(given)}; {name} is allowed. {_WHY[name]}",
+        ),
         (
             "Three doors: policy looks at roles, the database at is_admin, glance at the token.",
             "What of these does get_admin_context() have?",
@@ -147,7 +130,17 @@ QUESTIONS = (
         "does-not-travel",
         "A context that leads to a cell goes to another service in a message. Which of these does "
         f"the other service not get: {', '.join(ATTRIBUTES)}? Give a list.",
-        _judge_left_behind,
+        choose(
+            ATTRIBUTES,
+            left_behind,
+            f"those that do not arrive, of {', '.join(ATTRIBUTES)}",
+            lambda name, given: (
+                f"You gave {listed(given)}; {name} arrives: it is one of the 25 fields."
+            ),
+            lambda name, given: (
+                f"You gave {listed(given)}; {name} does not arrive. Is it in to_dict()?"
+            ),
+        ),
         (
             "Look at context.to_dict().",
             "What leads to a cell, each service finds itself.",

@@ -1,13 +1,17 @@
-"""Glance as far as Nova needs it: the images that snapshots make, and their end."""
+"""Glance, the image service: the images that snapshots of a cloud's servers become."""
 
-from labkit.nova.clock import Call
-from labkit.nova.exception import ImageNotFound
+
+class HTTPNotFound(Exception):
+    """There is no such image."""
 
 
 class Glance:
-    """The images of one cloud: ``images`` maps an id to its status and what it was made of.
+    """The images of one cloud: ``images`` maps an id to what glance knows of it.
 
     ``registered`` is the status of an image whose data is still to come.
+
+    Unlike the real one, it lets everybody in, and of the images that servers are made from it only
+    knows that they are active.
     """
 
     def __init__(self):
@@ -15,46 +19,37 @@ class Glance:
         self.registered = "queued"
         self._count = 0
 
-    def get(self, service, name, by, image_id=None):
-        """Read an image. Raises ImageNotFound for one that snapshots made and that is gone."""
-        service.note(Call, name, "glance", "get", by=by)
-        if image_id is not None and image_id not in self.images:
-            raise ImageNotFound(image_id=image_id)
-        return self.images.get(image_id, {"status": "active"})
+    def show(self, image_id) -> dict:
+        """Return an image. Raises HTTPNotFound."""
+        return self._found(image_id)
 
-    def create(self, service, name, by, **properties) -> str:
+    def list(self, **wanted) -> list[str]:
+        """Return the ids of the images with these properties, newest first."""
+        found = [i for i, image in self.images.items() if wanted.items() <= image.items()]
+        return found[::-1]
+
+    def create(self, **properties) -> str:
         """Register an image that is still to be uploaded; return its id."""
-        service.note(Call, name, "glance", "create", by=by)
         self._count += 1
         image_id = f"image-{self._count}"
-        self.images[image_id] = {"status": self.registered, "instance": name, **properties}
+        self.images[image_id] = {"status": self.registered, **properties}
         return image_id
 
+    def update(self, image_id, properties):
+        """Set properties of an image. Raises HTTPNotFound."""
+        self._found(image_id).update(properties)
+
     def upload(self, image_id):
-        """Note that the data of an image is there."""
+        """Note that the data of an image is there, if the image still is."""
         if image_id in self.images:
             self.images[image_id]["status"] = "active"
 
-    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
-        """Set an image's metadata, and its data: a number of bytes, None for none.
+    def delete(self, image_id):
+        """Delete an image. Raises HTTPNotFound."""
+        self._found(image_id)
+        del self.images[image_id]
 
-        Raises ImageNotFound for one that is gone.
-        """
-        service.note(Call, name, "glance", "update", by=by)
+    def _found(self, image_id):
         if image_id not in self.images:
-            raise ImageNotFound(image_id=image_id)
-        self.images[image_id] |= metadata
-        if data is not None:
-            self.images[image_id]["size"] = data
-
-    def delete(self, service, name, by, image_id):
-        """Delete an image. Raises ImageNotFound when it is gone."""
-        service.note(Call, name, "glance", "delete", by=by)
-        if self.images.pop(image_id, None) is None:
-            raise ImageNotFound(image_id=image_id)
-
-    def backups(self, name, backup_type) -> list[str]:
-        """Return the ids of a server's backups of one type, newest first."""
-        wanted = {"instance": name, "backup_type": backup_type}
-        found = [i for i, image in self.images.items() if wanted.items() <= image.items()]
-        return found[::-1]
+            raise HTTPNotFound(image_id)
+        return self.images[image_id]

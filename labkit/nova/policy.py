@@ -5,34 +5,41 @@ import difflib
 from labkit.nova import exception
 
 ADMIN = "rule:context_is_admin"
+PROJECT_MANAGER_OR_ADMIN = "rule:project_manager_or_admin"
 PROJECT_MEMBER_OR_ADMIN = "rule:project_member_or_admin"
 PROJECT_READER_OR_ADMIN = "rule:project_reader_or_admin"
 #: The rules that other rules are made of. Source: nova/policies/base.py, Nova 34.0.0.
 BASE = {
     "context_is_admin": "role:admin",
+    "project_manager_api": "role:manager and project_id:%(project_id)s",
     "project_member_api": "role:member and project_id:%(project_id)s",
     "project_reader_api": "role:reader and project_id:%(project_id)s",
+    "project_manager_or_admin": f"rule:project_manager_api or {ADMIN}",
     "project_member_or_admin": f"rule:project_member_api or {ADMIN}",
     "project_reader_or_admin": f"rule:project_reader_api or {ADMIN}",
 }
-_API = "os_compute_api:"
-_SERVERS = {
-    ADMIN: "index:get_all_tenants detail:get_all_tenants show:host_status create:forced_host",
-    PROJECT_MEMBER_OR_ADMIN: "create delete update start stop reboot rebuild resize confirm_resize"
-    " revert_resize create_image",
-    PROJECT_READER_OR_ADMIN: "index detail show",
+#: The rules about servers, by what they ask for, without "os_compute_api:".
+_API = {
+    ADMIN: "servers:index:get_all_tenants servers:detail:get_all_tenants servers:show:host_status"
+    " servers:create:forced_host os-admin-actions:reset_state os-evacuate"
+    " os-instance-actions:events os-lock-server:unlock:unlock_override"
+    " os-migrate-server:migrate:host os-migrate-server:migrate_live:host"
+    " os-shelve:shelve_offload",
+    PROJECT_MANAGER_OR_ADMIN: "os-migrate-server:migrate os-migrate-server:migrate_live"
+    " servers:migrations:delete servers:migrations:force_complete",
+    PROJECT_MEMBER_OR_ADMIN: "servers:create servers:delete servers:update servers:start"
+    " servers:stop servers:reboot servers:rebuild servers:resize servers:confirm_resize"
+    " servers:revert_resize servers:create_image servers:trigger_crash_dump os-admin-password"
+    " os-console-output os-create-backup os-deferred-delete:force os-deferred-delete:restore"
+    " os-lock-server:lock os-lock-server:unlock os-pause-server:pause os-pause-server:unpause"
+    " os-rescue os-unrescue os-shelve:shelve os-shelve:unshelve os-suspend-server:resume"
+    " os-suspend-server:suspend server-metadata:update",
+    PROJECT_READER_OR_ADMIN: "servers:index servers:detail servers:show os-instance-actions:list",
 }
 #: Each rule and what it asks for. Source: nova/policies, Nova 34.0.0.
-RULES = (
-    BASE
-    | {f"{_API}servers:{name}": asks for asks, names in _SERVERS.items() for name in names.split()}
-    | {
-        f"{_API}os-admin-actions:reset_state": ADMIN,
-        f"{_API}os-instance-actions:events": ADMIN,
-        f"{_API}os-instance-actions:list": PROJECT_READER_OR_ADMIN,
-        f"{_API}os-lock-server:lock": PROJECT_MEMBER_OR_ADMIN,
-    }
-)
+RULES = BASE | {
+    f"os_compute_api:{name}": asks for asks, names in _API.items() for name in names.split()
+}
 
 
 def authorize(context, action, target=None, do_raise=True) -> bool:

@@ -1,196 +1,137 @@
-"""Messages between the services (nova/rpc.py); what may be asked is in rpcapi.py."""
+"""How the services of Nova get the clients and servers of their messages (nova/rpc.py)."""
 
-import functools
+import inspect
+from functools import cache
 
-from labkit.neighbours.messaging.broker import Broker
-from labkit.neighbours.messaging.exceptions import MessagingTimeout
+from labkit.neighbours.messaging import RPCClient, RPCServer, Target, Transport
+from labkit.neighbours.messaging.client import RESPONSE_TIMEOUT_S
 from labkit.nova.clock import Message, Reply
-from labkit.nova.exception import NovaException
-from labkit.nova.rpcapi import Method, find
-from labkit.nova.sent import EXCHANGE, RESPONSE_TIMEOUT_S, Answer, Sent, hosts_of
+from labkit.nova.objects.base import NovaObjectSerializer
+
+#: The patience of a call that may take long: in all, and without a sign of life of its server.
+#: Source: ``long_rpc_timeout`` in nova/conf/rpc.py, ``rpc_response_timeout`` of oslo.messaging.
+LONG = {"timeout": 1800, "call_monitor_timeout": RESPONSE_TIMEOUT_S}
+
+#: Where all that is sent to one service is handed in. Source: ``control_exchange`` in nova/config.py.
+EXCHANGE = "nova"
 
 
-class Bus:
-    """Carries messages over a broker; what is sent to a service that is down waits in its queue.
+class RequestContextSerializer:
+    """Leaves arguments to another serializer; a context travels as it is.
 
-    ``sent`` holds every message and answer by the number of its record. Unlike in Nova, an answer
-    takes no time, and of what goes to all schedulers nothing is read.
+    Unlike Nova, which makes a new context of the 25 fields, the receiver has the sender's: nobody
+    changes a context once it is made.
 
-    Source: oslo.messaging as nova/rpc.py uses it, Nova 34.0.0.
+    Source: ``RequestContextSerializer`` in nova/rpc.py, Nova 34.0.0.
     """
 
-    def __init__(self, site, seed=0):
-        self.site = site
-        self.broker = Broker(env=site.env, seed=seed)
-        self.sent = {}
-        self._readers = {}
-        self._reply_queues = {}
+    def __init__(self, base):
+        self.serialize_entity = base.serialize_entity
+        self.deserialize_entity = base.deserialize_entity
 
-    def serve(self, topic, server, *services):
-        """Let a service read what is sent to it, first of all what has been waiting.
+    def serialize_context(self, ctxt):
+        """Return the context."""
+        return ctxt
 
-        Several take turns: each message goes to one of them, the next message to the next.
-        """
-        for service in services:
-            reader = self._readers.setdefault(service, functools.partial(_deliver, service))
-            self.broker.serve(EXCHANGE, topic, server or service.host, reader, service.name)
 
-    def leave(self, service):
-        """Let a service read no more."""
-        if service in self._readers:
-            self.broker.cancel(self._readers.pop(service))
+class _Server(RPCServer):
+    """Runs each method of a service in a thread of its own, whose context is the message's.
 
-    def reply_queue(self, service) -> str:
-        """Return the queue that a service reads the answers to its calls from."""
-        name = self._reply_queues.get(service.name)
-        if name is None:
-            name = self._reply_queues[service.name] = f"reply_{self.broker.new_id()}"
-            self.broker.reply_queue(name, None, service.name)
-        return name
+    Unlike in Nova, the method does not get the context, and an argument that is None is left out
+    if it has a default, or is not modelled.
+    """
 
-    def cast(
-        self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
-    ):
-        """Send a message and wait for nothing.
-
-        Raises NovaException when a compute is meant and the server has no host.
-        """
-        target = _target(method, namespace, instance, server)
-        name = instance.name if instance is not None else None
-        lost, delay_s = self.site.faults.at_message(method, server, name)
-        sent = self._sent(sender, target, method, server, instance, kwargs)
-        self._note(sent, "cast", name, caller, lost)
-        if lost or target.fanout:
-            return
-
-        def deliver(service):
-            with self.site.within(sent.context):
-                service.start(_handler(service, sent))
-
-        sent.deliver = deliver
-        self._send(sent, delay_s)
-
-    def _sent(self, sender, target, method, server, instance, kwargs):
-        """Keep a message as of now, whatever comes later."""
-        context = self.site.context
-        if target.elevated:
-            context = context.elevated()
-        instance, kwargs = instance and instance.copy_for(sender), _copy(kwargs, sender)
-        sent = Sent(sender, target, method, server, instance, kwargs, context)
-        self.sent[sent.seq] = sent
-        return sent
-
-    def _send(self, sent, delay_s):
-        self.site.busy += 1
-        self.site.env.process(self._carry(sent, delay_s))
-
-    def _carry(self, sent, delay_s):
-        yield self.site.env.timeout(self.site.durations.draw("message") + delay_s)
-        self.site.busy -= 1
-        self.broker.route(sent)
-
-    def call(
-        self, sender, method, instance=None, server=None, caller=None, namespace=None, **kwargs
-    ):
-        """Send a message and wait for the answer; what is raised over there is raised here.
-
-        A call of rpcapi.LONG waits on while its server lives. Unlike Nova, which is told every
-        30 seconds, the lab looks every 60.
-
-        Raises MessagingTimeout when nobody answers in time, NovaException as ``cast`` does.
-        """
-        target, env = _target(method, namespace, instance, server), self.site.env
-        name = instance.name if instance is not None else None
-        lost, delay_s = self.site.faults.at_message(method, server, name)
-        sent = self._sent(sender, target, method, server, instance, kwargs)
-        sent.is_call = True
-        self.reply_queue(sender)
-        self._note(sent, "call", name, caller, lost)
-        answer = env.event()
-
-        def deliver(service):
-            def work():
-                value, error = None, None
-                try:
-                    value = yield from _handler(service, sent)
-                except Exception as raised:
-                    error = raised
-                self._answered(service, sent, name, value, error)
-                answer.succeed((value, error))
-
-            sent.reader = service
-            with self.site.within(sent.context):
-                service.start(work())
-
-        if not lost:
-            sent.deliver = deliver
-            self._send(sent, delay_s)
-        for _ in range(0, sent.timeout_s, RESPONSE_TIMEOUT_S):
-            late = env.timeout(RESPONSE_TIMEOUT_S)
-            yield from sender.wait(answer | late)
-            if answer.triggered or sent.reader is None or sent.reader.stopped:
-                break
-        if not answer.triggered:
-            raise MessagingTimeout(f"Timed out waiting for a reply to {method}")
-        value, error = answer.value
-        if error is not None:
-            raise error
-        return value
-
-    def _answered(self, service, sent, name, value, error):
-        """Note the answer to a call."""
-        answer = Answer(service, sent, value, error)
-        self.sent[answer.seq] = answer
-        raised = error and type(error).__name__
-        hosts = None if error else hosts_of(sent.method, value)
-        service.note(Reply, name, sent.method, raised, hosts)
-
-    def _note(self, sent, style, name, caller, lost):
-        """Note a message."""
-        target = sent.target
-        sent.sender.note(
-            Message,
-            name,
-            style,
-            target.topic,
-            sent.server,
-            target.namespace,
-            sent.method,
-            target.version,
-            target.args,
-            target.fanout,
-            caller or target.caller,
-            target.by,
-            lost,
-            sent.context.is_admin,
+    def __init__(self, service, topic):
+        self.service = service
+        super().__init__(
+            service.transport,
+            Target(topic=topic, server=service.host),
+            [service],
+            RequestContextSerializer(NovaObjectSerializer(service)),
+            service.name,
         )
 
+    def spawn(self, work, ctxt):
+        """Begin to run a method; return the thread."""
+        return self.service.start(work, ctxt)
 
-def _deliver(service, sent):
-    deliver, sent.deliver = sent.deliver, None
-    deliver(service)
-
-
-def _copy(value, service):
-    """Return an argument as another process has it: a service's own copy of what may change."""
-    if isinstance(value, dict):
-        return {key: _copy(each, service) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_copy(each, service) for each in value]
-    return value.copy_for(service) if hasattr(value, "copy_for") else value
+    def invoke(self, function, ctxt, args):
+        """Call a method with what was said."""
+        required = _required(function.__func__)
+        said = {name: arg for name, arg in args.items() if arg is not None or name in required}
+        return function(**said)
 
 
-def _target(method, namespace, instance, server) -> Method:
-    """Source: ``_compute_host`` in nova/compute/rpcapi.py, Nova 34.0.0."""
-    target = find(method, namespace)
-    if target.topic in ("compute", "compute-alt") and server is None:
-        raise NovaException(f"Unable to find host for Instance {instance.uuid}")
-    return target
+def create_transport(service) -> Transport:
+    """Return a service's way to the broker; an exception arrives as the one that was raised.
+
+    Source: ``create_transport`` in nova/rpc.py, Nova 34.0.0.
+    """
+    broker, wait = service.site.broker, service.wait
+    return Transport(broker, EXCHANGE, service.name, wait=wait, allowed_remote_exmods=None)
 
 
-def _handler(service, sent):
-    """Return the work that a message asks for; the receiver has a copy of the server of its own."""
-    kwargs = _copy(sent.kwargs, service)
-    if sent.instance is not None:
-        kwargs["instance"] = sent.instance.copy_for(service)
-    return getattr(service, sent.method)(**kwargs)
+def get_client(service, target) -> RPCClient:
+    """Return a service's client of a topic.
+
+    Source: ``get_client`` in nova/rpc.py, Nova 34.0.0.
+    """
+    serializer = RequestContextSerializer(NovaObjectSerializer(service))
+    return RPCClient(service.transport, target, serializer=serializer)
+
+
+def get_server(service, topic) -> RPCServer:
+    """Return the server by which a service reads what is sent to a topic.
+
+    Source: ``get_server`` in nova/rpc.py, Nova 34.0.0.
+    """
+    return _Server(service, topic)
+
+
+@cache
+def unmodelled(names) -> dict:
+    """Return the arguments that Nova sends with a message and the lab does not model: None."""
+    return dict.fromkeys(names.split())
+
+
+def message_of(envelope) -> Message:
+    """Return the record of a message that is sent."""
+    content, context, exchange = envelope.content, envelope.context, envelope.exchange
+    topic, _, server = (envelope.routing_key or exchange.removesuffix("_fanout")).partition(".")
+    args, method = content["args"], content["method"]
+    about = args.get("instance") or next(iter(args.get("instances", ())), None)
+    return Message(
+        envelope.t_s,
+        envelope.sender,
+        about and about.name,
+        "call" if "_msg_id" in content else "cast",
+        topic,
+        server or None,
+        content.get("namespace"),
+        method,
+        content["version"],
+        tuple(sorted(args)),
+        exchange != EXCHANGE,
+        envelope.by,
+        f"{topic.removesuffix('-alt')}/rpcapi.py:{method}",
+        False,
+        context.is_admin,
+        context.request_id,
+    )
+
+
+def reply_of(envelope, call) -> Reply:
+    """Return the record of an answer to a call."""
+    error, hosts = envelope.content["failure"], None
+    if call.method == "select_destinations" and error is None:
+        selected = envelope.content["result"]
+        hosts = tuple((selection.host, *selection.alternates) for selection in selected)
+    raised, name, method = error and type(error).__name__, call.instance, call.method
+    return Reply(envelope.t_s, envelope.sender, name, method, raised, hosts, call.request_id)
+
+
+@cache
+def _required(function):
+    """Return the names of the parameters that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.default is one.empty}

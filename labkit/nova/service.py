@@ -1,53 +1,14 @@
-"""What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
+"""What every service is made of: a log of what it did, locks, messages (nova/service.py)."""
 
-import simpy
+from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
+from labkit.nova import rpc
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
+from labkit.nova.compute.rpcapi import ComputeAPI
+from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
-
-
-class Thread(simpy.Process):
-    """Something that goes on, and the context that it goes on in.
-
-    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
-    """
-
-    def __init__(self, env, work, context):
-        self.context = context
-        super().__init__(env, work)
-
-
-class ServiceStoppedError(BaseException):
-    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
-
-
-class Lock:
-    """One holder at a time, the others in the order of their coming."""
-
-    def __init__(self, site):
-        self._site = site
-        self._held = False
-        self._waiting = []
-
-    def acquire(self):
-        """Wait until the lock is free, and take it."""
-        if self._held:
-            turn = self._site.env.event()
-            self._waiting.append(turn)
-            yield turn
-        self._held = True
-
-    def release(self):
-        """Hand the lock to the next."""
-        if self._waiting:
-            self._waiting.pop(0).succeed()
-        else:
-            self._held = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody holds it or waits for it."""
-        return not self._held
+from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 
 class Service:
@@ -64,6 +25,8 @@ class Service:
         self.host = host
         self.stopped = False
         self.busy = 0
+        self.transport = rpc.create_transport(self)
+        self.servers = ()
         self._locks = {}
         self._periodic = None, None
 
@@ -82,11 +45,17 @@ class Service:
         """The cloud's configuration."""
         return self.site.options
 
-    def note(self, kind, *fields, **more):
-        """Add a record to what happened, of the service in whose process it is done."""
+    def note(self, kind, *fields, by=None, **more):
+        """Add a record to what happened; ``by``, unless given, is the function that is at work."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
+        if "by" in kind._fields:
+            more["by"] = by or caller()
         site.trace.append(kind(site.env.now, self.name, *fields, **more))
+
+    def note_call(self, name, system, call):
+        """Record a call to a neighbour about the server of that name."""
+        self.note(Call, name, system, call)
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
@@ -120,47 +89,73 @@ class Service:
         """
         lock = self._locks.get(name)
         if lock is None:
-            lock = self._locks[name] = Lock(self.site)
-        yield from lock.acquire()
+            lock = self._locks[name] = Lock(self.site.env)
+        turn = yield from lock.acquire()
         if self.stopped:
             raise ServiceStoppedError
         try:
             return (yield from work)
         finally:
-            lock.release()
+            lock.release(turn)
             if lock.idle:
                 self._locks.pop(name, None)
 
-    def start(self, work):
-        """Begin to do something in a thread of its own; an error in it ends there, as in a log."""
+    @cached_property
+    def compute_rpcapi(self) -> ComputeAPI:
+        """By which it asks nova-computes."""
+        return ComputeAPI(self)
+
+    @cached_property
+    def compute_task_api(self) -> ComputeTaskAPI:
+        """By which it asks the conductor."""
+        return ComputeTaskAPI(self)
+
+    @cached_property
+    def query_client(self) -> SchedulerAPI:
+        """By which it asks schedulers."""
+        return SchedulerAPI(self)
+
+    @property
+    def context(self):
+        """The context of what is done now."""
+        return self.site.context
+
+    def serve(self, *topics):
+        """Read what is sent to the service, first of all what has been waiting."""
+        self.servers = [rpc.get_server(self, topic) for topic in topics]
+        for server in self.servers:
+            server.start()
+
+    def start(self, work, context=None):
+        """Begin to do something in a thread of its own; an error in it ends there, as in a log.
+
+        In: a generator; the thread's *context*, by default that of what is done now.
+        """
         self.busy += 1
         self.site.busy += 1
-        return Thread(self.site.env, self._thread(work), self.site.context)
+        return Thread(self.site.env, self._thread(work), context or self.context)
 
     def stop(self):
         """Die: what is under way is never finished."""
         self.stopped = True
         self.site.busy -= self.busy
         self.busy = 0
-        self.site.bus.leave(self)
+        for server in self.servers:
+            server.stop()
 
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from self._logged(work)
+                yield from finish(work)
         except ServiceStoppedError:
             pass
+        except Exception as error:
+            if not expected(error):
+                raise
         finally:
             if not self.stopped:
                 self.busy -= 1
                 self.site.busy -= 1
-
-    def _logged(self, work):
-        try:
-            yield from work
-        except Exception as error:
-            if not expected(error):
-                raise
 
 
 def unforeseen(error) -> Exception:

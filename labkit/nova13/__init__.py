@@ -1,8 +1,9 @@
 """The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's."""
 
 from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
-from labkit.nova13.compared import then_and_now
 from labkit.nova13.conf import WEIGHERS, options
+from labkit.nova13.driver import LibvirtDriver
+from labkit.nova13.filter_scheduler import FilterScheduler, remembering
 from labkit.nova13.filters import (
     FILTERS,
     AvailabilityZoneFilter,
@@ -11,8 +12,6 @@ from labkit.nova13.filters import (
     RamFilter,
     RetryFilter,
 )
-from labkit.nova13.scheduler import FilterScheduler, StickyWeightHandler
-from labkit.nova13.snapshot import LibvirtDriver
 
 __all__ = [
     "DEFAULT_RATIOS",
@@ -25,10 +24,9 @@ __all__ = [
     "LibvirtDriver",
     "RamFilter",
     "RetryFilter",
-    "StickyWeightHandler",
     "allocation_ratios",
     "claim_test",
     "limits",
     "options",
-    "then_and_now",
+    "remembering",
 ]

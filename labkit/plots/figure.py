@@ -1,4 +1,4 @@
-"""What every figure shares: it says its answer in words and is the same bytes every time."""
+"""What all figures share: the canvas, the colours, fitting of texts, and the answer in words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import io
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
+    from matplotlib.patches import Patch
+    from matplotlib.text import Annotation
 
 DPI = 96  # one CSS pixel in JupyterLab
 SMALL = 9  # points, the smallest text in any figure
@@ -25,6 +28,22 @@ COLOURS = (SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE, BLUE)
 # Eight hatches against seven colours: the pairs repeat only after 56. Lines only: dots and
 # circles make an SVG several times as long.
 HATCHES = ("", "//", "\\\\", "||", "--", "xx", "++", "////")
+#: Colour and hatch of each vm_state, the same in every figure; in Nova's order.
+VM_STATES = {
+    "active": (GREEN, ""),
+    "building": (YELLOW, "//"),
+    "paused": (SKY, "|||"),
+    "suspended": (PURPLE, "\\\\"),
+    "stopped": (GREY, ""),
+    "rescued": (ORANGE, "---"),
+    "resized": (SKY, "+++"),
+    "soft-delete": (GREY, "xxx"),
+    "deleted": ("#FFFFFF", ".."),
+    "error": (VERMILLION, "xxx"),
+    "shelved": (BLUE, "//"),
+    "shelved_offloaded": (BLUE, "xxx"),
+}
+UNKNOWN = ("#FFFFFF", "\\\\")  # a vm_state that Nova does not have
 
 
 class Figure:
@@ -49,12 +68,13 @@ class Figure:
         return self.answer
 
     def svg(self) -> str:
-        """The figure as SVG, its texts as text, without date or version."""
+        """Return the figure as SVG, its texts as text, without date or version."""
         self._settle()
         return svg(self.figure)
 
     def png(self) -> bytes:
-        """The figure as PNG, 96 dots per inch, in 256 colours: a third of the bytes."""
+        """Return the figure as PNG, 96 dots per inch, in 256 colours: a third of the bytes."""
+        # matplotlib, which needs Pillow itself, cannot write a PNG with a palette.
         from PIL import Image
 
         self._settle()
@@ -65,8 +85,7 @@ class Figure:
         return small.getvalue()
 
     def _settle(self) -> None:
-        """Lay out once: matplotlib's second layout is not quite its first."""
-        if self._complete:
+        if self._complete:  # lay out once: matplotlib's second layout is not quite its first
             settle(self.figure)
 
     def _repr_mimebundle_(
@@ -87,7 +106,7 @@ def settle(figure: MatplotlibFigure) -> None:
 
 
 def svg(figure: MatplotlibFigure) -> str:
-    """*figure* as an ``<svg>`` element, the same text every time."""
+    """Return *figure* as an ``<svg>`` element, the same text every time."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -100,54 +119,230 @@ def svg(figure: MatplotlibFigure) -> str:
     return text[text.index("<svg") :]
 
 
+# -- the canvas ---------------------------------------------------------------------------
 def canvas(width: float, height: float) -> MatplotlibFigure:
-    """An empty figure of *width* x *height* inches that makes room for its labels."""
+    """Return an empty figure of *width* x *height* inches that makes room for its labels."""
     from matplotlib.figure import Figure as MatplotlibFigure
 
     return MatplotlibFigure((width, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
 def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
-    """*ax* itself, or the axes of a new figure of *width* x *height* inches."""
+    """Return *ax* itself, or the axes of a new figure of *width* x *height* inches."""
     return canvas(width, height).add_subplot() if ax is None else ax
 
 
-def titled(ax: Axes, given: bool, words: str) -> None:
-    """Write *words* above the figure, or above *ax* only where it was *given*."""
-    figure = ax.get_figure(root=True)
-    if given:
-        ax.set_title("\n".join(title_lines(words, 330)), loc="left", fontsize=TITLE)
+def titled(figure: MatplotlibFigure, words: str, **style: Any) -> None:
+    """Write *words* above a whole figure."""
+    lines = title_lines(words, 72 * figure.get_figwidth() - 16)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE, **style)
+
+
+def finished(own: Axes, answer: str, ax: Axes | None, pad: float | None = None) -> Figure:
+    """Return the figure of the axes *own* with its answer above it, if it does not stand there.
+
+    Where axes *ax* were given, others may share the figure: the answer stands above these alone.
+    """
+    figure = own.get_figure(root=True)
+    if ax is not None:
+        lines = title_lines(answer, 330)
+        ax.set_title("\n".join(lines), loc="left", fontsize=TITLE, pad=pad)
+    elif not figure.get_suptitle():
+        titled(figure, answer)
+    return Figure(figure, answer, complete=ax is None)
+
+
+def pixel_axes(
+    width: float,
+    height: float,
+    left: float = 0,
+    right: float = 0,
+    foot: float = 0,
+    head: float = 0,
+    title: str = "",
+) -> Axes:
+    """Return axes of *height* pixels in a figure *width* pixels wide, with so much around them.
+
+    Nothing is laid out, so that every place is known in pixels; a *title* makes its own room.
+    """
+    lines = title_lines(title, 72 / DPI * width - 16) if title else []
+    head = 18 * len(lines) + 12 if title else head
+    whole = head + height + foot
+    figure = canvas(width / DPI, whole / DPI)
+    figure.set_layout_engine("none")
+    if title:
+        titled(figure, title, y=1 - 6 / whole)
+    settle(figure)
+    box = (left / width, foot / whole, 1 - (left + right) / width, 1 - (head + foot) / whole)
+    return figure.add_axes(box)
+
+
+def pixels_of(ax: Axes) -> tuple[float, float]:
+    """Return width and height of axes, in pixels of the lab's figures."""
+    box, scale = ax.get_window_extent(), DPI / ax.get_figure(root=True).dpi
+    return box.width * scale, box.height * scale
+
+
+def check_room(ax: Axes, width: float, height: float, what: str) -> None:
+    """Raise ValueError for axes that are smaller than *what* needs, in pixels."""
+    there = pixels_of(ax)
+    if there[0] < width or there[1] < height:
+        raise ValueError(
+            f"These axes are too small: {what} {width / DPI:.1f} x {height / DPI:.1f} inches; "
+            "draw without ax, or make the figure larger."
+        )
+
+
+def region(ax: Axes, boxes: Iterable[tuple], **style: Any) -> Patch:
+    """Fill boxes (left, right, top, bottom) as one patch; return the patch for a legend."""
+    from matplotlib.patches import Patch, PathPatch
+    from matplotlib.path import Path
+
+    vertices, codes = [], []
+    for left, right, top, bottom in boxes:
+        vertices += [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+    ax.add_patch(PathPatch(Path(vertices, codes), **style))
+    return Patch(**style)
+
+
+def note(
+    ax: Axes, words: str, at: tuple[float, float], shift: tuple[float, float], **style: Any
+) -> Annotation:
+    """Write *words* in small letters, *shift* points beside a place in *ax*."""
+    return ax.annotate(words, at, shift, textcoords="offset points", fontsize=SMALL, **style)
+
+
+def legend(
+    ax: Axes,
+    handles: Sequence,
+    outside: bool = True,
+    words: Sequence[str] | None = None,
+    ncols: int = 3,
+    pad: float | None = None,
+    **style: Any,
+) -> None:
+    """Say what *handles* mean: below the figure, or below *ax* where others share the figure.
+
+    They have labels, or *words*; *pad* is how many lines below *ax* the legend begins.
+    """
+    words = [handle.get_label() for handle in handles] if words is None else words
+    style = {"frameon": False, "fontsize": SMALL, "ncols": ncols, **style}
+    if outside:
+        figure = ax.get_figure(root=True)
+        figure.legend(handles, words, **{"loc": "outside lower left", **style})
     else:
-        lines = title_lines(words, 72 * figure.get_figwidth() - 16)
-        figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE)
+        below = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": pad, "ncols": 2}
+        ax.legend(handles, words, **style | below)
+
+
+# -- colours ------------------------------------------------------------------------------
+def light(colour: str) -> str:
+    """Return a colour mixed with white, on which black text is easily read.
+
+    >>> light("#000000"), light("#FFFFFF")
+    ('#737373', '#ffffff')
+    """
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - 0.55 * (255 - part)):02x}" for part in parts)
+
+
+def styles_of(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return a colour and a hatch for each name, for *known* ones as a rule always the same.
+
+    Where two would share a colour or a hatch, the later one takes one that is free.
+    """
+    names = list(names)
+    places = {name: place for place, name in enumerate(dict.fromkeys([*known, *names]))}
+    styles: dict[str, dict[str, str]] = {}
+    for name in sorted(names, key=places.__getitem__):
+        styles[name] = {}
+        for key, all_of in (("facecolor", (*COLOURS, GREY)), ("hatch", HATCHES)):
+            own = all_of[places[name] % len(all_of)]
+            taken = {style.get(key) for style in styles.values()}
+            free = [one for one in (own, *all_of) if one not in taken]
+            styles[name][key] = (free or [own])[0]
+    return {name: styles[name] for name in names}
+
+
+# -- texts --------------------------------------------------------------------------------
+@cache
+def text_width(words: str, size: float = SMALL, weight: str = "normal") -> float:
+    """Return the width of a line of text in points, at a font *size* in points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size, weight=weight)
+    return text_to_path.get_text_width_height_descent(words, font, False)[0]
+
+
+def wide(words: str) -> float:
+    """Return the width of a line of the smallest text, in pixels."""
+    return text_width(words) * DPI / 72
 
 
 def title_lines(words: str, width: float) -> list[str]:
-    """A title in lines of at most *width* points, never broken between a number and its unit."""
+    """Return a title in lines of at most *width* points; a number stays with its unit."""
     short = " ".join(map(label, words.split()))
     return fitting(re.sub(r"(?<=\d) (?=%|s\b)", "\N{NO-BREAK SPACE}", short), width, TITLE)
 
 
-def fitting(words: str, width: float, size: float) -> list[str]:
-    """*words* in lines of at most *width* points at a font *size* in points."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(size=size)
+def fitting(words: str, width: float, size: float = SMALL) -> list[str]:
+    """Return *words* in lines of at most *width* points at a font *size* in points."""
     lines: list[str] = []
     for word in words.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_to_path.get_text_width_height_descent(longer, font, False)[0] <= width:
+        if lines and text_width(longer, size) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
 
 
+def broken(name: str, width: float, most: int = 6) -> str:
+    """Return *name* in up to *most* lines of *width* points, broken after ``@`` and ``-._``.
+
+    A name that is too long even so loses its middle.
+
+    >>> print(broken("compute@cn-2", 100))
+    compute@
+    cn-2
+    """
+    for longest in (72, 48, 32, 20):
+        lines = _name_lines(label(name, longest), width)
+        if len(lines) <= most:
+            break
+    return "\n".join(lines)
+
+
+def _name_lines(name: str, width: float) -> list[str]:
+    lines = [""]
+    for part in re.findall(r"[^@._-]+[@._-]*|[@._-]+", name):
+        if lines[-1] and (lines[-1][-1] == "@" or text_width(lines[-1] + part) > width):
+            lines.append("")
+        while text_width(part) > width and len(part) > 14:  # break it anywhere
+            fits = next(
+                n for n in range(len(part), 0, -1) if n < 8 or text_width(part[:n]) <= width
+            )
+            lines[-1], part = part[:fits], part[fits:]
+            lines.append("")
+        lines[-1] += part
+    return [line for line in lines if line]
+
+
+# -- tables -------------------------------------------------------------------------------
+def one_of(names: Iterable[object], wanted: object = None) -> object:
+    """Return *wanted*, or the first of *names*; raise ValueError for one that is not there."""
+    names = list(names)
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"No instance {wanted!r} in this table, only {listed(names)}.")
+    return names[0] if wanted is None else wanted
+
+
 def rows_of(
     table: pd.DataFrame, columns: Iterable[str], instance: object = None, empty: str = ""
 ) -> tuple[pd.DataFrame, str]:
-    """The rows of one instance, and a remark when the table holds more than one.
+    """Return the rows of one instance, and a remark when the table holds more than one.
 
     The first request and instance unless *instance* names another.
     Raises ValueError for an empty table, a missing column or an instance that is not there.
@@ -156,9 +351,7 @@ def rows_of(
     remark = ""
     if "instance" in table.columns:
         there = list(table["instance"].unique())
-        wanted = there[0] if instance is None else instance
-        if wanted not in there:
-            raise ValueError(f"No instance {wanted!r} in this table, only {listed(there)}.")
+        wanted = one_of(there, instance)
         table = table[table["instance"] == wanted]
         remark = f"instance {wanted}, one of {len(there)}" if len(there) > 1 else ""
     if "request" in table.columns:
@@ -166,17 +359,19 @@ def rows_of(
     return table, remark
 
 
-def checked(table: pd.DataFrame, columns: Iterable[str], empty: str = "") -> None:
-    """Raise ValueError, in a sentence, for a table without rows or without one of *columns*."""
+def checked(
+    table: pd.DataFrame, columns: Iterable[str], empty: str = "", rows: bool = True
+) -> None:
+    """Raise ValueError for a table without one of *columns*, or, if it must have, without rows."""
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise ValueError(f"This table has no column {listed(missing)}.")
-    if table.empty:
+    if rows and table.empty:
         raise ValueError(f"There is nothing to draw: the table has no rows{empty}.")
 
 
 def label(name: object, longest: int = 40) -> str:
-    """*name* as matplotlib should print it: one line, no formulas, the middle left out if long.
+    """Return *name* as matplotlib should print it: one line, no formulas, cut in the middle.
 
     >>> label("cn-1"), label("a$b$\\n"), label("compute-" * 6, longest=20)
     ('cn-1', 'a\\\\$b\\\\$', 'compute-co…-compute-')
@@ -189,7 +384,7 @@ def label(name: object, longest: int = 40) -> str:
 
 
 def labels(names: Iterable[object]) -> list[str]:
-    """A label for each name, longer where short ones would be the same."""
+    """Return a label for each name, longer where short ones would be the same."""
     names = list(names)
     longest = 40
     short = [label(name, longest) for name in names]
@@ -200,7 +395,7 @@ def labels(names: Iterable[object]) -> list[str]:
 
 
 def listed(names: Iterable[object], most: int = 3) -> str:
-    """Names as a person says them.
+    """Return names as a person says them.
 
     >>> listed(["cn-1"]), listed(["cn-1", "cn-2"]), listed("abcdef")
     ('cn-1', 'cn-1 and cn-2', 'a, b, c and 3 more')
@@ -212,7 +407,7 @@ def listed(names: Iterable[object], most: int = 3) -> str:
 
 
 def number(value: float) -> str:
-    """A weight or score with two decimals, or as many as it takes not to say zero.
+    """Return a weight or score with two decimals; smaller ones with one digit, not as zero.
 
     >>> number(2.75), number(-999998.2), number(0.00004), number(float("nan"))
     ('2.75', '-999,998.20', '4e-05', 'NaN')
@@ -225,7 +420,7 @@ def number(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """A raw value in its weigher's own unit: whole numbers without decimals.
+    """Return a raw value in its weigher's own unit: whole numbers without decimals.
 
     >>> amount(4096.0), amount(0.5)
     ('4,096', '0.50')
@@ -234,10 +429,19 @@ def amount(value: float) -> str:
 
 
 def minus(text: str) -> str:
-    """A number's text with a real minus sign, as matplotlib writes its ticks."""
+    """Return a number's text with a real minus sign, as matplotlib writes its ticks."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def drawable(values: Sequence[float]) -> list[float]:
-    """Values that can be lengths: NaN and infinities become 0 (their label says what they are)."""
+    """Return values as lengths: NaN and infinities become 0 (their label says what they are)."""
     return [value if math.isfinite(value) else 0.0 for value in values]
+
+
+def seconds(t_s: float) -> str:
+    """Return a time as it stands at an axis.
+
+    >>> seconds(0.0504), seconds(123.456), seconds(3600)
+    ('0.05', '123.5', '3600')
+    """
+    return f"{t_s:.{2 if t_s < 100 else 1 if t_s < 1000 else 0}f}"

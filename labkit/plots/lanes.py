@@ -1,32 +1,65 @@
-"""The states of servers over time: one server in three lanes, or many in a row each."""
+"""Lanes: what a server's states are over time, on an axis on which also short ones are read."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.plots.figure import (
+    BLUE,
     DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
     SMALL,
-    TITLE,
+    UNKNOWN,
+    VERMILLION,
+    VM_STATES,
+    YELLOW,
     Figure,
-    canvas,
+    axes_of,
+    check_room,
     checked,
+    finished,
+    label,
+    labels,
+    light,
     listed,
-    title_lines,
-    titled,
+    pixel_axes,
+    pixels_of,
+    region,
+    seconds,
+    wide,
 )
-from labkit.plots.lane_rows import LANES, Mark, State, marks_of, seconds, states_of
-from labkit.plots.many_lanes import draw_many
-from labkit.plots.server_lanes import ServerLanes
+from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+LANES = ("vm_state", "task_state", "power_state")
+COLUMNS = ("t_s", "instance", *LANES)
 WIDTH = 8.6  # inches
 LEAST = 360  # pixels for axes that are given
-COLUMNS = ("t_s", "instance", *LANES)
+LEFT, RIGHT = 94, 24  # pixels beside the lanes
+LINE = 16  # pixels of a line of text
+TICKS = LINE + 6  # pixels above the lanes: the seconds, and the lines down to the lanes
+HOST = LINE + 6  # pixels above the lanes of a host: its name
+MARKS = 14  # pixels of the notifications, without upright names
+FOOT = 12  # pixels below a strip
+UPRIGHT = 14  # pixels, the least width of a piece for an upright name
+#: Pixels that a mark keeps from what is before it: any, a circle, one with an upright name.
+APART, CIRCLE, NAME = 4.0, 8.0, 15.0
+NOTHING = ""  # the value of a lane while there is nothing; it is drawn as a dotted line
+POWER = {"running": GREEN, "paused": SKY, "crashed": VERMILLION, "suspended": PURPLE}
+POWER |= {"shutdown": GREY}
+GOOD = ("finished", "confirmed", "reverted", "completed", "done")
+BAD = ("error", "failed", "cancelled")
+NOT_TO_SCALE = "not to scale: short {} are drawn wider; the seconds above are true"
 
 
 def lanes(
@@ -54,107 +87,101 @@ def lanes(
     web-1 is building from 0.10 s and active from 5.70 s; at the end active/None/running.
     """
     checked(states, COLUMNS)
-    rows = _until(states, until_s)
+    rows = states.sort_values(["t_s", "seq"] if "seq" in states else ["t_s"], kind="stable")
+    first_s = rows["t_s"].iloc[0]
+    if until_s is not None:
+        if not until_s > first_s:
+            raise ValueError(
+                f"There is nothing to draw: until_s = {until_s!r}, and the first row is at "
+                f"{first_s:g} s."
+            )
+        rows = rows[rows["t_s"] <= until_s]
     names = list(rows["instance"].unique())
     if len(names) > 1:
-        figure_ax, answer = draw_many(rows, names, until_s, ax)
-    else:
-        figure_ax, answer = _one(rows, names[0], notifications, until_s, ax)
-    return Figure(figure_ax.get_figure(root=True), answer, complete=ax is None)
-
-
-def _until(states: pd.DataFrame, until_s: float | None) -> pd.DataFrame:
-    """The rows up to *until_s*, in order."""
-    order = ["t_s", "seq"] if "seq" in states.columns else ["t_s"]
-    rows = states.sort_values(order, kind="stable")
-    if until_s is None:
-        return rows
-    if not until_s > rows["t_s"].iloc[0]:
-        raise ValueError(
-            f"There is nothing to draw: until_s = {until_s!r}, and the first row is at "
-            f"{rows['t_s'].iloc[0]:g} s."
-        )
-    return rows[rows["t_s"] <= until_s]
-
-
-def _one(rows, name, notifications, until_s, ax):
-    states = states_of(rows)
-    marks = marks_of(notifications, name, states, until_s)
-    answer = told(name, states, marks)
-    drawing = _laid_out(states, marks, until_s, ax)
-    title = title_lines(answer, 72 * WIDTH - 16)
-    head = 0.0 if ax is not None else 18.0 * len(title) + 12
-    own = paper(drawing, head, remarks(drawing, marks), ax)
-    drawing.draw(own, head)
+        return _many_servers(rows, names, until_s, ax)
+    life = states_of(rows)
+    marks = marks_of(notifications, names[0], life, until_s)
     if ax is None:
-        top = 1 - 6 / own.get_ylim()[0]
-        own.figure.suptitle("\n".join(title), x=0.01, y=top, ha="left", fontsize=TITLE)
-    else:
-        titled(own, True, answer)
-    return own, answer
+        drawing = lanes_of_server(life, marks, until_s=until_s)
+    else:  # with less in it, if that is needed to fit
+        width, height = pixels_of(ax)
+        for upright in (True, False):
+            drawing = lanes_of_server(
+                life, marks, until_s=until_s, width=max(width, LEAST), upright=upright
+            )
+            if drawing.height + _room_for(remarks(drawing)) <= height:
+                break
+    return drawn(drawing, _life(names[0], life, marks), remarks(drawing), ax, "the lanes need")
 
 
-def _laid_out(states, marks, until_s, ax):
-    """The lanes, as they fit into the axes that were given."""
-    if ax is None:
-        return ServerLanes(states, marks, until_s=until_s, width=WIDTH * DPI)
-    width, height = _pixels(ax)
-    for upright in (True, False):
-        drawing = ServerLanes(states, marks, (), until_s, max(width, LEAST), upright=upright)
-        needed = drawing.height + 16 * len(remarks(drawing, marks)) + 4
-        if needed <= height and width >= LEAST:
-            return drawing
-    raise ValueError(
-        f"These axes are too small: the lanes need {max(width, LEAST) / DPI:.1f} x "
-        f"{needed / DPI:.1f} inches; draw without ax, or make the figure larger."
-    )
+# -- what a server did ----------------------------------------------------------------------
+class State(NamedTuple):
+    """One row of the table ``states``."""
+
+    seq: float
+    t_s: float
+    vm_state: str | None
+    task_state: str | None
+    power_state: str | None
 
 
-def _pixels(ax):
-    """Width and height of axes in pixels of the lab's figures."""
-    box, scale = ax.get_window_extent(), DPI / ax.get_figure(root=True).dpi
-    return box.width * scale, box.height * scale
+class Mark(NamedTuple):
+    """One row of the table ``notifications``."""
+
+    seq: float
+    t_s: float
+    event_type: str
+    format: str = "legacy"
+
+    @property
+    def short(self) -> str:
+        """The name without what all of them begin with; empty for an update."""
+        name = self.event_type.removeprefix("compute.").removeprefix("instance.")
+        return "" if name == "update" else name
 
 
-def paper(drawing: ServerLanes, head: float, remark: list[str], ax: Axes | None):
-    """Axes in pixels, y downwards, with the remarks below what will be drawn."""
-    height = head + drawing.height + 16 * len(remark) + 4
-    if ax is None:
-        figure = canvas(WIDTH, height / DPI)
-        figure.set_layout_engine("none")  # every place is known in pixels
-        ax = figure.add_axes((0, 0, 1, 1))
-    width = drawing.width
-    ax.set(xlim=(0, width), ylim=(height, 0))
-    ax.set_axis_off()
-    for line, words in enumerate(remark):
-        y = head + drawing.height + 16 * line + 4
-        # Above the veil that a cursor lays over what is still to come: that ends where these begin.
-        ax.text(width - 14, y, words, ha="right", va="center", fontsize=SMALL, zorder=8)
-    return ax
+def states_of(rows: pd.DataFrame) -> list[State]:
+    """Return rows of the table ``states`` as tuples; what a log leaves out is None."""
+    values = rows[["t_s", *LANES]].astype(object)
+    values = values.where(values.notna(), None)
+    seqs = rows["seq"] if "seq" in rows.columns else range(len(rows))
+    return [State(seq, *row) for seq, row in zip(seqs, values.itertuples(index=False), strict=True)]
 
 
-def remarks(drawing: ServerLanes, marks: list[Mark]) -> list[str]:
-    """What stands below the lanes."""
-    words = []
-    if marks:
-        forms = {mark.format for mark in marks}
-        words.append("● compute.instance.update   ▲ another notification")
-        if "versioned" in forms:
-            words[-1] += "   ○ △ versioned, instance.update"
-    if not drawing.upright:
-        words.append("some names are left out: there is no room for them here")
-    if not drawing.to_scale:
-        words.append("not to scale: short states are drawn wider; the seconds above are true")
-    return words
+def marks_of(
+    notifications: pd.DataFrame | None, name: str, states: list[State], until_s: float | None
+) -> list[Mark]:
+    """Return the notifications of one server as tuples, those that are drawn."""
+    if notifications is None or notifications.empty:
+        return []
+    checked(notifications, ("t_s", "instance", "event_type"))
+    own = notifications[notifications["instance"] == name]
+    own = own[own["t_s"] >= states[0].t_s]
+    own = own if until_s is None else own[own["t_s"] <= until_s]
+    # Without seq they come after the states of the same time.
+    seqs = own["seq"] if "seq" in own.columns else range(len(states), len(states) + len(own))
+    formats = own["format"] if "format" in own.columns else ["legacy"] * len(own)
+    columns = seqs, own["t_s"], own["event_type"], formats
+    return [Mark(*row) for row in zip(*columns, strict=True)]
 
 
-def told(name: str, states: list[State], marks: list[Mark]) -> str:
-    """A server's life in a sentence."""
-    lives = []
-    for state in states:
-        if not lives or lives[-1][0] != state.vm_state:
-            lives.append((state.vm_state, state.t_s))
-    parts = listed([f"{vm_state} from {seconds(t)} s" for vm_state, t in lives], most=6)
+def grouped(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """Put together what is notified at once in both formats."""
+    groups: list[list[Mark]] = []
+    last: dict[tuple, list[Mark]] = {}
+    for mark in marks:
+        group = last.get((mark.t_s, mark.short))
+        if group and mark.format not in {other.format for other in group}:
+            group.append(mark)
+        else:
+            groups.append([mark])
+            last[mark.t_s, mark.short] = groups[-1]
+    return sorted(groups, key=lambda group: (group[0].t_s, group[0].seq))
+
+
+def _life(name: str, states: list[State], marks: list[Mark]) -> str:
+    lives = [next(own) for _, own in itertools.groupby(states, lambda state: state.vm_state)]
+    parts = listed([f"{state.vm_state} from {seconds(state.t_s)} s" for state in lives], most=6)
     now = "/".join(str(value) for value in states[-1][2:])
     answer = f"{name} is {parts}; at the end {now}."
     if marks:
@@ -162,4 +189,436 @@ def told(name: str, states: list[State], marks: list[Mark]) -> str:
         count = f"{len(marks)} notification{'s' * (len(marks) > 1)}"
         updates = listed([f"{number} of them {name}" for name, number in names.items()])
         answer += f" {count}, {updates}." if names else f" {count}."
+    return answer
+
+
+def lanes_of_server(
+    states: Sequence[State],
+    marks: Sequence[Mark] = (),
+    moments: Sequence[tuple[float, float]] = (),
+    until_s: float | None = None,
+    width: float = WIDTH * DPI,
+    upright: bool = True,
+) -> Lanes:
+    """Lay out the three lanes of a server, with its notifications below.
+
+    *moments* are (seq, t_s) of what a cursor can stand at besides; they leave room for its words.
+    Without *upright* no name stands upright, so that some are left out.
+    """
+    changes = [next(own) for _, own in itertools.groupby(states, lambda state: state[2:])]
+    times = {state.seq: state.t_s for state in changes}
+    values = list(zip(*(state[2:] for state in changes), strict=True))
+    # A vm_state or power_state that lasts one span alone gets the room to lie in it.
+    alone = [run for lane in (values[0], values[2]) for run in runs(lane) if run[1] - run[0] == 1]
+    widths = needed_widths(list(times.values()), until_s, alone)
+    need = dict(zip(times, widths, strict=True))
+    groups = grouped(marks)
+    room = {group[0].seq: NAME if group[0].short else CIRCLE for group in groups}
+    known = times | {mark.seq: mark.t_s for mark in marks} | dict(moments)
+    order = sorted(known, key=lambda seq: (known[seq], seq))
+    for seq, after in itertools.pairwise(order):
+        if seq in times and room.get(after) == CIRCLE:
+            # The update that a save sends stands right at it, but for a cursor between them.
+            room[after] = APART if moments else 0.0
+    found = [
+        Moment(known[seq], room.get(seq, APART), seq in times, need.get(seq, 0.0)) for seq in order
+    ]
+    return Lanes(
+        [Lane(name, own) for name, own in zip(LANES, values, strict=True)],
+        TimeAxis(found, width - LEFT - RIGHT, until_s),
+        width,
+        index={seq: place for place, seq in enumerate(order)},
+        groups=groups,
+        cursor=bool(moments),
+        upright=upright,
+    )
+
+
+def remarks(drawing: Lanes) -> list[str]:
+    """Return what stands below the lanes of a server."""
+    words = []
+    if drawing.groups:
+        words.append("● compute.instance.update   ▲ another notification")
+        if any(mark.format == "versioned" for group in drawing.groups for mark in group):
+            words[-1] += "   ○ △ versioned, instance.update"
+    if not drawing.upright:
+        words.append("some names are left out: there is no room for them here")
+    return words + [NOT_TO_SCALE.format("states")] * (not drawing.axis.to_scale)
+
+
+# -- the drawing ----------------------------------------------------------------------------
+class Lane(NamedTuple):
+    """A lane: its name, its value in each span of the axis, and the host whose it is, if any."""
+
+    name: str
+    values: Sequence[str | None]
+    host: str | None = None
+
+
+class Piece(NamedTuple):
+    """A value as it is drawn; its name "lies", "stands", or is not shown ("")."""
+
+    strip: int
+    left: float
+    right: float
+    value: str | None
+    name: str = ""
+
+
+class Lanes:
+    """Lanes on a time axis, laid out for *width* pixels; ``height`` is known before they are drawn.
+
+    *roles* says what stands behind the name of a host. Below the lanes stand *groups* of
+    notifications; *index* says which moment of the axis a seq is. *cursor* leaves a line above.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        axis: TimeAxis,
+        width: float,
+        roles: Mapping[str, str] | None = None,
+        index: Mapping[float, int] | None = None,
+        groups: Sequence[list[Mark]] = (),
+        cursor: bool = False,
+        upright: bool = True,
+        thin: float = 24,  # pixels of a lane without upright names
+        gap: float = 4,  # pixels between two lanes
+    ) -> None:
+        self.lanes, self.axis, self.width = list(lanes), axis, width
+        self.groups, self.upright = groups, upright
+        self._roles, self._index = roles or {}, index or {}
+        self.above = LINE * cursor
+        # An axis may begin before a server has a state.
+        self._spans = axis.spans[len(axis.spans) - len(self.lanes[0].values) :]
+        self._pieces = [self._pieces_of(lane.values) for lane in self.lanes]
+        self._heights = [
+            max([thin, *(wide(label(p.value)) + 10 for p in pieces if p.name == "stands")])
+            for pieces in self._pieces
+        ]
+        self._lane_tops = []
+        self._foot = self.above + TICKS
+        for place, height in enumerate(self._heights):
+            self._lane_tops.append(self._foot + HOST * self._opens(place))
+            self._foot = self._lane_tops[-1] + height + gap
+        marks = [MARKS if groups else 0] * axis.strips
+        for group in groups if upright else ():
+            strip, _ = self.place(group[0].seq)
+            marks[strip] = max(marks[strip], MARKS + 10 + wide(label(group[0].short)))
+        self.tops = [0, *itertools.accumulate(self._foot + mark + FOOT for mark in marks)]
+        self.height = self.tops[-1]
+
+    def place(self, seq: float) -> tuple[int, float]:
+        """Return the strip of what happened as number *seq*, and its x within the strip."""
+        return self.axis.place(self._index[seq])
+
+    def first_lane(self, strip: int) -> float:
+        """Return the y of the upper edge of the first lane."""
+        return self.tops[strip] + self._lane_tops[0]
+
+    def foot(self, strip: int) -> float:
+        """Return the y below the lanes."""
+        return self.tops[strip] + self._foot
+
+    def _opens(self, place: int) -> bool:  # whether the lanes of a host begin here
+        host = self.lanes[place].host
+        return host is not None and (place == 0 or self.lanes[place - 1].host != host)
+
+    def _pieces_of(self, values: Sequence) -> list[Piece]:
+        pieces: list[Piece] = []
+        for span, value in zip(self._spans, values, strict=True):
+            if pieces and (pieces[-1].strip, pieces[-1].value) == (span.strip, value):
+                pieces[-1] = pieces[-1]._replace(right=span.right)
+            else:
+                pieces.append(Piece(span.strip, span.left, span.right, value))
+        return [piece._replace(name=self._shown(piece)) for piece in pieces]
+
+    def _shown(self, piece: Piece) -> str:
+        width = piece.right - piece.left
+        if piece.value == NOTHING:
+            return ""
+        if wide(label(piece.value)) + 8 <= width:
+            return "lies"
+        return "stands" if self.upright and width >= UPRIGHT else ""
+
+    def draw(self, ax: Axes) -> None:
+        """Draw into *ax*, whose units are pixels with y downwards."""
+        self.ax = ax
+        small = {"ha": "left", "va": "center", "fontsize": SMALL}
+        for place, lane in enumerate(self.lanes):
+            for piece in self._pieces[place]:
+                self._draw_piece(lane, piece, self._lane_tops[place], self._heights[place])
+        for strip, top in enumerate(self.tops[:-1]):
+            for place, lane in enumerate(self.lanes):
+                y = top + self._lane_tops[place]
+                inset = 8 if lane.host is None else 18
+                ax.text(inset, y + self._heights[place] / 2, lane.name, **small)
+                if self._opens(place):
+                    words = label(lane.host) + self._roles.get(lane.host, "")
+                    ax.text(8, y - LINE / 2 - 2, words, weight="bold", **small)
+                    ax.plot([8, self.width - RIGHT], [y - LINE - 4] * 2, color="#999999", lw=0.8)
+            ax.text(8, top + self.above + LINE / 2, "seconds", **small)
+            if self.groups:
+                ax.text(8, self.foot(strip) + 7, "notifications", **small)
+        self._draw_ticks()
+        self._draw_marks()
+
+    def _draw_piece(self, lane: Lane, piece: Piece, top: float, height: float) -> None:
+        from matplotlib.patches import Rectangle
+
+        top += self.tops[piece.strip]
+        left, right, y = LEFT + piece.left, LEFT + piece.right, top + height / 2
+        if piece.value == NOTHING:
+            self.ax.plot([left + 3, right - 3], [y, y], color="#999999", lw=1, ls=":")
+            return
+        colour, hatch = _style(lane.name, piece.value)
+        style = {"facecolor": colour, "hatch": hatch, "edgecolor": "#555555", "lw": 0.8}
+        self.ax.add_patch(Rectangle((left, top), right - left, height, **style))
+        if piece.name:
+            words = {"ha": "center", "va": "center", "fontsize": SMALL}
+            words["rotation"] = 90 if piece.name == "stands" else 0
+            words["color"] = "#666666" if piece.value is None else "black"
+            pad = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}
+            self.ax.text((left + right) / 2, y, label(piece.value), bbox=pad, **words)
+
+    def _draw_ticks(self) -> None:
+        """Draw a line and its time at each change, and at the end where one is given."""
+        ticks = [(span.strip, span.left, span.start_s) for span in self._spans]
+        for span, after in itertools.pairwise(self._spans):
+            if span.strip != after.strip:  # where a strip breaks off, the next one goes on
+                ticks.append((span.strip, span.right, after.start_s))
+        if self.axis.until_s is not None:
+            ticks.append((self._spans[-1].strip, self._spans[-1].right, self.axis.until_s))
+        lines = []
+        for strip, x, t_s in ticks:
+            y = self.tops[strip] + self.above + LINE / 2
+            middle = {"ha": "center", "va": "center", "fontsize": SMALL}
+            self.ax.text(LEFT + x, y, seconds(t_s), **middle)
+            lines.append([(LEFT + x, y + LINE / 2 - 1), (LEFT + x, y + LINE / 2 + 6)])
+        self._draw_lines(lines, "black")
+
+    def _draw_lines(self, lines: list, colour: str) -> None:
+        from matplotlib.collections import LineCollection
+
+        style = {"colors": colour, "linewidths": 0.8, "zorder": 1.5}
+        self.ax.add_collection(LineCollection(lines, **style), autolim=False)
+
+    def _draw_marks(self) -> None:
+        points: dict[tuple, list] = {}
+        lines = []
+        for group in self.groups:
+            strip, x = self.place(group[0].seq)
+            x, y, name = LEFT + x, self.foot(strip), group[0].short
+            lines.append([(x, y - 4), (x, y + 4)])
+            for form in {mark.format: None for mark in group}:
+                points.setdefault((name == "", form == "versioned"), []).append((x, y + 7))
+            if name and self.upright:
+                style = {"rotation": 90, "ha": "center", "va": "top", "fontsize": SMALL}
+                self.ax.text(x, y + 16, label(name), **style)
+        self._draw_lines(lines, "#555555")
+        for (update, versioned), at in points.items():
+            style = {"marker": "o" if update else "^", "ls": "", "mec": "black"}
+            colour = BLUE if update else ORANGE
+            style |= {"ms": 9, "mfc": "none"} if versioned else {"ms": 5, "mfc": colour}
+            self.ax.plot(*zip(*at, strict=True), **style)
+
+
+def _style(lane: str, value: str | None) -> tuple[str, str]:
+    """Return colour and hatch of a value in a lane."""
+    if value is None:
+        return light("#FFFFFF"), ""
+    colour, hatch = BLUE, ""  # the row of a server, at a host
+    match lane:
+        case "vm_state":
+            colour, hatch = VM_STATES.get(value, UNKNOWN)
+        case "power_state" | "guest":
+            colour = POWER.get(value, "#FFFFFF")
+        case "task_state":
+            colour = SKY
+        case "migration":
+            status = value.rpartition(" ")[2]
+            colour, hatch = (VERMILLION, "xxx") if status in BAD else (YELLOW, "")
+            colour = GREEN if status in GOOD else colour
+        case "allocation" if value == "server":
+            colour = SKY
+        case "allocation":
+            colour, hatch = (YELLOW, "xx") if " + " in value else (ORANGE, "//")
+    return light(colour), hatch
+
+
+def paper(drawing: Lanes, remarks: Sequence[str] = (), ax: Axes | None = None, title: str = ""):
+    """Return axes in pixels, y downwards, with the remarks below what will be drawn."""
+    height = drawing.height + _room_for(remarks)
+    if ax is None:
+        ax = pixel_axes(WIDTH * DPI, height, title=title)
+    ax.set(xlim=(0, drawing.width), ylim=(height, 0))
+    ax.set_axis_off()
+    for line, words in enumerate(remarks):
+        y = drawing.height + LINE * line + 4
+        # Above the veil that a cursor lays over what is still to come: that ends where these begin.
+        right = {"ha": "right", "va": "center", "fontsize": SMALL, "zorder": 8}
+        ax.text(drawing.width - 14, y, words, **right)
+    return ax
+
+
+def _room_for(remarks: Sequence[str]) -> float:
+    return LINE * len(remarks) + 4
+
+
+def drawn(
+    drawing: Lanes, answer: str, remarks: Sequence[str], ax: Axes | None, what: str
+) -> Figure:
+    """Draw lanes with their answer and remarks; *what* needs room in axes that are given."""
+    if ax is not None:
+        check_room(ax, drawing.width, drawing.height + _room_for(remarks), what)
+    own = paper(drawing, remarks, ax, answer)
+    drawing.draw(own)
+    return finished(own, answer, ax)
+
+
+class Cursor:
+    """A cursor over lanes that are drawn; ``move`` moves it, what lies ahead of it is dimmed."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        from matplotlib.patches import Rectangle
+
+        self._lanes = lanes
+        self._shades = []
+        style = {"facecolor": "white", "alpha": 0.68, "lw": 0, "zorder": 6}
+        for strip, (top, end) in enumerate(itertools.pairwise(lanes.tops)):
+            edges = top + lanes.above, lanes.first_lane(strip), lanes.foot(strip), end
+            boxes = [Rectangle((0, a), 0, b - a, **style) for a, b in itertools.pairwise(edges)]
+            self._shades.append([lanes.ax.add_patch(box) for box in boxes])
+        (self._line,) = lanes.ax.plot([], [], color="black", lw=1.6, zorder=2.5)
+        (self._head,) = lanes.ax.plot([], [], "v", color="black", ms=6, zorder=7)
+        self._words = lanes.ax.text(0, 0, "", va="center", fontsize=SMALL, zorder=7)
+
+    def move(self, seq: float, words: str) -> None:
+        """Put the cursor, with *words* beside its head, at what happened as number *seq*."""
+        lanes = self._lanes
+        strip, x = lanes.place(seq)
+        spans = [span for span in lanes.axis.spans if span.strip == strip and span.left <= x]
+        # The present states stay bright to their end, so that their names can be read.
+        left, right = spans[-1].left, spans[-1].right
+        now = min(left + 20, right - 18), right, x + 6  # of seconds, lanes, notifications
+        for other, shades in enumerate(self._shades):
+            whole = (-23, -1, -7) if other > strip else (lanes.width,) * 3
+            for shade, start in zip(shades, now if other == strip else whole, strict=True):
+                shade.set_x(LEFT + start)
+                shade.set_width(max(0, lanes.width - LEFT - start))
+        top = lanes.tops[strip] + lanes.above / 2
+        self._line.set_data([LEFT + x] * 2, [top, lanes.foot(strip) + 6])
+        self._head.set_data([LEFT + x], [top])
+        rightward = LEFT + x + 10 + wide(words) < lanes.width
+        self._words.set(text=words, ha="left" if rightward else "right")
+        self._words.set_position((LEFT + x + (8 if rightward else -8), top))
+
+
+# -- many servers ---------------------------------------------------------------------------
+MOST_SERVERS = 60
+MOST_TASKS = 7
+OTHER = "other tasks"
+#: For the strips of the tasks, in the order in which they first are seen.
+TASKS = (
+    ("#000000", ""),
+    ("#FFFFFF", "||||||"),
+    (BLUE, ""),
+    (ORANGE, "//////"),
+    (PURPLE, ""),
+    (SKY, "xxxxxx"),
+    (VERMILLION, ""),
+    (GREY, "||||"),
+)
+
+
+def _many_servers(rows, names, until_s, ax) -> Figure:
+    """Draw a row for each server, to scale."""
+    start = min(0.0, float(rows["t_s"].iloc[0]))
+    last = float(rows["t_s"].iloc[-1])
+    end = until_s if until_s is not None else last + max(0.04 * (last - start), 0.5)
+    shown = names[:MOST_SERVERS]
+    lives = {name: states_of(own) for name, own in rows.groupby("instance", sort=False)}
+    upper: dict[str | None, list] = {}
+    lower: dict[str | None, list] = {}
+    for row, name in enumerate(shown):
+        life = lives[name]
+        for state, stop in zip(life, [*(after.t_s for after in life[1:]), end], strict=True):
+            _add(upper, state.vm_state, (state.t_s, stop, row - 0.4, row + 0.12))
+            if state.vm_state != "deleted" and state.task_state is not None:
+                _add(lower, state.task_state, (state.t_s, stop, row + 0.16, row + 0.4))
+
+    own = axes_of(ax, WIDTH, 0.235 * max(len(shown), 3) + 1.9)
+    legends = [("vm_state, the bar", _regions(own, upper, map(_vm_style, upper)))]
+    if lower:
+        strips = _regions(own, _longest(lower), TASKS)
+        legends.append(("task_state, the strip below it", strips))
+    own.set(xlim=(start, end), ylim=(max(len(shown), 3) - 0.5, -0.6))
+    own.set_yticks(range(len(shown)), labels(shown), fontsize=SMALL)
+    own.tick_params(axis="y", length=0)
+    own.spines[["top", "right", "left"]].set_visible(False)
+    missing = len(names) - len(shown)
+    own.set_xlabel(f"seconds{f' ({missing} more servers are not drawn)' * bool(missing)}")
+    _legends(own, legends, ax is not None)
+    answer = _lives(lives, end, until_s)
+    return finished(own, answer, ax)
+
+
+def _vm_style(vm_state: str | None) -> tuple[str, str]:
+    return _style("vm_state", vm_state) if vm_state else (light(UNKNOWN[0]), UNKNOWN[1])
+
+
+def _add(boxes: dict, state: str | None, box: tuple) -> None:
+    own = boxes.setdefault(state, [])
+    if own and own[-1][1:3] == (box[0], box[2]):  # the same state goes on
+        own[-1] = (own[-1][0], *box[1:])
+    else:
+        own.append(box)
+
+
+def _regions(ax, boxes, styles) -> dict:
+    style = {"edgecolor": "#333333", "linewidth": 0.6}
+    return {
+        state: region(ax, own, facecolor=colour, hatch=hatch, **style)
+        for (state, own), (colour, hatch) in zip(boxes.items(), styles, strict=False)
+    }
+
+
+def _longest(tasks: dict) -> dict:
+    """The tasks that last longest under their own names, the rest under one."""
+    if len(tasks) <= MOST_TASKS + 1:
+        return tasks
+    lasting = {task: sum(b - a for a, b, *_ in boxes) for task, boxes in tasks.items()}
+    kept = sorted(lasting, key=lasting.get, reverse=True)[:MOST_TASKS]
+    rest = [box for task, boxes in tasks.items() if task not in kept for box in boxes]
+    return {task: boxes for task, boxes in tasks.items() if task in kept} | {OTHER: rest}
+
+
+def _legends(ax, legends, given: bool) -> None:
+    """Below the axes, beside each other; in one where other axes share the figure."""
+    style = {"frameon": False, "fontsize": SMALL, "title_fontsize": SMALL, "alignment": "left"}
+    style |= {"handleheight": 1.4, "handlelength": 2.6}
+    if given:
+        words = [f"{title.split(',')[0]} {label(word)}" for title, own in legends for word in own]
+        handles = [handle for _, own in legends for handle in own.values()]
+        at = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": 4.5, "ncols": 2}
+        ax.legend(handles, words, **at, **style)
+        return
+    for side, (title, own) in zip(("left", "right"), legends, strict=False):
+        words = [label(word) for word in own]
+        at = {"loc": f"outside lower {side}", "borderaxespad": 0.3, "ncols": 1 + (len(own) > 2)}
+        figure = ax.get_figure(root=True)
+        figure.legend(list(own.values()), words, title=title, **at, **style)
+
+
+def _lives(lives: dict[str, list[State]], end: float, until_s: float | None) -> str:
+    last = Counter(life[-1].vm_state for life in lives.values())
+    parts = listed([f"{count} {state}" for state, count in last.most_common()], most=5)
+    when = "at the end" if until_s is None else f"at {end:g} s"
+    answer = f"{len(lives)} servers: {when} {parts}."
+    active = [
+        [state.t_s for state in life if state.vm_state == "active"] for life in lives.values()
+    ]
+    times = sorted(min(own) for own in active if own)
+    if len(times) > 1:
+        answer += f" The first is active from {times[0]:.2f} s, the last from {times[-1]:.2f} s."
     return answer

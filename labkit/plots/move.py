@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from labkit.plots.figure import DPI, TITLE, Figure, checked, listed, title_lines, titled
-from labkit.plots.lane_rows import seconds
-from labkit.plots.lanes import WIDTH, _pixels, paper
-from labkit.plots.move_lanes import MoveLanes
-from labkit.plots.move_rows import KINDS, NEAR_S, STATES, Lane, begin_of, lanes_of
+from labkit.plots.figure import DPI, Figure, checked, listed, one_of, pixels_of, seconds
+from labkit.plots.lanes import (
+    LEFT,
+    NOT_TO_SCALE,
+    NOTHING,
+    RIGHT,
+    WIDTH,
+    Lane,
+    Lanes,
+    drawn,
+)
+from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST = 4  # hosts that are drawn
 LEAST = 480  # pixels for axes that are given
+NEAR_S = 0.05  # changes of different lanes that are less than this apart begin together
+STATES = ("vm_state", "task_state")
+KINDS = ("row", "guest", "allocation")
 STATE_COLUMNS = ("seq", "t_s", "instance", *STATES)
 MIGRATION_COLUMNS = (
     "seq t_s instance migration migration_type status source_compute dest_compute".split()
@@ -53,77 +63,37 @@ def move(
     web-1: the row names cn-1, from 9.00 s no host; at the end shelved/None.
     """
     checked(states, STATE_COLUMNS)
-    name = _named(states, instance)
-    own = [
-        _own(table, columns, name)
-        for table, columns in (
-            (states, STATE_COLUMNS),
-            (migrations, MIGRATION_COLUMNS),
-            (holdings, HOLDING_COLUMNS),
-        )
-    ]
-    lanes = lanes_of(*own, name)
-    begin = begin_of(*own[:2]) if from_s is None else from_s
-    _check_times(lanes, begin, until_s)
-    answer, remarks = told(name, lanes, own[1], begin, until_s), []
-    hosts = list(dict.fromkeys(lane.host for lane in lanes if lane.host))
-    if len(hosts) > MOST:
-        lanes = [lane for lane in lanes if lane.host not in hosts[MOST:]]
-        remarks = [f"not drawn: {listed(hosts[MOST:])}"]
-    width = WIDTH * DPI if ax is None else max(_pixels(ax)[0], LEAST)
-    drawing = MoveLanes(lanes, _roles(own[1]), begin, until_s, width)
-    if drawing.near:
-        remarks.append(f"changes less than {NEAR_S:g} s apart are drawn as one")
-    if not drawing.axis.to_scale:
-        remarks.append("not to scale: short times are drawn wider; the seconds above are true")
-    return _drawn(drawing, answer, remarks, ax)
-
-
-def _drawn(drawing, answer, remarks, ax):
-    title = title_lines(answer, 72 * WIDTH - 16)
-    head = 0.0 if ax is not None else 18.0 * len(title) + 12
-    if ax is not None:
-        needed = drawing.height + 16 * len(remarks) + 4
-        if _pixels(ax)[0] < drawing.width or _pixels(ax)[1] < needed:
-            raise ValueError(
-                f"These axes are too small: the move needs {drawing.width / DPI:.1f} x "
-                f"{needed / DPI:.1f} inches; draw without ax, or make the figure larger."
-            )
-    own = paper(drawing, head, remarks, ax)
-    drawing.draw(own, head)
-    figure = own.get_figure(root=True)
-    if ax is None:
-        top = 1 - 6 / own.get_ylim()[0]
-        figure.suptitle("\n".join(title), x=0.01, y=top, ha="left", fontsize=TITLE)
-    else:
-        titled(own, True, answer)
-    return Figure(figure, answer, complete=ax is None)
-
-
-def _named(states, instance):
-    names = list(states["instance"].unique())
-    if instance is None:
-        return names[0]
-    if instance not in names:
-        raise ValueError(f"No instance {instance!r} in this table, only {listed(names)}.")
-    return instance
-
-
-def _own(table, columns, name):
-    """The rows of one server, in order; an empty table is none."""
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(f"This table has no column {listed(missing)}.")
-    return table[table["instance"] == name].sort_values(["t_s", "seq"], kind="stable")
-
-
-def _check_times(lanes, from_s, until_s):
-    times = [change.t_s for lane in lanes for change in lane.changes]
-    if not from_s <= max(times) or (until_s is not None and not until_s > from_s):
+    name = str(one_of(states["instance"].unique(), instance))
+    states = _of_server(states, STATE_COLUMNS, name)
+    migrations = _of_server(migrations, MIGRATION_COLUMNS, name)
+    tracks = tracks_of(states, migrations, _of_server(holdings, HOLDING_COLUMNS, name), name)
+    begin = begin_of(states, migrations) if from_s is None else from_s
+    end = max(change.t_s for track in tracks for change in track.changes)
+    if not begin <= end or (until_s is not None and not until_s > begin):
         raise ValueError(
-            f"There is nothing to draw: from_s = {from_s!r}, until_s = {until_s!r}, and the last "
-            f"change is at {max(times):g} s."
+            f"There is nothing to draw: from_s = {begin!r}, until_s = {until_s!r}, and the last "
+            f"change is at {end:g} s."
         )
+    answer = _said(name, tracks, migrations, begin, until_s, end)
+    remarks = []
+    hosts = list(dict.fromkeys(track.host for track in tracks if track.host))
+    if len(hosts) > MOST:
+        tracks = [track for track in tracks if track.host not in hosts[MOST:]]
+        remarks.append(f"not drawn: {listed(hosts[MOST:])}")
+    turns = turns_of(tracks, begin, until_s)
+    if any(turn.joined for turn in turns):
+        remarks.append(f"changes less than {NEAR_S:g} s apart are drawn as one")
+    width = WIDTH * DPI if ax is None else max(pixels_of(ax)[0], LEAST)
+    drawing = _laid_out(tracks, turns, _roles(migrations), until_s, width)
+    if not drawing.axis.to_scale:
+        remarks.append(NOT_TO_SCALE.format("times"))
+    return drawn(drawing, answer, remarks, ax, "the move needs")
+
+
+def _of_server(table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
+    """The rows of one server, in order; there may be none."""
+    checked(table, columns, rows=False)
+    return table[table["instance"] == name].sort_values(["t_s", "seq"], kind="stable")
 
 
 def _roles(migrations: pd.DataFrame) -> dict[str, str]:
@@ -135,29 +105,162 @@ def _roles(migrations: pd.DataFrame) -> dict[str, str]:
     return {host: f", {words.pop()}" for host, words in roles.items() if len(words) == 1}
 
 
+def _laid_out(
+    tracks: Sequence[Track],
+    turns: Sequence[Turn],
+    roles: Mapping[str, str],
+    until_s: float | None,
+    width: float,
+) -> Lanes:
+    times = [turn.t_s for turn in turns]
+    values = list(zip(*(turn.values for turn in turns), strict=True))
+    names = [run for lane in values for run in runs(lane)]
+    names.sort(key=lambda run: run[1] - run[0])  # short ones first
+    axes = []
+    for lying in (names, []):  # with room for every name to lie, or without
+        needs = needed_widths(times, until_s, lying)
+        moments = [Moment(t_s, 0.0, True, need) for t_s, need in zip(times, needs, strict=True)]
+        axes.append(TimeAxis(moments, width - LEFT - RIGHT, until_s))
+    lanes = [Lane(track.name, own, track.host) for track, own in zip(tracks, values, strict=True)]
+    fewest = min(axes, key=lambda axis: axis.strips)
+    return Lanes(lanes, fewest, width, roles, thin=22, gap=3)
+
+
+# -- what happened -------------------------------------------------------------------------
+class Change(NamedTuple):
+    """A value from a time on."""
+
+    t_s: float
+    seq: float
+    value: str | None
+
+
+class Track(NamedTuple):
+    """What one lane shows: its values over time, of a host or (None) of the server itself."""
+
+    host: str | None
+    name: str
+    changes: list[Change]
+
+    def at(self, t_s: float) -> str | None:
+        """Return the value at a time; nothing before the first."""
+        found = [change.value for change in self.changes if change.t_s <= t_s]
+        return found[-1] if found else NOTHING
+
+    def between(self, from_s: float, until_s: float | None) -> list[Change]:
+        """Return the values from a time on, each with its begin, none twice in a row."""
+        found = [Change(from_s, -1, self.at(from_s))]
+        for change in self.changes:
+            inside = change.t_s > from_s and (until_s is None or change.t_s <= until_s)
+            if inside and change.value != found[-1].value:
+                found.append(change)
+        return found
+
+
+class Turn(NamedTuple):
+    """When some tracks change, and what all of them show then; *joined*: not all at that time."""
+
+    t_s: float
+    values: tuple
+    joined: bool = False
+
+
+def tracks_of(
+    states: pd.DataFrame, migrations: pd.DataFrame, holdings: pd.DataFrame, name: str
+) -> list[Track]:
+    """Return the tracks of a server: its states, its migrations, and three for each host."""
+    tracks = [Track(None, state, _changes(states, states[state])) for state in STATES]
+    if not migrations.empty:
+        several = migrations["migration"].nunique() > 1
+        words = [
+            f"{number}: {status}" if several else status
+            for number, status in zip(migrations["migration"], migrations["status"], strict=True)
+        ]
+        tracks.append(Track(None, "migration", _changes(migrations, words)))
+    # Sources and destinations in their order, then the other hosts that had something of it.
+    pairs = zip(migrations["source_compute"], migrations["dest_compute"], strict=True)
+    moved = [host for pair in pairs for host in pair if isinstance(host, str)]
+    for host in dict.fromkeys([*moved, *holdings["host"]]):
+        own = holdings[holdings["host"] == host]
+        tracks += [Track(host, kind, _held(own[own["what"] == kind], name)) for kind in KINDS]
+    return tracks
+
+
+def _changes(table: pd.DataFrame, values: Iterable) -> list[Change]:
+    values = [value if isinstance(value, str) else None for value in values]
+    return [Change(*row) for row in zip(table["t_s"], table["seq"], values, strict=True)]
+
+
+def _held(rows: pd.DataFrame, name: str) -> list[Change]:
+    """What a host has of one kind; of allocations, who holds them."""
+    found: list[Change] = []
+    there: dict = {}
+    for row in rows.itertuples():
+        if isinstance(row.value, str):
+            there[row.consumer] = row.value
+        else:
+            there.pop(row.consumer, None)
+        words = [*map(str, there)] if row.what == "allocation" else [*there.values()]
+        value = " + ".join("server" if word == name else word for word in words)
+        if found and found[-1].seq == row.seq:  # one consumer gives it to another
+            found.pop()
+        found.append(Change(row.t_s, row.seq, value or NOTHING))
+    return found
+
+
+def begin_of(states: pd.DataFrame, migrations: pd.DataFrame) -> float:
+    """Return when to begin: the row before the task in which the first migration was made."""
+    start_s = states["t_s"].iloc[0]
+    if migrations.empty:
+        return start_s
+    rows = states[states["seq"] < migrations["seq"].iloc[0]]
+    if rows.empty:
+        return start_s
+    tasks = rows["task_state"].map(str)
+    before = rows[tasks != tasks.iloc[-1]]
+    return start_s if before.empty else before["t_s"].iloc[-1]
+
+
+def turns_of(tracks: Sequence[Track], from_s: float, until_s: float | None) -> list[Turn]:
+    """Return all changes in order; near ones begin together, but never two of one track."""
+    changes = [track.between(from_s, until_s) for track in tracks]
+    turns = [Turn(from_s, tuple(own[0].value for own in changes))]
+    changed = set(range(len(tracks)))
+    later = [(change, i) for i, own in enumerate(changes) for change in own[1:]]
+    for change, i in sorted(later, key=lambda each: (each[0].t_s, each[0].seq)):
+        t_s, values, joined = turns[-1]
+        if i in changed or change.t_s - t_s >= NEAR_S:
+            t_s, joined, changed = change.t_s, False, set()
+            turns.append(turns[-1])
+        changed.add(i)
+        values = (*values[:i], change.value, *values[i + 1 :])
+        turns[-1] = Turn(t_s, values, joined or change.t_s != t_s)
+    return turns
+
+
 # -- in words -----------------------------------------------------------------------------
-def told(
+def _said(
     name: str,
-    lanes: Sequence[Lane],
+    tracks: Sequence[Track],
     migrations: pd.DataFrame,
     from_s: float,
     until_s: float | None,
+    end_s: float,
 ) -> str:
-    """The move in a sentence: how it ended, which host the row names, who holds allocations."""
-    parts = _moves(migrations, until_s)
-    rows = [lane for lane in lanes if lane.name == KINDS[0]]
-    held = [lane for lane in lanes if lane.name == KINDS[2]]
-    parts.append("the row names " + _over_time(rows, from_s, until_s, _host))
-    both = _over_time(held, from_s, until_s, _count)
+    """How the move ended, which host the row names, when two hosts hold allocations."""
+    rows = [track for track in tracks if track.name == "row"]
+    held = [track for track in tracks if track.name == "allocation"]
+    parts = _migrations(migrations, until_s)
+    parts.append("the row names " + _over_time(rows, from_s, until_s, _hosts))
+    both = _over_time(held, from_s, until_s, _two_hosts)
     if both:
         parts.append(f"allocations on two hosts {both}")
-    end = max(change.t_s for lane in lanes for change in lane.changes)
-    end = end if until_s is None else until_s
-    vm_state, task_state = (lane.at(end) for lane in lanes[:2])
+    end_s = end_s if until_s is None else until_s
+    vm_state, task_state = (track.at(end_s) for track in tracks[:2])
     return f"{name}: {'; '.join(parts)}; at the end {vm_state}/{task_state}."
 
 
-def _moves(migrations, until_s):
+def _migrations(migrations: pd.DataFrame, until_s: float | None) -> list[str]:
     found = []
     rows = migrations if until_s is None else migrations[migrations["t_s"] <= until_s]
     for number, own in rows.groupby("migration"):
@@ -168,15 +271,17 @@ def _moves(migrations, until_s):
     return found if len(found) < 4 else [f"{len(found)} migrations", found[-1]]
 
 
-def _over_time(lanes, from_s, until_s, words):
-    """What *words* says of the lanes' values, whenever it says something else."""
+def _over_time(
+    tracks: Sequence[Track], from_s: float, until_s: float | None, words: Callable[[list], str]
+) -> str:
+    """What *words* says of (time, hosts that have something then), at each change of the tracks."""
     times = {from_s}
-    for lane in lanes:
-        times |= {change.t_s for change in lane.runs(from_s, until_s)}
-    return words([(t_s, [lane.host for lane in lanes if lane.at(t_s)]) for t_s in sorted(times)])
+    for track in tracks:
+        times |= {change.t_s for change in track.between(from_s, until_s)}
+    return words([(t, [track.host for track in tracks if track.at(t)]) for t in sorted(times)])
 
 
-def _host(over_time):
+def _hosts(over_time: list) -> str:
     found: list[str] = []
     old = None
     for t_s, hosts in over_time:
@@ -187,7 +292,7 @@ def _host(over_time):
     return ", ".join(found)
 
 
-def _count(over_time):
+def _two_hosts(over_time: list) -> str:
     spans: list[list] = []
     for t_s, hosts in over_time:
         if len(hosts) > 1 and (not spans or len(spans[-1]) == 2):

@@ -1,8 +1,7 @@
 """What Nova's own page about vm_states says, beside what its code does.
 
-The page is doc/source/reference/vm-states.rst of Nova 34.0.0. Of what it says, here stand the
-table "Requirements for Commands" and the diagram "Allowed State Transitions". Some more disagrees
-with the code and is no table:
+The page is doc/source/reference/vm-states.rst of Nova 34.0.0; here stands its table "Requirements
+for Commands". Some more disagrees with the code and is no table:
 
 * "Resize Verify" is no task_state: it is how the API shows the vm_state "resized", in which a
   resize is confirmed or reverted. "N/A" for a task_state mostly means that there must be none.
@@ -14,7 +13,7 @@ with the code and is no table:
 """
 
 from labkit.nova.compute import vm_states as vm
-from labkit.studies.transitions import guards, transitions
+from labkit.studies.transitions import guards
 
 _STATES = {
     "Active": vm.ACTIVE,
@@ -51,20 +50,6 @@ resize          | Active, Shutoff           | Resize Verify, unset | Resized
 revertResize    | Active, Shutoff           | Resize Verify, unset | Active
 confirmResize   | Active, Shutoff           | Resize Verify, unset | Active
 """
-#: The arrows of the diagram, by where they begin; "all states are allowed to transition to
-#: DELETED and ERROR" stands below it.
-ARROWS = {
-    vm.BUILDING: "active",
-    vm.ACTIVE: "active soft-delete suspended paused stopped shelved shelved_offloaded rescued resized",
-    vm.SOFT_DELETED: "active",
-    vm.SUSPENDED: "active shelved shelved_offloaded",
-    vm.PAUSED: "active shelved shelved_offloaded",
-    vm.STOPPED: "active stopped resized rescued shelved shelved_offloaded",
-    vm.RESIZED: "active",
-    vm.RESCUED: "active",
-    vm.SHELVED: "shelved_offloaded active",
-    vm.SHELVED_OFFLOADED: "active",
-}
 
 
 def commands():
@@ -110,41 +95,6 @@ def commands():
         )
     columns = "action how vm_state task_state page_vm_state page_task_state only_page only_code"
     return pd.DataFrame(rows, columns=columns.split())
-
-
-def arrows(table=None):
-    """Return each arrow of Nova's diagram and each one that was played, a DataFrame.
-
-    In: the table of ``labkit.studies.transitions.transitions()``, played anew if it is not given. Out: one
-    row per pair of vm_states: ``vm_state``, ``to_vm_state``, ``on_page``, ``played``, and the
-    ``actions`` that were played between them (names with commas). An arrow with ``on_page`` alone
-    belongs to an action that the lab does not play; one with ``played`` alone is missing on the
-    page. What ends where it began is left out, and so are the arrows to "deleted" and "error",
-    which the page allows from everywhere.
-
-    >>> table = arrows()
-    >>> table.query("not on_page and vm_state == 'error'").to_vm_state.tolist()
-    ['active', 'stopped', 'rescued', 'soft-delete']
-
-    Source: doc/source/reference/vm-states.rst, Nova 34.0.0.
-    """
-    import pandas as pd
-
-    table = transitions() if table is None else table
-    found = {}
-    for row in table[table["played"]].itertuples():
-        names = found.setdefault((row.vm_state, row.to_vm_state), [])
-        names.append(f"{row.action} {row.how}".strip())
-    page = [(start, end) for start, ends in ARROWS.items() for end in ends.split()]
-    rows = []
-    for start in vm.ALL:
-        for end in vm.ALL:
-            if start == end or end in (vm.DELETED, vm.ERROR):
-                continue
-            names = found.get((start, end), [])
-            if names or (start, end) in page:
-                rows.append((start, end, (start, end) in page, bool(names), ", ".join(names)))
-    return pd.DataFrame(rows, columns="vm_state to_vm_state on_page played actions".split())
 
 
 def _expanded(guard) -> list[str]:

@@ -61,7 +61,7 @@ def rights(contexts):
     """Ask for each context and each server whether it may be listed, stopped, read and saved.
 
     In: a dict of names and RequestContexts. Out: the table ``rights``, a DataFrame; each question
-    is asked by itself, as Nova's code would ask it, and of a database that nobody has changed yet.
+    is asked by itself, as Nova's code would ask it, and of a database that is not changed yet.
     Raises TypeError for something else than a context.
 
     >>> from labkit import RequestContext

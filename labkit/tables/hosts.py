@@ -1,9 +1,11 @@
-"""From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
+"""The tables about hosts: what they report, and what placement and the scheduler know of them."""
 
 import math
 
-from labkit.fleet import Fleet
-from labkit.nova.objects.compute_node import from_db
+from labkit.neighbours.placement import FIELDS
+from labkit.nova.objects.compute_node import RATIOS
+from labkit.nova.scheduler.host_manager import NUMBERS
+from labkit.tables.cloud import frame
 
 #: What a host reports of itself: Nova's unit, and where libvirt's driver has it from.
 #: Source: ``get_available_resource`` in nova/virt/libvirt/driver.py, 34.0.0.
@@ -25,59 +27,65 @@ REPORT = {
     "numa_topology": ("JSON", "libvirt: capabilities"),
     "stats": ("", "the command uptime"),
 }
-#: A column of compute_nodes: its unit, the name in HostState, the resource class and what of it.
-CHAIN = {
-    "vcpus": ("CPUs", "vcpus_total", "VCPU", "total"),
-    "vcpus_used": ("CPUs", "vcpus_used", "VCPU", "used"),
-    "memory_mb": ("MiB", "total_usable_ram_mb", "MEMORY_MB", "total"),
-    "memory_mb_used": ("MiB", "", "MEMORY_MB", "used"),
-    "free_ram_mb": ("MiB", "free_ram_mb", "", ""),
-    "local_gb": ("GiB", "total_usable_disk_gb", "DISK_GB", "total"),
-    "local_gb_used": ("GiB", "disk_mb_used", "DISK_GB", "used"),
-    "free_disk_gb": ("GiB", "", "", ""),
-    "disk_available_least": ("GiB", "free_disk_mb", "", ""),
-}
+_REPORTS = (
+    "vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used disk_available_least"
+    " hypervisor_type hypervisor_version"
+).split()
+_NODES = (
+    "host updated_at memory_mb memory_mb_used free_ram_mb local_gb local_gb_used free_disk_gb"
+    " disk_available_least vcpus vcpus_used running_vms current_workload"
+).split()
+_STATS = ["num_instances", "io_workload", "failed_builds"]
 
 
-def fleet_of(trackers, **tables) -> Fleet:
-    """Return the fleet that the scheduler sees: the rows and inventories that hosts have written.
-
-    In: ResourceTrackers, one for each host; aggregates, instances and PCI pools as Fleet takes
-    them. A host that has not reported its usage yet stays out. What is used of an inventory are
-    the allocations, which do not wait for a report.
-
-    >>> from labkit import Options
-    >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.compute.resource_tracker import ResourceTracker
-    >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-    >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
-    >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
-    >>> len(fleet_of([tracker]))
-    0
-    >>> tracker.update_available_resource("cn-1")
-    >>> fleet_of([tracker])["cn-1"].free_ram_mb
-    7680
-
-    Source: ``HostState._update_from_compute_node`` in nova/scheduler/host_manager.py, 34.0.0.
-    """
-    rows, records = [], []
-    for tracker in trackers:
-        for row in tracker.tables.compute_nodes.values():
-            if row.deleted or row.free_disk_gb is None:
-                continue
-            rows.append(from_db(row, tracker.options))
-            records += _records(row.host, tracker.tables)
-    return Fleet.from_compute_nodes(rows, inventories=records, **tables)
+def reports(reports):
+    """Return what the hosts reported, a DataFrame; in: Reports by host (labkit/cloud/hosts.py)."""
+    rows = [
+        (t_s, host, *(resources[name] for name in _REPORTS))
+        for host, each in reports.items()
+        for t_s, resources in each.made
+    ]
+    rows.sort(key=lambda row: row[0])
+    return frame(["t_s", "host", *_REPORTS], rows).infer_objects()
 
 
-def _records(host, tables):
-    for name, inventory in (tables.inventory or {}).items():
-        used = sum(held.get(name, 0) for held in tables.allocations.values())
-        yield {"host": host, "resource_class": name, "used": used, **inventory}
+def compute_nodes(nodes):
+    """Return the rows of compute_nodes, a DataFrame."""
+    rows = [
+        (
+            *(getattr(node, name) for name in _NODES),
+            *(int(node.stats.get(name) or 0) for name in _STATS),
+            *(getattr(node, name) for name in RATIOS),
+        )
+        for node in nodes
+    ]
+    return frame([*_NODES, *_STATS, *RATIOS], rows).infer_objects()
+
+
+def host_states(states, nodes):
+    """Return what a scheduler would read now, a DataFrame; in: HostStates, and their nodes."""
+    rows = [
+        (state.host, node.updated_at, *(getattr(state, name) for name in NUMBERS))
+        for state, node in zip(states, nodes, strict=True)
+    ]
+    return frame(["host", "updated", *NUMBERS], rows).infer_objects()
+
+
+def inventories(fleet):
+    """Return what placement knows of each host and resource class, a DataFrame."""
+    rows = [
+        (host, name, *record.values(), inventory.capacity[row], inventory.used[row])
+        for host, row in fleet.rows.items()
+        for name, inventory in fleet.inventories.items()
+        for record in (inventory.record(row),)
+        if record
+    ]
+    columns = ["host", "resource_class", *FIELDS, "capacity", "used"]
+    return frame(columns, rows).infer_objects()
 
 
 def report_table(resources):
-    """Return what a driver tells as a DataFrame: quantity, value, unit, source.
+    """Return what a driver reports as a DataFrame: quantity, value, unit, source.
 
     In: the dict of ``LibvirtDriver.get_available_resource``.
     """
@@ -97,6 +105,7 @@ def inventory_table(fleet, resources=None):
     reserved) * allocation_ratio, used, asked, reason ("" where it fits). MEMORY_MB in MiB,
     DISK_GB in GiB.
 
+    >>> from labkit import Fleet
     >>> fleet = Fleet([{"host": "cn-1", "total_usable_ram_mb": 1024, "free_ram_mb": 1024}])
     >>> inventory_table(fleet, {"MEMORY_MB": 2048}).reason.tolist()
     ['MEMORY_MB 2048 > max_unit 1024']
@@ -119,29 +128,3 @@ def inventory_table(fleet, resources=None):
     table = pd.DataFrame(rows, columns=columns.split())
     whole = [name for name in columns.split()[2:-1] if (table[name] % 1 == 0).all()]
     return table.astype(dict.fromkeys(set(whole) - {"allocation_ratio"}, int))
-
-
-def chain_table(tracker):
-    """Return where the numbers of one host's report go, a DataFrame: one row per quantity.
-
-    In: a ResourceTracker that has reported. Out: quantity (as the row of compute_nodes calls it),
-    unit, report (what its driver tells now), ComputeNode, HostState and placement; the last two
-    with the names that the number has there, "" where it is not passed on.
-
-    Source: ``_update_from_compute_node`` in nova/scheduler/host_manager.py, Nova 34.0.0.
-    """
-    import pandas as pd
-
-    fleet, nodename = fleet_of([tracker]), tracker.driver.host.hostname
-    told = tracker.driver.get_available_resource(nodename)
-    node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []
-    for name, (unit, column, resource_class, key) in CHAIN.items():
-        seen = f"{column} {getattr(state, column)}" if column else ""
-        booked = ""
-        if resource_class:
-            inventory = fleet.inventories[resource_class]
-            value = (inventory.used if key == "used" else inventory.columns[key])[0]
-            booked = f"{resource_class} {key} {value:.0f}"
-        rows.append((name, unit, told.get(name, ""), getattr(node, name), seen, booked))
-    columns = ["quantity", "unit", "report", "ComputeNode", "HostState", "placement"]
-    return pd.DataFrame(rows, columns=columns)

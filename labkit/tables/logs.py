@@ -8,12 +8,12 @@ import dataclasses
 import functools
 import gzip
 import json
+import math
 import os
 import re
 import types
 
 from labkit.tables import scheduler as tables
-from labkit.tables.logs_pass import Pass, name_of
 
 _COLUMNS = {
     "weights": tables.WEIGHTS,
@@ -67,11 +67,14 @@ _OURS = re.compile(  # a line that begins like this and was not understood is cu
     r"Starting (?:to schedule for|with )|Filter \w+ returned|Filtering removed|Filtered |Weighed "
     r"|Selected host|Host filter|\w+: (?:raw weights|normalized weights|score \()"
 )
+_RESULTS = re.compile(r"\('\w+', (?:None|\[([^\[\]]*)\])\)")
+_COUNTS = re.compile(r"'(\w+): \(start: (\d{1,5}), end: (\d{1,5})\)'")
+_PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """What one log tells: ``weights``, ``filters``, ``placements``; ``unread`` and ``notes``.
+    """What one log says: ``weights``, ``filters``, ``placements``; ``unread`` and ``notes``.
 
     The columns are those of a simulated run. Logs do not say minval and maxval (NaN), nor who is
     an alternate (NA); a host that is counted but not named is "?"; what Nova weighs once more, to
@@ -118,10 +121,94 @@ def read(path_or_lines) -> Log:
     return _Reader().read(path_or_lines)
 
 
+@dataclasses.dataclass
+class _Step:
+    """What a log says of one filter: how many it left, whom it removed why, whom it left."""
+
+    filter: str
+    left: int
+    reasons: dict
+    listed: list | None = None
+
+
+class _Pass:
+    """One run through the filters and weighers: for one server of a request."""
+
+    def __init__(self, instance, hosts):
+        self.instance, self.hosts, self.stage = instance, list(hosts), 0
+        self.start, self.left, self.chosen = None, None, ""
+        self.before, self.reasons, self.group, self.steps = [], {}, {}, []
+        self.weighers, self.ranked = {}, []
+
+    def filters(self):
+        """Yield filter, host, passed, reason; follow the names as long as the counts agree."""
+        yield from self.before
+        named = [*self.hosts, *(self.left or ())]
+        named += [host for step in self.steps for host in step.listed or ()]
+        count, hosts = self.start, list(dict.fromkeys(named))
+        hosts = hosts if len(hosts) == count else None  # the names of those who enter, if known
+        for step in self.steps:
+            passed = self._passed(step, hosts)
+            for host in _fill(passed or [], step.left):
+                yield step.filter, host, True, ""
+            known = step.reasons if hosts is None or passed is None else hosts
+            stay = set(passed or ())
+            fallen = [host for host in known if host not in stay]
+            removed = len(fallen) if count is None else max(count - step.left, 0)
+            for host in _fill(fallen, removed):
+                reasons = step.reasons.get(host) or self.group.get(host, [])
+                yield step.filter, host, False, "; ".join(reasons)
+            hosts, count = passed, step.left
+
+    def _passed(self, step, hosts):
+        """The names of those who passed: as many as were counted, else None."""
+        unexplained = [host for host in hosts or () if host not in step.reasons]
+        for names in (step.listed, unexplained, self.left):
+            if len(names or ()) == step.left:
+                return names
+        return None
+
+    def weights(self):
+        """Yield the rows of the table of weights; a log does not say minval and maxval."""
+        for weigher, parts in self.weighers.items():
+            raw, normalized, score = (parts.get(p, {}) for p in ("raw", "normalized", "score"))
+            for host in {**raw, **normalized, **score}:
+                multiplier, weight = score.get(host, (math.nan, math.nan))
+                (value,), (weight,) = raw.get(host, [math.nan]), normalized.get(host, [weight])
+                ends = math.nan, math.nan
+                yield host, weigher, value, *ends, weight, multiplier, multiplier * weight
+
+    def placements(self):
+        """Yield the rows of the table of placements, the chosen host first."""
+        ranked = sorted(self.ranked, key=lambda one: one[0] != self.chosen)
+        for rank, (host, weight) in enumerate(ranked, 1):
+            yield host, weight, rank, host == self.chosen, None
+
+    def none_left(self, instance, text):
+        """Nova says it twice: at DEBUG with the hosts left by each filter, at INFO with counts."""
+        self.instance, counts, results = instance, _COUNTS.findall(text), _RESULTS.findall(text)
+        if counts:
+            self.start = int(counts[0][1])
+            if len(counts) != len(self.steps):  # a log without debug lines
+                self.steps = [_Step(name, int(end), {}) for name, _, end in counts]
+        elif len(results) == len(self.steps):
+            for step, hosts in zip(self.steps, results, strict=True):
+                step.listed = [name_of(*pair) for pair in _PAIR.findall(hosts)]
+
+
+def name_of(host, node):
+    """Name a compute node: by its host, unless a node of another name runs there (Ironic)."""
+    return host if node == host or node.startswith(host + ".") else f"{host}/{node}"
+
+
+def _fill(names, count):
+    return [*names[:count], *["?"] * (count - len(names))]  # "?": counted, but not named
+
+
 class _Reader:
     def __init__(self):
         self.rows = {table: [] for table in _COLUMNS}
-        self.requests, self.levels = {}, {""}
+        self.requests, self.levels, self.instance = {}, {""}, None
 
     def read(self, lines):
         unread, number = {}, 0
@@ -150,7 +237,8 @@ class _Reader:
             text = text[: suffix.start()]
         request = [word for word in (ids or "").split() if word.startswith("req-")]
         try:
-            known = self._fact(request[-1] if request else "", instance, text)
+            self.instance = instance
+            known = self._fact(request[-1] if request else "", text)
         except ValueError:
             return f"cut or changed: {logger}"
         return "" if known else f"other: {logger}"
@@ -176,7 +264,7 @@ class _Reader:
             self._close(request)
             servers = request.servers
             instance = servers.pop(0) if servers else "" if servers is None else "alternates"
-            now = request.now = Pass(instance, request.hosts)
+            now = request.now = _Pass(instance, request.hosts)
         now.stage = stage
         return now
 
@@ -191,73 +279,110 @@ class _Reader:
                 self.rows[table] += ((*who, *row) for row in getattr(now, table)())
         request.now = None
 
-    def _fact(self, name, instance, text):
+    def _fact(self, name, text):
         """Note what *text* says; return False for a line of another kind."""
-        if weigher := _WEIGHER.match(text):
-            values = _values(text, weigher)
-            now = self._request(name).now
-            again = now is None or weigher[2] not in now.weighers.get(weigher[1], ())
-            now = self._pass(name, 5, again)
-            now.weighers.setdefault(weigher[1], {})[weigher[2]] = values
-        elif count := _COUNT.match(text):
-            if count[1] is None:
-                self._pass(name, 2).start = int(count[2])
-            else:
-                now = self._pass(name, 3, again=True)
-                now.steps.append([count[1], int(count[2]), now.reasons, None])
-                now.reasons = {}
-        elif removed := _REMOVED.match(text):
-            now = self._pass(name, 3, again=True)
-            now.reasons.setdefault(name_of(removed[1], removed[2]), []).append(removed[3])
-        elif group := _GROUP.match(text):
-            self._pass(name, 3, again=True).group[group[1]] = [text]
-        elif end := _NONE_LEFT.match(text):
-            self._pass(name, 3, again=True).none_left(end[1], text)
-        elif text.startswith("Filtered ") and text.endswith(("]", "])")):
-            left = [name_of(*host) for host in _STATES.findall(text)]
-            self._pass(name, 4).left = left
-            self._request(name).hosts = dict.fromkeys(left)
-        elif text.startswith("Weighed ") and text.endswith("]]"):
-            ranked = [(name_of(*host), float(weight)) for *host, weight in _WEIGHED.findall(text)]
-            self._pass(name, 6).ranked = ranked
-        elif text.startswith("Selected host: ") and (state := _STATES.search(text)):
-            now = self._pass(name, 7)
-            now.chosen, now.instance = name_of(*state.groups()), instance or now.instance
-            self._close(self._request(name))
-        elif before := _BEFORE.match(text):
-            now, names = self._pass(name, 1, again=True), before[2].split(", ")
-            ignored = before[1] == "ignoring hosts:"
-            for host in dict.fromkeys([*now.hosts, *filter(None, names)]):
-                stays = (host in names) != ignored
-                now.before.append((_FIELD[before[1]], host, stays, "" if stays else text))
-            gone = {host for _, host, stays, _ in now.before if not stays}
-            now.hosts = [host for host in now.hosts or names if host not in gone]
-        elif text.startswith("Update host state from compute node: "):
-            host, node = (re.search(p + r"='([^']*)'", text) for p in (r"\bhost", "visor_hostname"))
-            if host and node:
-                self._request(name).hosts[name_of(host[1], node[1])] = None
-        elif text.startswith("Starting to schedule for") and text.endswith(("]", "None")):
-            request = self._request(name)
-            self._close(request)
-            request.times += 1
-            request.servers, request.hosts = re.findall(r"'([^']*)'", text) or None, {}
-        elif text.startswith("There are ") and "instances requested to build" in text:
-            self._close(self._request(name))
-        elif text.startswith("Got no allocation candidates"):
-            self._pass(name, 1, again=True).before.append(
-                ("allocation_candidates", "?", False, text)
-            )
-            self._close(self._request(name))
-        elif _OURS.match(text):
+        for pattern, note in _FACTS:
+            if found := pattern.match(text):
+                note(self, name, found)
+                return True
+        if _OURS.match(text):
             raise ValueError(text)
+        return False
+
+    # -- what a line says; *name* is its request, *found* the match ---------------------------
+    # The stages of a pass: 1 before the filters, 2 their start, 3 each of them, 4 who is left,
+    # 5 each weigher, 6 the order, 7 the host that is selected.
+    def _weighed_by(self, name, found):
+        weigher, part = found[1], found[2]
+        values = _values(found)
+        now = self._request(name).now
+        again = now is None or part not in now.weighers.get(weigher, ())
+        now = self._pass(name, 5, again)
+        now.weighers.setdefault(weigher, {})[part] = values
+
+    def _counted(self, name, found):
+        if found[1] is None:
+            self._pass(name, 2).start = int(found[2])
         else:
-            return False
-        return True
+            now = self._pass(name, 3, again=True)
+            now.steps.append(_Step(found[1], int(found[2]), now.reasons))
+            now.reasons = {}
+
+    def _removed(self, name, found):
+        now = self._pass(name, 3, again=True)
+        now.reasons.setdefault(name_of(found[1], found[2]), []).append(found[3])
+
+    def _not_in_group(self, name, found):
+        self._pass(name, 3, again=True).group[found[1]] = [found.string]
+
+    def _none_left(self, name, found):
+        self._pass(name, 3, again=True).none_left(found[1], found.string)
+
+    def _filtered(self, name, found):
+        left = [name_of(*host) for host in _STATES.findall(found.string)]
+        self._pass(name, 4).left = left
+        self._request(name).hosts = dict.fromkeys(left)
+
+    def _ranked(self, name, found):
+        weighed = _WEIGHED.findall(found.string)
+        self._pass(name, 6).ranked = [(name_of(*host), float(weight)) for *host, weight in weighed]
+
+    def _selected(self, name, found):
+        now = self._pass(name, 7)
+        now.chosen, now.instance = name_of(found[1], found[2]), self.instance or now.instance
+        self._close(self._request(name))
+
+    def _before_the_filters(self, name, found):
+        now, names = self._pass(name, 1, again=True), found[2].split(", ")
+        ignored = found[1] == "ignoring hosts:"
+        for host in dict.fromkeys([*now.hosts, *filter(None, names)]):
+            stays = (host in names) != ignored
+            now.before.append((_FIELD[found[1]], host, stays, "" if stays else found.string))
+        gone = {host for _, host, stays, _ in now.before if not stays}
+        now.hosts = [host for host in now.hosts or names if host not in gone]
+
+    def _host_state(self, name, found):
+        fields = r"\bhost", "visor_hostname"
+        host, node = (re.search(field + r"='([^']*)'", found.string) for field in fields)
+        if host and node:
+            self._request(name).hosts[name_of(host[1], node[1])] = None
+
+    def _schedule(self, name, found):
+        request = self._request(name)
+        self._close(request)
+        request.times += 1
+        request.servers, request.hosts = re.findall(r"'([^']*)'", found.string) or None, {}
+
+    def _too_few(self, name, found):
+        self._close(self._request(name))
+
+    def _no_candidates(self, name, found):
+        fact = "allocation_candidates", "?", False, found.string
+        self._pass(name, 1, again=True).before.append(fact)
+        self._close(self._request(name))
 
 
-def _values(text, weigher):
-    """Return {host: (raw,) or (normalized,) or (multiplier, weight)} of a weigher's line."""
-    values, at, numbers = {}, weigher.end(), 1 + (weigher[2] == "score")
+#: What a line looks like, and what notes the fact in it; the first that fits.
+_FACTS = (
+    (_WEIGHER, _Reader._weighed_by),
+    (_COUNT, _Reader._counted),
+    (_REMOVED, _Reader._removed),
+    (_GROUP, _Reader._not_in_group),
+    (_NONE_LEFT, _Reader._none_left),
+    (re.compile(r"Filtered .*\]\)?$"), _Reader._filtered),
+    (re.compile(r"Weighed .*\]\]$"), _Reader._ranked),
+    (re.compile(rf"Selected host: .*?{_STATE}"), _Reader._selected),
+    (_BEFORE, _Reader._before_the_filters),
+    (re.compile(r"Update host state from compute node: "), _Reader._host_state),
+    (re.compile(r"Starting to schedule for.*(?:\]|None)$"), _Reader._schedule),
+    (re.compile(r"There are .*instances requested to build"), _Reader._too_few),
+    (re.compile(r"Got no allocation candidates"), _Reader._no_candidates),
+)
+
+
+def _values(weigher):
+    """{host: (raw,) or (normalized,) or (multiplier, weight)} of a weigher's line."""
+    text, values, at, numbers = weigher.string, {}, weigher.end(), 1 + (weigher[2] == "score")
     while at < len(text):
         item = _ITEM.match(text, at)
         if not item or (item[4] is not None) != (numbers == 2):

@@ -8,7 +8,7 @@ import ipywidgets
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, dials
-from labkit.dials.creation_words import FAULTS
+from labkit.dials.creation import FAULTS
 from tests.readable import complaints
 from tests.roads import LONG, SPEC, fleet_of
 

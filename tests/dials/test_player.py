@@ -133,7 +133,7 @@ def test_what_lies_ahead_is_dimmed(dial):
 )  # fmt: skip
 def test_the_answer_is_novas_at_this_moment(cloud, dial, what, action, answer):
     dial.value = {"step": step_of(dial, what), "action": action}
-    assert dial.answer == answer.format(cloud._site.uuid_of("web-1"))
+    assert dial.answer == answer.format(cloud.site.uuid_of("web-1"))
 
 
 def test_the_answers_of_all_steps_are_those_of_each(dial):

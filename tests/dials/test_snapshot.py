@@ -9,9 +9,9 @@ import pytest
 
 from labkit import Cloud, Flavor, Fleet, LibvirtDriver, Options, RequestSpec, RootDisk, dials
 from labkit import SnapshotCosts as Costs
-from labkit.cloud.faults import steps
+from labkit.cloud.durations import steps
 from labkit.dials.snapshot import CHOICES
-from labkit.plots.stage_rows import LOOKS, TASKS
+from labkit.plots.stages import LOOKS, TASKS
 from tests.readable import complaints
 
 SETTINGS = [

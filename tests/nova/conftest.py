@@ -7,9 +7,9 @@ import pytest
 def nova():
     """The real nova.context, its policy without files."""
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools import oracle_nova  # imports Nova, without eventlet
+    from tools.oracle import installed  # imports Nova, without eventlet
 
-    real = oracle_nova.context
+    real = installed.context
     from nova import config, policy
 
     config.CONF.clear()  # it was read by that: no option can be added any more

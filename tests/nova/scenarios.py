@@ -98,8 +98,8 @@ class Player:
                 snapshot_model=self.model,
                 driver=self.driver,
             )
-            self._cloud._site.trace = Threads(self._cloud._site.env)
-            self._cloud._site.glance.registered = "active"  # as Nova's fake Glance says
+            self._cloud.site.trace = Threads(self._cloud.site.env)
+            self._cloud.site.glance.registered = "active"  # as Nova's fake Glance says
         return self._cloud
 
     # -- asking -------------------------------------------------------------------------
@@ -146,11 +146,11 @@ class Player:
     def step(self, label, settle=True):
         """What is done inside, until all is quiet; without *settle* somebody waits at a hold."""
         self.requests = []
-        start = len(self.cloud._site.trace)
+        start = len(self.cloud.site.trace)
         yield
         if settle:
             self.cloud.settle()
-        trace = self.cloud._site.trace
+        trace = self.cloud.site.trace
         records = list(zip(trace.threads[start:], trace[start:], strict=True))
         self.steps.append((label, self.requests, records, self.books(), hosts(self.cloud)))
 
@@ -191,7 +191,7 @@ class Player:
     def let_go(self):
         """Let nobody wait any more at the last hold, if nobody has come to it."""
         self.faults.pop()
-        self._cloud._site.faults._left.pop()
+        self._cloud.site.faults._left.pop()
 
     def add(self, fault):
         """Add a fault, to the cloud if there is one already."""
@@ -203,7 +203,7 @@ class Player:
         """Forget all faults."""
         self.faults.clear()
         if self._cloud is not None:
-            self._cloud._site.faults._left.clear()
+            self._cloud.site.faults._left.clear()
 
     def arrive(self):
         """Let time pass until somebody waits at a hold."""
@@ -212,7 +212,7 @@ class Player:
     # -- looking ------------------------------------------------------------------------
     def books(self):
         """What is left of each server, in every place that keeps something of it."""
-        return [books(self.cloud, name) for name in self.names if name in self.cloud._site.servers]
+        return [books(self.cloud, name) for name in self.names if name in self.cloud.site.servers]
 
 
 def _step(step):
@@ -229,7 +229,7 @@ def books(cloud, name):
 
 def hosts(cloud):
     """What each compute believes that it has given away."""
-    site, found = cloud._site, {}
+    site, found = cloud.site, {}
     for host, compute in site.computes.items():
         node = next(node for node in site.db.compute_nodes.values() if node.host == host)
         node = compute.rt.compute_nodes.get(host, node)
@@ -397,7 +397,7 @@ def actions_fail(p):
         p.act_step(f"{label} fails", name, **arguments)
         p.mend()
         p.cloud.guest_starts("web")
-        row = p.cloud._site.db.instances[p.cloud._site.uuid_of("web")]
+        row = p.cloud.site.db.instances[p.cloud.site.uuid_of("web")]
         row.update(vm_state="active", task_state=None, power_state=1)
 
 
@@ -484,7 +484,7 @@ def create_over_quota_in_the_meantime(p):
     with p.step("create"):
         p.create()
         p.arrive()
-        p.cloud._site.quota["instances"] = 0
+        p.cloud.site.quota["instances"] = 0
 
 
 @scenario
@@ -496,16 +496,16 @@ def create_refused(p):
     p.refused("too small a disk for the image", image=ImageMeta(min_disk=2))
     p.refused("the image is larger than the disk", image=ImageMeta(size=2 * 1024**3))
     p.refused("the image is not active", image=ImageMeta(UUID, status="deactivated"))
-    p.cloud._site.quota["instances"] = 0
+    p.cloud.site.quota["instances"] = 0
     p.refused("quota of servers")
-    p.cloud._site.quota.update(instances=10, cores=1)
+    p.cloud.site.quota.update(instances=10, cores=1)
     p.refused("quota of vCPUs", flavor="big")
 
 
 def filled(p, *hosts):
     """Leave 1 GiB of disk on each of the hosts, in placement alone."""
     for host in hosts:
-        fleet = p.cloud._site.fleet
+        fleet = p.cloud.site.fleet
         fleet.inventories["DISK_GB"].used[fleet.rows[host]] += 1027
 
 
@@ -556,8 +556,8 @@ def create_alternate_full(p):
     with p.step("create"):
         p.create()
         p.arrive()
-        inventory = p.cloud._site.fleet.inventories["VCPU"]
-        inventory.used[p.cloud._site.fleet.rows["host2"]] += 10
+        inventory = p.cloud.site.fleet.inventories["VCPU"]
+        inventory.used[p.cloud.site.fleet.rows["host2"]] += 10
 
 
 @scenario
@@ -584,7 +584,7 @@ def create_times_out(p):
     with p.step("create", settle=False):
         p.create()
         p.arrive()
-    row = p.cloud._site.db.instances[p.cloud._site.uuid_of("web")]
+    row = p.cloud.site.db.instances[p.cloud.site.uuid_of("web")]
     row["created_at"] -= 3600
     with p.step("check_instance_build_time", settle=False):
         p.cloud.periodic("_check_instance_build_time", "host1")
@@ -665,7 +665,7 @@ def delete_fails(p):
 def soft_delete_reclaim(p):
     p.boot()
     p.delete_step()
-    row = p.cloud._site.db.instances[p.cloud._site.uuid_of("web")]
+    row = p.cloud.site.db.instances[p.cloud.site.uuid_of("web")]
     row["deleted_at"] -= 3600
     p.periodic("_reclaim_queued_deletes")
 

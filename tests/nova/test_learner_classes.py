@@ -224,9 +224,9 @@ def defined(source, package):
 
 @pytest.fixture(scope="module")
 def oracle():
-    from tools import oracle_scheduler
+    from tools.oracle import scheduler
 
-    return oracle_scheduler
+    return scheduler
 
 
 def compare(oracle, source, option, usual):

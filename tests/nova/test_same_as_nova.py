@@ -2,7 +2,7 @@
 
 The same hosts pass each filter, every weight is equal bit for bit, and so are order, picks,
 alternates, the numbers afterwards and the words of a refusal. What was seen is counted, and
-too little of it fails. tools/record_check.py makes the same comparison at greater length.
+too little of it fails. tools/record/random_decisions.py makes the same comparison at greater length.
 """
 
 from collections import Counter
@@ -22,9 +22,9 @@ TABLES = 100
 
 @pytest.fixture(scope="module")
 def oracle():
-    from tools import oracle_scheduler
+    from tools.oracle import scheduler
 
-    return oracle_scheduler
+    return scheduler
 
 
 def built(number):

@@ -1,7 +1,7 @@
 """One conversation of services: labkit beside the real oslo.messaging, key by key.
 
 The real one speaks over kombu+memory://, over the broker that LAB_TRANSPORT_URL names, and in
-data/nova-34/rpc.json.gz (tools/record_rpc.py).
+data/nova-34/rpc.json.gz (tools/record/rpc.py).
 """
 
 import gzip
@@ -63,7 +63,7 @@ class Kit:
         self.broker.env.run(until=self.broker.env.now + 1)
         for envelope in self.broker.log:
             told = envelope._asdict() | {"body": envelope.body}
-            own = ("t_s", "outer", "sender")
+            own = ("t_s", "content", "context", "sender", "by")
             self.sent.append({k: v for k, v in told.items() if k not in own})
         self.broker.log.clear()
 
@@ -128,9 +128,9 @@ def ours():
 @pytest.fixture(scope="module")
 def oracle():
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools import oracle_rpc
+    from tools.oracle import rpc
 
-    return oracle_rpc
+    return rpc
 
 
 @pytest.mark.nova

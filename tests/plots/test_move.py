@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
-from labkit.plots.move_rows import KINDS, NEAR_S, Change, Lane, moments_of
+from labkit.plots.move import KINDS, NEAR_S, Change, Track, turns_of
 from tests.readable import complaints, texts
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
@@ -212,7 +212,7 @@ def test_more_hosts_than_can_be_read_are_named():
     cloud.create("web-1", RequestSpec(SMALL))
     cloud.settle()
     names = [cloud.show("web-1")["host"]]
-    others = [host for host in cloud._site.fleet.rows if host != names[0]]
+    others = [host for host in cloud.site.fleet.rows if host != names[0]]
     for host in others:
         if len(names) == 6:
             break
@@ -304,13 +304,13 @@ def test_it_can_be_drawn_into_axes_that_are_large_enough():
 
 # -- moments ----------------------------------------------------------------------------------
 def test_changes_near_each_other_begin_together_but_never_two_of_a_lane():
-    one = Lane(None, "vm_state", [Change(0, 0, "a"), Change(1, 1, "b"), Change(1.01, 3, "c")])
-    two = Lane(None, "task_state", [Change(0, 0, "x"), Change(1 + NEAR_S / 2, 2, "y")])
-    three = Lane(None, "migration", [Change(0, 0, "u"), Change(1.01 + NEAR_S, 4, "v")])
-    found = moments_of([one, two, three], 0, None)
-    assert [(moment.t_s, moment.values) for moment in found] == [
-        (0, {0: "a", 1: "x", 2: "u"}),
-        (1, {0: "b"}),
-        (1.01, {0: "c", 1: "y"}),
-        (1.01 + NEAR_S, {2: "v"}),
+    one = Track(None, "vm_state", [Change(0, 0, "a"), Change(1, 1, "b"), Change(1.01, 3, "c")])
+    two = Track(None, "task_state", [Change(0, 0, "x"), Change(1 + NEAR_S / 2, 2, "y")])
+    three = Track(None, "migration", [Change(0, 0, "u"), Change(1.01 + NEAR_S, 4, "v")])
+    found = turns_of([one, two, three], 0, None)
+    assert found == [
+        (0, ("a", "x", "u"), False),
+        (1, ("b", "x", "u"), False),
+        (1.01, ("c", "y", "u"), True),
+        (1.01 + NEAR_S, ("c", "y", "v"), False),
     ]

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
-from labkit.plots.arrows import arrows_of
-from labkit.plots.sequence import MOST_ROWS
-from labkit.plots.services import broken, services_of, width_of
+from labkit.plots.figure import broken, text_width
+from labkit.plots.sequence import MOST_ROWS, arrows_of
+from labkit.plots.services import services_of
 from tests.readable import complaints, texts
 from tests.roads import ROADS, road
 
@@ -248,6 +248,6 @@ def test_it_draws_on_given_axes_without_overlap():
 def test_a_name_is_broken_into_lines_that_fit(name, width):
     lines = broken(name, width).split("\n")
     assert len(lines) <= 6
-    assert all(width_of(line) <= max(width, width_of(line[:14])) for line in lines)
+    assert all(text_width(line) <= max(width, text_width(line[:14])) for line in lines)
     if len(name) < 40:
         assert "".join(lines) == name

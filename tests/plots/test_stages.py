@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Cloud, Fault, Flavor, Fleet, LibvirtDriver, Options, RequestSpec, plots
-from labkit.plots.stage_rows import LOOKS, TASKS, Stage, still, still_s, tasks_of
+from labkit.plots.stages import LOOKS, TASKS, Stage, still, still_s, tasks_of
 from tests.readable import complaints
 
 KINDS = ("qcow2", "raw", "lvm", "rbd", "stopped", "forbidden", "fails")

@@ -1,6 +1,11 @@
-"""Record what the real Nova 34.0.0 does; ``python -m tools.record`` writes ``data/nova-34``.
+"""Let the real Nova say what it does, and keep it in data/; see ``python -m tools.record --help``."""
 
-A whole Nova (API, conductor, scheduler, computes, placement) runs in one process on the fixtures
-that Nova ships for its own functional tests. Nothing of Nova is copied; hooks around its public
-seams note each saved state, message, notification and call to a neighbour.
-"""
+import gzip
+
+
+def write(path, text):
+    """Write a recording; a name that ends in .gz is packed, the same bytes for the same text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = text.encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    print(f"   {path.name}: {path.stat().st_size:,} bytes")

@@ -1,196 +1,110 @@
-"""Record a server's life in the real Nova.
+"""Let the installed Nova say again what data/ keeps of it.
 
-    python -m tools.record                          # writes data/nova-34, the same bytes every time
-    python -m tools.record --check [FILE ...]       # records again and compares, writes nothing
-    python -m tools.record --only create stop_start # these alone, compared
+    python -m tools.record [PART ...]            # writes data/, the same bytes every time
+    python -m tools.record --check [PART ...]    # writes nothing: compares, then lab and Nova at length
 
-A difference is told as soon as the scenario is through; the exit code is then 1.
+Without a part: all but *qcow2* and *older*, which need QEMU 7.2 and wheels of older releases. --check has
+three parts more: *random_lives* (sequences of actions through a whole Nova), *random_decisions* (of the
+scheduler) and *alone* (the tests without data/nova-34). A part that fails is told when it is met, the
+others run all the same; the last lines say how each went, and the exit code is 1 if one was not well.
+On two quiet cores --check takes about 20 minutes, most of it for *lives*.
 """
 
 import argparse
-import collections
-import gzip
-import json
-import os
-import pathlib
-import queue
 import subprocess
 import sys
-import threading
+import tempfile
 import time
+from pathlib import Path
 
-PROJECT = pathlib.Path(__file__).parents[2]
-FOLDER = PROJECT / "data" / "nova-34"
-FILES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots")
-ABOUT = {
-    "backend": "eventlet",
-    "database": "sqlite, one file per cell; nova-compute reaches it without the conductor",
-    "driver": "Nova's fake driver with libvirt's power states and snapshot steps",
-    "nova": "34.0.0",
-    "placement": "16.0.0",
+from tools.record.differences import difference
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+SERVICES = ("api", "conductor", "scheduler", "compute")
+QCOW2 = ("base", "overlay", "compressed", "version2", "wide_refcounts")
+#: part, a module of this package: the files that it writes, below data/.
+FILES = {
+    "log": ("logs/nova-scheduler-34.log", "logs/nova-scheduler-34.json"),
+    "requests_log": tuple(f"logs/one_server/nova-{name}.log" for name in SERVICES),
+    "scheduler": ("nova-34/scheduler.json.gz",),
+    "rpc": ("nova-34/rpc.json.gz",),
+    "page": ("nova-34/vm_states_page.json.gz",),
+    "lives": (),  # compares by itself, life by life
+    "qcow2": ("qcow2/recorded.json", *(f"qcow2/{name}.qcow2" for name in QCOW2)),
+    "older": (
+        "nova-15/hosts.json.gz",
+        "nova-15/snapshot.json.gz",
+        "nova-21/weights.json",
+        "nova-24/live_snapshot.json",
+    ),
 }
-LIBVIRT = "as in lifecycle.json.gz, but its snapshots are those of Nova's LibvirtDriver"
+BY_NAME_ALONE = ("qcow2", "older")
 
 
-class Worker:
-    """A process that records units."""
-
-    def __init__(self):
-        command = [sys.executable, "-W", "ignore", "-m", "tools.record.worker"]
-        self.process = subprocess.Popen(
-            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def record(self, unit):
-        """What was recorded of a unit, or why it was not."""
-        self.process.stdin.write(unit + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"unit": unit, "failed": "the worker died"}
-
-    def close(self):
-        """Let the process end."""
-        self.process.stdin.close()
-        self.process.wait()
+def run(*args):
+    """Run a module; return whether all was well."""
+    print(f"== {' '.join(map(str, args))}", flush=True)
+    return subprocess.run([sys.executable, "-m", *args], cwd=ROOT, check=False).returncode == 0
 
 
-def record_all(units, workers, look):
-    """What was recorded of each unit; what failed is said and missing.
-
-    *look* is asked, with a unit and what was found of it, for a word to print beside its name.
-    """
-    waiting, found = queue.SimpleQueue(), {}
-    for unit in units:
-        waiting.put(unit)
-
-    def work(worker):
-        while True:
-            try:
-                unit = waiting.get_nowait()
-            except queue.Empty:
-                return
-            begun = time.monotonic()
-            answer = worker.record(unit)
-            took = f"{time.monotonic() - begun:6.1f} s"
-            if "failed" in answer:
-                print(f"{took}  {unit} FAILED: {answer['failed']}", file=sys.stderr, flush=True)
-            else:
-                word = look(unit, answer["found"])
-                print(f"{took}  {unit}{word}", file=sys.stderr, flush=True)
-                found[unit] = answer["found"]
-
-    threads = [threading.Thread(target=work, args=[worker]) for worker in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+def record(part, folder):
+    """Let a part write into a folder laid out as data/, in a process of its own."""
+    return run("tools.record.one", part, folder)
 
 
-def assemble(file, found):
-    """The content of a file from what was recorded of its units."""
-    parts = collections.defaultdict(dict)
-    for unit, value in found.items():
-        part, _, name = unit.partition("/")
-        parts[part][name] = value
-    if file == "api_states":
-        actions = {}
-        for value in parts["rest"].values():
-            actions |= value
-        content = parts["facts"]["all"] | {"guards": parts["guards"]["all"], "actions": actions}
-    else:
-        content = {"scenarios": parts[file]} | parts.get("tables", {})
-    about = ABOUT | {"driver": LIBVIRT} if file == "snapshots" else ABOUT
-    return content | {"about": about}
-
-
-def verdict(files, out):
-    """A function that tells of a unit whether it is what the files in a folder hold."""
-    contents = {file: read(out / f"{file}.json.gz") for file in files}
-
-    def look(unit, value):
-        part = unit.partition("/")[0]
-        file = part if part in contents else {"tables": "lifecycle"}.get(part, "api_states")
-        return "  DIFFERS" if differing(file, {unit: value}, contents[file]) else ""
-
-    return look
-
-
-def packed(content):
-    """The bytes of a file: the same for the same content."""
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    return gzip.compress(text.encode(), mtime=0)
-
-
-def read(path):
-    """The content of a file; nothing if there is none."""
-    return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
-
-
-def differing(file, found, content):
-    """The units that the content of a file does not hold as they were found."""
-    bad = []
-    for unit, value in found.items():
-        part, _, name = unit.partition("/")
-        if part == "facts":
-            same = all(content.get(key) == value[key] for key in value)
-        elif part == "rest":
-            same = content.get("actions", {}).get(name) == value[name]
-        elif part == file:
-            same = content.get("scenarios", {}).get(name) == value
-        else:
-            same = content.get("guards" if part == "guards" else name) == value
-        if not same:
-            bad.append(unit)
-    return bad
+def compare(part):
+    """Record a part again and compare; return whether all is the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not record(part, folder):
+            return False
+        well = True
+        for name in FILES[part]:
+            if not (Path(folder) / name).exists():  # the recorder has said why
+                print(f"   data/{name}: not compared", flush=True)
+                continue
+            told = difference(DATA / name, Path(folder) / name)
+            print(f"   data/{name}: {told or 'the same'}", flush=True)
+            well = well and told is None
+    return well
 
 
 def main():
-    """Record the files, or with --check or --only compare with what is there."""
+    """Write, or with --check compare; exit with what was not well."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.record", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help=f"of {', '.join(FILES)}")
+    parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="compare these scenarios only")
-    parser.add_argument("--jobs", type=int, default=min(4, 2 * os.cpu_count()), help="processes")
-    parser.add_argument("--out", type=pathlib.Path, default=FOLDER, help="the folder")
+    parser.add_argument("--lives", default="120", help="random sequences of actions")
+    parser.add_argument("--decisions", default="30000", help="random decisions of the scheduler")
     args = parser.parse_args()
-    files = args.files or FILES
-    workers = [Worker() for _ in range(args.jobs)]
-    units = {file: workers[0].record(f"units/{file}")["found"] for file in files}
-    if args.only:
-        for file, names in units.items():
-            units[file] = [unit for unit in names if unit.partition("/")[2] in args.only]
-    wanted = [unit for file in files for unit in units[file]]
-    compares = args.check or args.only
-    print(f"{len(wanted)} units, {args.jobs} at a time", file=sys.stderr, flush=True)
-    look = verdict(files, args.out) if compares else lambda unit, value: ""
-    found = record_all(wanted, workers, look)
-    for worker in workers:
-        worker.close()
-    bad = sum(finish(args, file, units[file], found) for file in files if units[file])
-    return 1 if bad else 0
-
-
-def finish(args, file, units, found):
-    """Write a file or compare with it; true if that is not well."""
-    path = args.out / f"{file}.json.gz"
-    ours = {unit: found[unit] for unit in units if unit in found}
-    if args.check or args.only:
-        bad = differing(file, ours, read(path)) + [unit for unit in units if unit not in ours]
-        if not bad and not args.only and path.read_bytes() != packed(assemble(file, ours)):
-            bad = ["other bytes, or scenarios that are no more"]
-        print(f"{path.name}: {'DIFFERS: ' + ', '.join(bad) if bad else 'the same'}")
-        return bool(bad)
-    if len(ours) < len(units):
-        print(f"{path.name}: not complete, not written", file=sys.stderr)
-        return True
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(packed(assemble(file, ours)))
-    print(f"{path.name}: {path.stat().st_size:,} bytes")
-    return False
+    if args.check:
+        steps = {part: lambda part=part: compare(part) for part in FILES}
+        steps["lives"] = lambda: run("tools.record.lives", "--check")
+        steps["random_lives"] = lambda: run("tools.record.random_lives", "--count", args.lives)
+        steps["random_decisions"] = lambda: run(
+            "tools.record.random_decisions", "--count", args.decisions
+        )
+        steps["alone"] = lambda: run("tools.record.alone")
+    else:
+        steps = {part: lambda part=part: record(part, DATA) for part in FILES}
+        steps["lives"] = lambda: run("tools.record.lives")
+    wanted = args.parts or [part for part in steps if part not in BY_NAME_ALONE]
+    if unknown := sorted(set(wanted) - set(steps)):
+        parser.error(f"no part {unknown[0]!r}; there are {', '.join(steps)}")
+    told, bad = [], []
+    for part in wanted:
+        begun = time.monotonic()
+        well = steps[part]()
+        bad += [] if well else [part]
+        told.append(
+            f"{part:17}{'well' if well else 'NOT WELL':10}{time.monotonic() - begun:5.0f} s"
+        )
+        print(f"   {told[-1]}", flush=True)
+    print("\n".join(["==", *told]))
+    sys.exit("NOT well: " + ", ".join(bad) if bad else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,21 +16,20 @@ from labkit.neighbours.messaging.exceptions import (
     RemoteError,
     RPCVersionCapError,
 )
-from labkit.neighbours.messaging.serializer import NovaObjectSerializer, RequestContextSerializer
+from labkit.neighbours.messaging.serializer import JsonPayloadSerializer
 from labkit.neighbours.messaging.server import RPCServer, expected_exceptions
 from labkit.neighbours.messaging.target import Target, version_is_compatible
 
 __all__ = [
     "Broker",
     "InvalidTarget",
+    "JsonPayloadSerializer",
     "MessagingException",
     "MessagingTimeout",
-    "NovaObjectSerializer",
     "RPCClient",
     "RPCServer",
     "RPCVersionCapError",
     "RemoteError",
-    "RequestContextSerializer",
     "Target",
     "Transport",
     "expected_exceptions",

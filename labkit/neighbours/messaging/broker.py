@@ -1,5 +1,6 @@
 """The broker in the middle: exchanges, queues, who is bound to what, and who reads."""
 
+import json
 import random
 from collections import deque
 from typing import NamedTuple
@@ -33,8 +34,10 @@ class Broker:
     """Carries envelopes from exchanges to queues and from there to who reads them.
 
     In: *latency_s*, the seconds that each message takes from its sender to its reader (a number,
-    or a function without arguments that gives one); *env*, a simpy environment to share a clock;
-    *seed*, of the ids.
+    or a function of the envelope that gives one); *env*, a simpy environment to share a clock;
+    *seed*, of the ids; *fault*, a function of the envelope that returns whether it is lost, and
+    the seconds that it is late.
+    ``on_the_way`` counts what has been sent and has not arrived.
     ``log`` holds every envelope that was published, ``taken`` who took which, ``messages`` is a
     table of both; ``queues`` holds what waits where, ``bindings`` which queues an exchange leads to
     under which routing key. What no queue is bound for is dropped without a word; what no reader
@@ -49,13 +52,15 @@ class Broker:
     oslo.messaging 18.3.1; what a RabbitMQ 3.10 does with an expiration.
     """
 
-    def __init__(self, latency_s=0, env=None, seed=0):
+    def __init__(self, latency_s=0, env=None, seed=0, fault=lambda _: (False, 0.0)):
         self.env = simpy.Environment() if env is None else env
-        self.latency_s = latency_s if callable(latency_s) else lambda: latency_s
+        self.latency_s = latency_s if callable(latency_s) else lambda _: latency_s
         self.exchanges = {"": "direct"}
         self.bindings = {"": {}}
         self.queues = {}
         self.log, self.taken, self.dropped = [], [], []
+        self.fault = fault
+        self.on_the_way = 0
         self._rng = random.Random(seed)
 
     def new_id(self) -> str:
@@ -107,12 +112,19 @@ class Broker:
             queue.consumers = deque(one for one in queue.consumers if one[1] != callback)
 
     def publish(self, envelope):
-        """Take an envelope; it reaches its queues after the latency."""
+        """Take an envelope; it reaches its queues after the latency, unless it is lost."""
         self.log.append(envelope)
-        self._later(self.latency_s(), lambda: self.route(envelope))
+        lost, late_s = self.fault(envelope)
+        if not lost:
+            self.on_the_way += 1
+            self.env.process(self._carry(envelope, late_s))
 
-    def _later(self, delay_s, work):
-        self.env.timeout(delay_s).callbacks.append(lambda _: work())
+    def _carry(self, envelope, late_s):
+        seconds = self.latency_s(envelope) + late_s
+        if seconds:
+            yield self.env.timeout(seconds)
+        self.on_the_way -= 1
+        self.route(envelope)
 
     def route(self, envelope):
         """Lead an envelope that has arrived to its queues, and to who reads them."""
@@ -146,11 +158,75 @@ class Broker:
 
     @property
     def messages(self):
-        """Every message and who took it, a DataFrame; its columns: labkit/tables/broker.py."""
-        from labkit.tables.broker import messages_of
-
-        return messages_of(self)
+        """Every message and who took it, a DataFrame; its columns: labkit/tables/__init__.py."""
+        return _messages_of(self)
 
     def run(self, call):
         """Run the clock until a call has come back; return what it brought, or raise it."""
         return self.env.run(until=self.env.process(call))
+
+
+_MESSAGES = (
+    "seq t_s kind sender exchange routing_key topic server namespace method version args "
+    "taken_s lost"
+).split()
+
+
+def _messages_of(broker):
+    import pandas as pd
+
+    taken, asked = {}, {}
+    for one in broker.taken:
+        taken.setdefault(one.envelope.message["_unique_id"], []).append(one)
+    dropped = {envelope.message["_unique_id"] for envelope in broker.dropped}
+    rows = []
+    for seq, envelope in enumerate(broker.log):
+        message = envelope.message
+        msg_id, unique_id = message.get("_msg_id"), message["_unique_id"]
+        kind = _kind(broker, envelope, message)
+        if kind == "call":
+            asked[msg_id] = message["method"]
+        for one in taken.get(unique_id, [None]):
+            topic, server = _address(envelope, one) if envelope.exchange else (None, None)
+            rows.append(
+                (
+                    seq,
+                    envelope.t_s,
+                    kind,
+                    envelope.sender,
+                    envelope.exchange,
+                    envelope.routing_key,
+                    topic,
+                    server,
+                    message.get("namespace"),
+                    message["method"] if envelope.exchange else asked.get(msg_id),
+                    message.get("version"),
+                    _args(message),
+                    one.t_s if one else float("nan"),
+                    unique_id in dropped,
+                )
+            )
+    numbers = {"seq": int, "t_s": float, "taken_s": float, "lost": bool}
+    return pd.DataFrame(rows, columns=_MESSAGES, dtype=object).astype(numbers)
+
+
+def _kind(broker, envelope, message):
+    if not envelope.exchange:
+        return "reply" if message["ending"] else "heartbeat"
+    if broker.exchanges.get(envelope.exchange) == "fanout":
+        return "fanout"
+    return "call" if "_msg_id" in message else "cast"
+
+
+def _address(envelope, taken):
+    """Topic and server: of the address, and of who took it where the address leaves it open."""
+    if taken:
+        return taken.reader.split("@", 1)
+    topic, _, server = envelope.routing_key.partition(".")
+    return topic or envelope.exchange.removesuffix("_fanout"), server or None
+
+
+def _args(message):
+    if "failure" in message:
+        return json.loads(message["failure"])["class"] if message["failure"] else ""
+    return ",".join(sorted(message["args"]))

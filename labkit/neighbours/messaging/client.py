@@ -1,46 +1,50 @@
 """Who asks: a client, what it prepares, and the transport that it shares with its process."""
 
-from labkit.neighbours.messaging.envelope import (
-    Envelope,
-    deserialize_remote_exception,
-    pack_context,
-    serialize_msg,
-)
+from labkit.neighbours.messaging.envelope import Envelope, deserialize_remote_exception
 from labkit.neighbours.messaging.exceptions import (
     InvalidTarget,
     MessagingException,
     MessagingTimeout,
     RPCVersionCapError,
 )
-from labkit.neighbours.messaging.serializer import RequestContextSerializer
+from labkit.neighbours.messaging.serializer import JsonPayloadSerializer
 from labkit.neighbours.messaging.target import version_is_compatible
 
 #: Seconds until a caller gives up. Source: ``rpc_response_timeout`` of oslo.messaging.
 RESPONSE_TIMEOUT_S = 60
+#: Modules whose exceptions a caller of Nova rebuilds. Source: ALLOWED_EXMODS in nova/rpc.py.
+ALLOWED_EXMODS = ("nova.exception",)
 _MARKER = object()
 
 
 class Transport:
     """One process's way to the broker; its calls share one reply queue.
 
-    In: the broker; the exchange of all that names none; *name*, by which tables call the process.
+    In: the broker; the exchange of all that names none; *name*, by which tables call the process;
+    *wait*, how it waits for an event; the modules whose exceptions it rebuilds, None for all as
+    they were raised.
 
     Source: ``AMQPDriverBase`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
 
-    def __init__(self, broker, control_exchange="nova", name="client"):
+    def __init__(
+        self,
+        broker,
+        control_exchange="nova",
+        name="client",
+        wait=None,
+        allowed_remote_exmods=ALLOWED_EXMODS,
+    ):
         self.name = name
         self.broker = broker
         self.env = broker.env
         self.control_exchange = control_exchange
         self.reply_q = None
+        self._wait = wait or _wait
+        self._allowed = allowed_remote_exmods
         self._waiting = {}
 
-    def exchange_of(self, target) -> str:
-        """Return the exchange that a target is reached by."""
-        return target.exchange or self.control_exchange
-
-    def send(self, target, context, message, timeout_s=None, monitor_s=None):
+    def send(self, target, context, message, timeout_s=None, monitor_s=None, by=None):
         """Publish a message; for a call (with a *timeout_s*) return its id."""
         if not target.topic:
             raise InvalidTarget("A topic is required to send", target)
@@ -49,22 +53,17 @@ class Transport:
             msg_id = self.broker.new_id()
             message |= {"_msg_id": msg_id, "_reply_q": self._reply_queue(), "_timeout": monitor_s}
         message["_unique_id"] = self.broker.new_id()
-        pack_context(message, context)
         if target.fanout:
             exchange, key, timeout_s = f"{target.topic}_fanout", "", None
         else:
-            exchange = self.exchange_of(target)
+            exchange = target.exchange or self.control_exchange
             key = f"{target.topic}.{target.server}" if target.server else target.topic
-        self.publish(exchange, key, message, timeout_s)
-        return msg_id
-
-    def publish(self, exchange, routing_key, message, expiration_s=None, sender=None):
-        """Hand a message in its envelope to the broker."""
-        expiration = None if expiration_s is None else str(int(expiration_s * 1000))
-        outer, sender = serialize_msg(message), sender or self.name
+        expiration = None if timeout_s is None else str(int(timeout_s * 1000))
+        now, name = self.env.now, self.name
         self.broker.publish(
-            Envelope(self.env.now, exchange, routing_key, outer, expiration, sender=sender)
+            Envelope(now, exchange, key, message, context, expiration, sender=name, by=by)
         )
+        return msg_id
 
     def _reply_queue(self):
         if self.reply_q is None:
@@ -73,7 +72,7 @@ class Transport:
         return self.reply_q
 
     def _answered(self, envelope):
-        reply = envelope.message
+        reply = envelope.content
         event = self._waiting.pop(reply["_msg_id"], None)
         if event is not None:  # else nobody waits any more
             event.succeed(reply)
@@ -86,11 +85,12 @@ class Transport:
         until_s = self.env.now + timeout_s
         while True:
             watched_s = self.env.now + monitor_s if monitor_s else until_s
-            reply = yield self._next(msg_id, min(until_s, watched_s) - self.env.now)
+            answer = self._next(msg_id, min(until_s, watched_s) - self.env.now)
+            reply = yield from self._wait(answer)
             if reply is None:
                 raise MessagingTimeout(f"Timed out waiting for a reply to message ID {msg_id}")
             if reply["failure"]:
-                raise deserialize_remote_exception(reply["failure"])
+                raise deserialize_remote_exception(reply["failure"], self._allowed)
             if reply["ending"]:
                 return reply["result"]
 
@@ -106,11 +106,16 @@ class Transport:
         return event
 
 
+def _wait(event):
+    return (yield event)
+
+
 class RPCClient:
     """Asks servers to run methods.
 
     In: *target*, the default of each message; *version_cap*, the newest version that may be sent;
-    *timeout_s*, the patience of a call; *monitor_s*, the shorter patience of a watched call.
+    *timeout_s*, the patience of a call; *monitor_s*, the shorter patience of a watched call; *by*,
+    the function that sends, for the sender's own records.
 
     >>> from labkit.neighbours.messaging import Broker, Target
     >>> client = RPCClient(Transport(Broker()), Target(topic="compute"), version_cap="6.4")
@@ -124,16 +129,31 @@ class RPCClient:
     """
 
     def __init__(
-        self, transport, target, timeout_s=None, version_cap=None, serializer=None, monitor_s=None
+        self,
+        transport,
+        target,
+        timeout_s=None,
+        version_cap=None,
+        serializer=None,
+        monitor_s=None,
+        by=None,
     ):
         self.transport = transport
         self.target = target
         self.timeout_s = timeout_s
         self.version_cap = version_cap
-        self.serializer = serializer or RequestContextSerializer()
+        self.serializer = serializer or JsonPayloadSerializer()
         self.monitor_s = monitor_s
+        self.by = by
 
-    def prepare(self, timeout=_MARKER, version_cap=_MARKER, call_monitor_timeout=_MARKER, **target):
+    def prepare(
+        self,
+        timeout=_MARKER,
+        version_cap=_MARKER,
+        call_monitor_timeout=_MARKER,
+        by=None,
+        **target,
+    ):
         """Return a client of the same transport with parts of its target replaced.
 
         Raises MessagingException for a version that is none.
@@ -147,6 +167,7 @@ class RPCClient:
             self.version_cap if version_cap is _MARKER else version_cap,
             self.serializer,
             self.monitor_s if call_monitor_timeout is _MARKER else call_monitor_timeout,
+            by,
         )
 
     def can_send_version(self, version=_MARKER) -> bool:
@@ -159,7 +180,8 @@ class RPCClient:
 
         Raises RPCVersionCapError or InvalidTarget, and then nothing is sent.
         """
-        self.transport.send(self.target, *self._made(ctxt, method, kwargs))
+        context, message = self._made(ctxt, method, kwargs)
+        self.transport.send(self.target, context, message, by=self.by)
 
     def call(self, ctxt, method, **kwargs):
         """Send a message and wait: ``answer = yield from client.call(...)`` in a process.
@@ -171,22 +193,20 @@ class RPCClient:
             raise InvalidTarget("A call cannot be used with fanout", self.target)
         context, message = self._made(ctxt, method, kwargs)
         timeout_s = RESPONSE_TIMEOUT_S if self.timeout_s is None else self.timeout_s
-        msg_id = self.transport.send(self.target, context, message, timeout_s, self.monitor_s)
-        result = yield from self.transport.wait(msg_id, timeout_s, self.monitor_s)
+        monitor_s = self.monitor_s
+        msg_id = self.transport.send(self.target, context, message, timeout_s, monitor_s, self.by)
+        result = yield from self.transport.wait(msg_id, timeout_s, monitor_s)
         return self.serializer.deserialize_entity(ctxt, result)
 
     def _made(self, ctxt, method, kwargs):
-        serialize = self.serializer.serialize_entity
-        args = {name: serialize(ctxt, value) for name, value in kwargs.items()}
-        message = {"method": method, "args": args}
+        message = {"method": method, "args": self.serializer.serialize_entity(ctxt, kwargs)}
         if self.target.namespace is not None:
             message["namespace"] = self.target.namespace
         if self.target.version is not None:
             message["version"] = self.target.version
-        context = self.serializer.serialize_context(ctxt)
         if not self.can_send_version():
             raise RPCVersionCapError(self.target.version, self.version_cap)
-        return context, message
+        return self.serializer.serialize_context(ctxt), message
 
 
 def _check_version(version):

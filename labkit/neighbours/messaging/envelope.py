@@ -3,38 +3,47 @@
 Source: oslo_messaging/_drivers/{common,amqp,amqpdriver}.py, oslo.messaging 18.3.1.
 """
 
-import builtins
 import json
 from typing import NamedTuple
 
 from labkit.neighbours.messaging.exceptions import RemoteError
-from labkit.nova import exception
 
 #: The version of the outer layer.
 ENVELOPE_VERSION = "2.0"
-#: Modules whose exceptions a caller of Nova rebuilds. Source: ALLOWED_EXMODS in nova/rpc.py.
-ALLOWED = ("nova.exception",)
 CONTEXT_PREFIX = "_context_"
 
 
 class Envelope(NamedTuple):
-    """A message as it travels: the address, the properties, and the outer layer with its text.
+    """A message as it travels: the address, the properties, and what is in it.
 
+    ``content`` is the inner layer as the sender's serializer left it, ``context`` who asks (None in
+    a reply); they become text when the envelope is opened: ``message``, ``outer``, ``body``.
     ``expiration`` is in milliseconds as text: only a call's message expires, when nobody waits for
-    its answer any more. ``t_s`` and ``sender`` are the lab's own: no message on the wire says when
-    and by whom it was sent.
+    its answer any more. ``t_s``, ``sender`` and ``by`` (the function of Nova that sent it) are the
+    lab's own: no message on the wire says when and by whom it was sent.
     """
 
     t_s: float
     exchange: str
     routing_key: str
-    outer: dict
+    content: dict
+    context: object = None
     expiration: str | None = None
     content_type: str = "application/json"
     content_encoding: str = "utf-8"
     delivery_mode: int = 2
     priority: int = 0
     sender: str | None = None
+    by: str | None = None
+
+    @property
+    def outer(self) -> dict:
+        """The outer layer: its version, and the message as text."""
+        message = as_json(self.content)
+        if self.context is not None:
+            for key, value in self.context.to_dict().items():
+                message[CONTEXT_PREFIX + key] = value
+        return serialize_msg(message)
 
     @property
     def body(self) -> str:
@@ -61,23 +70,20 @@ def serialize_msg(message) -> dict:
     return {"oslo.version": ENVELOPE_VERSION, "oslo.message": json.dumps(message)}
 
 
-def pack_context(message, context):
-    """Put each field of a context into a message, under a name of its own."""
-    for key, value in context.items():
-        message[CONTEXT_PREFIX + key] = value
-
-
-def unpack_context(message) -> dict:
-    """Take the context out of a message, and return it."""
-    names = [key for key in message if key.startswith(CONTEXT_PREFIX)]
-    return {name[len(CONTEXT_PREFIX) :]: message.pop(name) for name in names}
+def as_json(entity):
+    """Return what JSON knows: of an object its primitive, of an exception its text."""
+    if isinstance(entity, dict):
+        return {key: as_json(value) for key, value in entity.items()}
+    if isinstance(entity, list | tuple | set):
+        return [as_json(value) for value in entity]
+    if isinstance(entity, Exception):
+        return serialize_remote_exception(entity)
+    return as_json(entity.obj_to_primitive()) if hasattr(entity, "obj_to_primitive") else entity
 
 
 def home_of(cls) -> str:
-    """Return the module that Nova has an exception's class in."""
-    if issubclass(cls, exception.NovaException):
-        return getattr(cls, "home", "nova.exception")
-    return getattr(cls, "home", cls.__module__)
+    """Return the module that Nova, or the library, has an exception's class in."""
+    return getattr(cls, "home", cls.__module__.removeprefix("labkit."))
 
 
 def serialize_remote_exception(error) -> str:
@@ -89,7 +95,7 @@ def serialize_remote_exception(error) -> str:
     if name.endswith("_Remote") and type(error).__module__.endswith("_Remote"):
         name = name.removesuffix("_Remote")
     kwargs = dict(getattr(error, "kwargs", {}))
-    if isinstance(error, exception.NovaException):
+    if hasattr(error, "msg_fmt"):  # one of Nova's
         kwargs.setdefault("code", error.code)
     full = name if module == "builtins" else f"{module}.{name}"
     last = f"{full}: {error}\n" if str(error) else f"{full}\n"
@@ -104,31 +110,30 @@ def serialize_remote_exception(error) -> str:
     return json.dumps(failure)
 
 
-def deserialize_remote_exception(text, allowed=ALLOWED) -> Exception:
+def deserialize_remote_exception(error, allowed) -> Exception:
     """Return the exception that a caller meets: rebuilt where its module is allowed, else RemoteError.
 
-    A rebuilt one of Nova is of a class of its own, with "_Remote" in its name, derived from the
-    class over there; its text carries the traceback.
+    In: the exception that was raised over there. Where *allowed* is None that itself arrives, as
+    with oslo.messaging's transport "fake". A rebuilt one of Nova is of a class of its own, with
+    "_Remote" in its name, derived from the class over there; its text carries the traceback.
     """
-    failure = json.loads(text)
+    if allowed is None:
+        return error
+    failure, cls = json.loads(serialize_remote_exception(error)), type(error)
     name, module, trace = failure["class"], failure["module"], failure["tb"]
     remote = RemoteError(name, failure["message"], trace)
     text = failure["message"] + "\n" + "\n".join(trace)
     if module == "builtins":
-        cls = getattr(builtins, name, None)
-        if not (isinstance(cls, type) and issubclass(cls, Exception)):
-            return remote
         try:
-            error = cls(*failure["args"], **failure["kwargs"])
+            made = cls(*failure["args"], **failure["kwargs"])
         except TypeError:
             return remote
-        error.args = (text, *error.args[1:])
-        return error
-    cls = vars(exception).get(name)
-    if module not in allowed or cls is None or home_of(cls) != module:
+        made.args = (text, *made.args[1:])
+        return made
+    if module not in allowed:
         return remote
-    names = {"__str__": lambda error: text, "__module__": f"{module}_Remote"}
-    error = cls.__new__(type(f"{name}_Remote", (cls,), names))
-    # some classes of the lab take other arguments than their text
-    exception.NovaException.__init__(error, *failure["args"], **failure["kwargs"])
-    return error
+    names = {"__str__": lambda _: text, "__module__": f"{module}_Remote"}
+    made = cls.__new__(type(f"{name}_Remote", (cls,), names))
+    made.__dict__.update(vars(error), kwargs=failure["kwargs"])
+    made.args = error.args
+    return made

@@ -1,17 +1,18 @@
 """Who answers: a server, its queues, and the endpoint that a message is for."""
 
+import contextlib
 import inspect
 
-from labkit.neighbours.messaging.envelope import serialize_remote_exception, unpack_context
+from labkit.neighbours.messaging.envelope import Envelope
 from labkit.neighbours.messaging.exceptions import InvalidTarget, NoSuchMethod, UnsupportedVersion
-from labkit.neighbours.messaging.serializer import RequestContextSerializer
+from labkit.neighbours.messaging.serializer import JsonPayloadSerializer
 from labkit.neighbours.messaging.target import Target, version_is_compatible
 
 
 class RPCServer:
     """Reads the queues of a topic and runs the methods of its endpoints.
 
-    In: a target with topic and server; *endpoints*, objects whose ``target`` tells their namespace
+    In: a target with topic and server, of which tables make its *name*; *endpoints*, objects whose ``target`` tells their namespace
     and version (none: no namespace, version 1.0). A method gets the context and the arguments; one
     that takes time is a generator that yields the clock's events.
     Raises InvalidTarget when topic or server is missing.
@@ -22,24 +23,20 @@ class RPCServer:
     ``AMQPDriverBase.listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
 
-    def __init__(self, transport, target, endpoints, serializer=None):
+    def __init__(self, transport, target, endpoints, serializer=None, name=None):
         if not (target.topic and target.server):
             raise InvalidTarget(
                 "A server's target must have topic and server names specified", target
             )
         self.transport = transport
+        self.name = name or f"{target.topic}@{target.server}"
         self.target = target
         self.endpoints = list(endpoints)
-        self.serializer = serializer or RequestContextSerializer()
-
-    @property
-    def name(self) -> str:
-        """What tables call it: "compute@host1"."""
-        return f"{self.target.topic}@{self.target.server}"
+        self.serializer = serializer or JsonPayloadSerializer()
 
     def start(self):
         """Declare the three queues, and read first of all what has been waiting."""
-        exchange, target = self.transport.exchange_of(self.target), self.target
+        exchange, target = self.target.exchange or self.transport.control_exchange, self.target
         broker = self.transport.broker
         broker.serve(exchange, target.topic, target.server, self._incoming, self.name)
 
@@ -48,27 +45,39 @@ class RPCServer:
         self.transport.broker.cancel(self._incoming)
 
     def _incoming(self, envelope):
-        message = envelope.message
-        context = unpack_context(message)
-        msg_id, reply_q = message.pop("_msg_id", None), message.pop("_reply_q", None)
-        watched_s = message.pop("_timeout", None)
-        try:
-            result = self.dispatch(context, message)
-        except Exception as error:
-            self._reply(msg_id, reply_q, error=error)
-            return
-        if not inspect.isgenerator(result):
-            self._reply(msg_id, reply_q, result)
-            return
-        env = self.transport.env
-        work = env.process(self._work(result, msg_id, reply_q))
+        message, ctxt = envelope.content, envelope.context
+        work = self.spawn(self._dispatch(ctxt, message), ctxt)
+        watched_s = message.get("_timeout")
         if watched_s and int(watched_s) / 2 >= 1:
-            env.process(self._watchdog(work, int(watched_s) / 2, msg_id, reply_q))
+            self.transport.env.process(self._watchdog(work, int(watched_s) / 2, message))
 
-    def dispatch(self, context, message):
-        """Run the method of the first endpoint that fits; return its result.
+    def spawn(self, work, _ctxt):
+        """Begin to run a method, a generator; return the process."""
+        return self.transport.env.process(_logged(work))
 
-        Raises UnsupportedVersion or NoSuchMethod, or what the method raises.
+    def invoke(self, function, ctxt, args):
+        """Return what a method returns, or a generator that does."""
+        return function(ctxt, **args)
+
+    def _dispatch(self, ctxt, message):
+        serializer = self.serializer
+        try:
+            function = self.endpoint_of(message)
+            args = serializer.deserialize_entity(ctxt, message["args"])
+            result = self.invoke(function, ctxt, args)
+            if inspect.isgenerator(result):
+                result = yield from result
+        except Exception as error:
+            if "_msg_id" not in message:
+                raise
+            self._reply(message, error=error)
+        else:
+            self._reply(message, serializer.serialize_entity(ctxt, result))
+
+    def endpoint_of(self, message):
+        """Return the method that a message asks for, of the first endpoint that fits.
+
+        Raises UnsupportedVersion or NoSuchMethod.
         """
         method, version = message["method"], message.get("version", "1.0")
         found_compatible = False
@@ -79,46 +88,35 @@ class RPCServer:
             if not version_is_compatible(target.version or "1.0", version):
                 continue
             if hasattr(endpoint, method) and not method.startswith("_"):
-                return self._run(getattr(endpoint, method), context, message.get("args", {}))
+                return getattr(endpoint, method)
             found_compatible = True
         if found_compatible:
             raise NoSuchMethod(method)
         raise UnsupportedVersion(version, method)
 
-    def _run(self, function, context, args):
-        ctxt = self.serializer.deserialize_context(context)
-        deserialize = self.serializer.deserialize_entity
-        result = function(ctxt, **{name: deserialize(ctxt, arg) for name, arg in args.items()})
-        if inspect.isgenerator(result):
-            return self._later(ctxt, result)
-        return self.serializer.serialize_entity(ctxt, result)
-
-    def _later(self, ctxt, work):
-        result = yield from work
-        return self.serializer.serialize_entity(ctxt, result)
-
-    def _work(self, work, msg_id, reply_q):
-        try:
-            result = yield from work
-        except Exception as error:
-            self._reply(msg_id, reply_q, error=error)
-        else:
-            self._reply(msg_id, reply_q, result)
-
-    def _watchdog(self, work, interval_s, msg_id, reply_q):
+    def _watchdog(self, work, interval_s, message):
         while True:
             yield self.transport.env.timeout(interval_s)
             if work.triggered:
                 return
-            self._reply(msg_id, reply_q, ending=False)
+            self._reply(message, ending=False)
 
-    def _reply(self, msg_id, reply_q, result=None, error=None, ending=True):
-        if msg_id is None:
+    def _reply(self, message, result=None, error=None, ending=True):
+        """Answer a call; a cast names no queue for an answer."""
+        if "_msg_id" not in message:
             return
-        failure = None if error is None else serialize_remote_exception(error)
-        message = {"result": result, "failure": failure, "ending": ending, "_msg_id": msg_id}
-        message["_unique_id"] = self.transport.broker.new_id()
-        self.transport.publish("", reply_q, message, sender=self.name)
+        broker = self.transport.broker
+        reply = {"result": result, "failure": error, "ending": ending}
+        reply |= {"_msg_id": message["_msg_id"], "_unique_id": broker.new_id()}
+        broker.publish(
+            Envelope(self.transport.env.now, "", message["_reply_q"], reply, sender=self.name)
+        )
+
+
+def _logged(work):
+    """Run a method; what it raises ends in the server's log."""
+    with contextlib.suppress(Exception):
+        yield from work
 
 
 def expected_exceptions(*_classes):

@@ -52,27 +52,18 @@ class Claim:
             self.abort()
 
 
-class MoveClaim:
+class MoveClaim(Claim):
     """Room on the destination of a move; given back when the work under it fails.
 
-    Source: ``MoveClaim`` in nova/compute/claims.py, Nova 34.0.0. Unlike Nova, nothing is tested:
-    there are no NUMA topologies and PCI devices.
+    Source: ``MoveClaim`` in nova/compute/claims.py, Nova 34.0.0.
     """
 
-    def __init__(self, tracker, instance, flavor, migration):
-        self._tracker = tracker
-        self.instance = instance
+    def __init__(self, tracker, instance, nodename, flavor, migration):
+        super().__init__(tracker, instance, nodename)
         self.flavor = flavor
         self.migration = migration
 
     def abort(self):
         """Give it back."""
-        self._tracker.drop_move_claim(self.instance, self.flavor)
-        self.instance.drop_migration_context("compute/claims.py:abort")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if kind is not None and issubclass(kind, Exception):
-            self.abort()
+        self._tracker.drop_move_claim(self.instance, self.nodename, self.flavor)
+        self.instance.drop_migration_context()

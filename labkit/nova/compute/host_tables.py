@@ -59,7 +59,7 @@ class HostTables:
                 self._service.reportclient.read_provider_tree()
             self._service.reportclient.get_allocations_for_provider_tree(self._row)
         self._tree_read = True
-        now = driver.state
+        now = dict(vars(driver.host.hypervisor))
         if now != self._reported:
             inventories = self._site.allocations.inventories
             told = driver.update_provider_tree(placement.of_host(inventories, self._row))

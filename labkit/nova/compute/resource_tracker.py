@@ -1,22 +1,15 @@
-"""A host's report: from the hypervisor and the rows to a ComputeNode and inventories.
+"""What one host reports, and what it sets aside for servers (nova/compute/resource_tracker.py)."""
 
-In Nova nova/compute/resource_tracker.py; how usage adds up is in usage.py, and what moves to and
-fro in tracked_moves.py.
-"""
+from typing import NamedTuple
 
-from labkit.nova.compute.claims import Claim
-from labkit.nova.compute.tracked_moves import TrackedMoves
-from labkit.nova.compute.usage import NOBODY
-from labkit.nova.exception import (
-    ComputeResourcesUnavailable,
-    InvalidConfiguration,
-    InvalidInput,
-    InvalidNodeConfiguration,
-    NotModelled,
-)
+from labkit.nova import exception
+from labkit.nova.compute import vm_states as vm
+from labkit.nova.compute.claims import Claim, MoveClaim
+from labkit.nova.compute.stats import Stats
+from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_states
 from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
+from labkit.nova.objects.migration import MigrationContext
 
-_HERE = "compute/resource_tracker.py:"
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
 numa_topology""".split()
 _WHOLE = """vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used hypervisor_version
@@ -24,18 +17,32 @@ disk_available_least""".split()
 _TEXTS = ("cpu_info", "hypervisor_type", "hypervisor_hostname", "host_ip")
 
 
-class ResourceTracker(TrackedMoves):
-    """What one nova-compute reports about its host, and what it puts aside for servers.
+class Others(NamedTuple):
+    """What servers use that have no rows: CPUs, MiB, GiB, and the Stats that count them.
 
-    In: the host's name; a driver that tells what there is; Tables, or those of a cloud; Options;
-    what servers use that have no row. Out: ``compute_nodes`` by node name, and the rows and the
-    inventory in *tables*. Options change through ``options``; the allocation ratios of the
+    A Cloud's fleet may begin with such servers.
+    """
+
+    vcpus: int = 0
+    memory_mb: int = 0
+    local_gb: int = 0
+    stats: tuple = ()
+
+
+class ResourceTracker:
+    """What one nova-compute reports about its host, and what it sets aside for servers.
+
+    In: the host's name; a driver, whose ``others`` is what servers without rows use; Tables, or
+    those of a cloud; Options. Out: ``compute_nodes`` by node name, and the rows and the inventory
+    in *tables*. The sums of what is used come from flavors, never from what the hypervisor counts;
+    the columns hold whole numbers: each step is truncated toward zero, half a GiB of swap with it. Options change through ``options``; the allocation ratios of the
     ComputeNode are those of the start.
 
     >>> from labkit import Options
     >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.virt.libvirt.available_resource import Hypervisor, LibvirtDriver
-    >>> driver = LibvirtDriver(Hypervisor("cn-1", memory_mb=8192), Options())
+    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
+    >>> from labkit.nova.virt.libvirt.host import Hypervisor
+    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
     >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
     >>> tracker.update_available_resource("cn-1")
     >>> tracker.compute_nodes["cn-1"].free_ram_mb
@@ -46,9 +53,12 @@ class ResourceTracker(TrackedMoves):
     writes the whole row, not only the columns that changed.
     """
 
-    def __init__(self, host, driver, tables, options, service_id=1, others=NOBODY):
-        super().__init__(host, others)
-        self.driver, self.tables = driver, tables
+    def __init__(self, host, driver, tables, options, service_id=1):
+        self.host, self.driver, self.tables = host, driver, tables
+        self.others = driver.others or Others()
+        self.stats = Stats(self.others.stats)
+        self.tracked_instances = set()
+        self.tracked_migrations = {}
         self.options, self.service_id = options, service_id
         self.compute_nodes = {}
         self._ratios = {name: getattr(options, name) for name in RATIOS}
@@ -58,7 +68,7 @@ class ResourceTracker(TrackedMoves):
         """Return whether nothing is known of a node, or the driver does not have it."""
         return nodename not in self.compute_nodes or not self.driver.node_is_available(nodename)
 
-    # -- all anew -------------------------------------------------------------------------
+    # -- the whole report ----------------------------------------------------------------------
     def update_available_resource(self, nodename, resources=None):
         """Ask the driver, count all rows anew, and report what changed.
 
@@ -70,14 +80,17 @@ class ResourceTracker(TrackedMoves):
         """
         if resources is None:
             resources = self.driver.get_available_resource(nodename)
-        host = self.driver.host
-        resources = {"cpu_info": "", "uuid": host.uuid} | resources | {"host_ip": host.host_ip}
+        resources = {"cpu_info": "", "uuid": self.driver.host.hypervisor.uuid} | resources
+        resources["host_ip"] = self.driver.get_host_ip_addr()
         missing = [key for key in _NEEDED if key not in resources]
         if missing:
-            raise InvalidInput(reason=f"Missing keys: {missing}")
+            raise exception.InvalidInput(reason=f"Missing keys: {missing}")
         for key in ("numa_topology", "pci_passthrough_devices"):
             if resources.get(key) not in (None, "[]"):
-                raise NotModelled(f"Unlike Nova, the lab does not track {key} of a host")
+                raise exception.NotModelled(f"Unlike Nova, the lab does not track {key} of a host")
+        self._update_available_resource(nodename, resources)
+
+    def _update_available_resource(self, nodename, resources):
         is_new = self._init_compute_node(resources)
         if self.disabled(nodename):
             return
@@ -85,11 +98,11 @@ class ResourceTracker(TrackedMoves):
         instances = tables.get_by_host_and_node(self.host, nodename)
         migrations = tables.get_in_progress_and_error(self.host, nodename)
         here = {instance.uuid: instance for instance in instances}
-        self._update_usage_from_instances(cn, instances, self.options)
+        self._update_usage_from_instances(cn, instances)
         for instance in instances:
             if instance.compute_id != cn.id:
                 instance.compute_id = cn.id
-                instance.save(_HERE + "_update_available_resource")
+                instance.save()
         self._update_usage_from_migrations(
             cn,
             migrations,
@@ -151,7 +164,7 @@ class ResourceTracker(TrackedMoves):
                 setattr(cn, key, resources[key])
         if cn.uuid != resources["uuid"]:
             text = f"Attempt to overwrite node {cn.uuid} with {resources['uuid']}!"
-            raise InvalidNodeConfiguration(reason=text)
+            raise exception.InvalidNodeConfiguration(reason=text)
         if "supported_instances" in resources:
             cn.supported_hv_specs = [list(spec) for spec in resources["supported_instances"]]
 
@@ -186,7 +199,7 @@ class ResourceTracker(TrackedMoves):
         rows = self.tables.compute_nodes
         names = [(row.host, row.hypervisor_hostname) for row in rows.values() if not row.deleted]
         if (cn.host, cn.hypervisor_hostname) in names:
-            raise InvalidConfiguration(
+            raise exception.InvalidConfiguration(
                 f"Duplicate compute node record found for host {cn.host} node "
                 f"{cn.hypervisor_hostname}"
             )
@@ -203,6 +216,95 @@ class ResourceTracker(TrackedMoves):
             self.tables.compute_node_update(row)
         return node
 
+    # -- how usage adds up ----------------------------------------------------------------
+    def _update_usage(self, cn, flavor, volume_backed=False, sign=1):
+        cn.memory_mb_used += sign * flavor.memory_mb
+        disk = flavor.ephemeral_gb + (0 if volume_backed else flavor.root_gb)
+        cn.local_gb_used += sign * disk
+        cn.local_gb_used = int(cn.local_gb_used + sign * flavor.swap / 1024)
+        cn.vcpus_used += sign * flavor.vcpus
+        cn.free_ram_mb = cn.memory_mb - cn.memory_mb_used
+        cn.free_disk_gb = cn.local_gb - cn.local_gb_used
+        cn.running_vms = self.stats.num_instances
+
+    def _show_stats(self, cn):
+        cn.stats = {key: None if value is None else str(value) for key, value in self.stats.items()}
+
+    def _update_usage_from_instance(self, cn, instance, is_removed=False):
+        new = instance.uuid not in self.tracked_instances
+        gone = is_removed or vm.allow_resource_removal(instance.vm_state, instance.task_state)
+        removed = not new and gone
+        if new:
+            self.tracked_instances.add(instance.uuid)
+        if removed:
+            self.tracked_instances.remove(instance.uuid)
+        self.stats.update_stats_for_instance(instance, removed)
+        self._show_stats(cn)
+        if new or removed:
+            sign = -1 if removed else 1
+            self._update_usage(cn, instance.flavor, _volume_backed(instance), sign)
+        cn.current_workload = self.stats.calculate_workload()
+
+    def _update_usage_from_instances(self, cn, instances):
+        """Start from what is reserved and add every server that holds something."""
+        options = self.options
+        self.tracked_instances.clear()
+        cn.local_gb_used = options.reserved_host_disk_mb // 1024 + self.others.local_gb
+        cn.memory_mb_used = options.reserved_host_memory_mb + self.others.memory_mb
+        cn.vcpus_used = options.reserved_host_cpus + self.others.vcpus
+        cn.free_ram_mb = cn.memory_mb - cn.memory_mb_used
+        cn.free_disk_gb = cn.local_gb - cn.local_gb_used
+        cn.current_workload = cn.running_vms = 0
+        for instance in instances:
+            if not vm.allow_resource_removal(instance.vm_state, instance.task_state):
+                self._update_usage_from_instance(cn, instance)
+
+    def _update_usage_from_migration(self, cn, instance, migration):
+        """Count a server that comes or goes, unless it counts as being here."""
+        ends = migration.source_compute, migration.source_node
+        outbound = ends == (self.host, cn.hypervisor_hostname)
+        ends = migration.dest_compute, migration.dest_node
+        incoming = ends == (self.host, cn.hypervisor_hostname)
+        tracked = instance.uuid in self.tracked_instances
+        flavor = None
+        if incoming and outbound:
+            other = "new_" if migration.has_old_flavor(instance) else "old_"
+            flavor = _flavor_of(instance, migration, other)
+        elif incoming and not tracked:
+            flavor = _flavor_of(instance, migration, "new_")
+        elif outbound and not tracked:
+            flavor = _flavor_of(instance, migration, "old_")
+        if flavor is not None:
+            self._update_usage(cn, flavor, _volume_backed(instance))
+            self.tracked_migrations[instance.uuid] = migration
+
+    def _update_usage_from_migrations(self, cn, migrations, instances):
+        """Count the newest migration of each server that moves; an outdated one is an error.
+
+        In: migrations, and a function from a migration to its server.
+        """
+        self.tracked_migrations.clear()
+        newest, found = {}, {}
+        for migration in migrations:
+            uuid = migration.instance_uuid
+            try:
+                if uuid not in found:
+                    found[uuid] = instances(migration)
+            except exception.InstanceNotFound:
+                continue
+            if not _is_moving(found[uuid]):
+                continue
+            other = newest.get(uuid)
+            if other is None or _time(migration) > _time(other):
+                newest[uuid] = migration
+        for uuid, migration in newest.items():
+            context = found[uuid].migration_context
+            if context is not None and context.migration_id != migration.id:
+                migration.status = "error"
+                migration.save()
+            else:
+                self._update_usage_from_migration(cn, found[uuid], migration)
+
     # -- servers that come and go ---------------------------------------------------------
     def instance_claim(self, instance, nodename) -> Claim:
         """Take a server in: from now on its row names the host.
@@ -211,15 +313,13 @@ class ResourceTracker(TrackedMoves):
         ComputeResourcesUnavailable for a node that is not here or a server that does not fit.
         """
         if self.disabled(nodename):
-            raise ComputeResourcesUnavailable(
+            raise exception.ComputeResourcesUnavailable(
                 f"Attempt to claim resources for instance {instance.uuid} on unknown node "
                 f"{nodename} failed"
             )
         cn = self.compute_nodes[nodename]
         claim = Claim(self, instance, nodename)
-        instance.host = instance.launched_on = self.host
-        instance.node, instance.compute_id = nodename, cn.id
-        instance.save(_HERE + "_set_instance_host_and_node")
+        self._set_instance_host_and_node(instance, cn)
         self._update_usage_from_instance(cn, instance)
         self._update(cn)
         return claim
@@ -228,9 +328,17 @@ class ResourceTracker(TrackedMoves):
         """Take it back: the row names no host any more."""
         cn = self.compute_nodes[nodename]
         self._update_usage_from_instance(cn, instance, is_removed=True)
-        instance.host = instance.node = instance.compute_id = None
-        instance.save(_HERE + "_unset_instance_host_and_node")
+        self._unset_instance_host_and_node(instance)
         self._update(cn)
+
+    def _set_instance_host_and_node(self, instance, cn):
+        instance.host = instance.launched_on = self.host
+        instance.node, instance.compute_id = cn.hypervisor_hostname, cn.id
+        instance.save()
+
+    def _unset_instance_host_and_node(self, instance):
+        instance.host = instance.node = instance.compute_id = None
+        instance.save()
 
     def update_usage(self, instance, nodename):
         """Count a server anew after its states changed, if it counts here."""
@@ -246,3 +354,109 @@ class ResourceTracker(TrackedMoves):
     def build_succeeded(self):
         """Forget the builds that failed; the row says it from the next report on."""
         self.stats.build_succeeded()
+
+    # -- servers that move ----------------------------------------------------------------
+    def resize_claim(self, instance, flavor, nodename, migration) -> MoveClaim:
+        """Set room aside for a server that is to come.
+
+        Raises ComputeResourcesUnavailable as instance_claim does.
+        """
+        return self._move_claim(instance, flavor, nodename, migration)
+
+    def rebuild_claim(self, instance, nodename, migration) -> MoveClaim:
+        """Set room aside for a server that is evacuated from a dead host.
+
+        Raises ComputeResourcesUnavailable as instance_claim does.
+        """
+        return self._move_claim(instance, instance.flavor, nodename, migration)
+
+    def _move_claim(self, instance, flavor, nodename, migration):
+        if self.disabled(nodename):
+            raise exception.ComputeResourcesUnavailable(
+                f"Attempt to claim move resources for instance {instance.uuid} on unknown node "
+                "nodename failed"
+            )
+        cn = self.compute_nodes[nodename]
+        self._claim_existing_migration(migration, nodename)
+        claim = MoveClaim(self, self.tables.stashed(instance), nodename, flavor, migration)
+        instance.migration_context = MigrationContext(migration.id)
+        instance.save()
+        self._update_usage_from_migration(cn, instance, migration)
+        self._update(cn)
+        return claim
+
+    def _claim_existing_migration(self, migration, nodename):
+        migration.dest_compute, migration.dest_node = self.host, nodename
+        if not migration.is_live_migration:
+            migration.status = "pre-migrating"
+        migration.save()
+
+    def drop_move_claim(self, instance, nodename, flavor=None):
+        """Give back what was set aside for a server."""
+        self._drop_move_claim(instance, nodename, flavor, "new_")
+
+    def drop_move_claim_at_source(self, instance, migration):
+        """A move was confirmed: nothing of the server counts here any more."""
+        migration.status = "confirmed"
+        migration.save()
+        self._drop_move_claim(instance, migration.source_node, instance.old_flavor, "old_")
+        instance.drop_migration_context()
+
+    def drop_move_claim_at_dest(self, instance, migration):
+        """A move was reverted: nothing of the server counts here any more."""
+        migration.status = "reverted"
+        migration.save()
+        self._drop_move_claim(instance, migration.dest_node, instance.new_flavor, "new_")
+        instance.save(expected_task_state=["resize_reverting"])
+
+    def _drop_move_claim(self, instance, nodename, flavor, prefix):
+        uuid = instance.uuid
+        if flavor is None and uuid in self.tracked_migrations:
+            flavor = _flavor_of(instance, self.tracked_migrations[uuid], prefix)
+        if flavor is not None:
+            cn = self.compute_nodes[nodename]
+            self._update_usage(cn, flavor, _volume_backed(instance), -1)
+            self._update(cn)
+        self.tracked_migrations.pop(uuid, None)
+        self.tracked_instances.discard(uuid)
+
+    def finish_evacuation(self, instance, node, migration):
+        """The server is here: the row names the host.
+
+        Source: ``finish_evacuation`` in nova/compute/resource_tracker.py, Nova 34.0.0.
+        """
+        instance.host, instance.node = self.host, node
+        instance.compute_id = self.compute_nodes[node].id
+        instance.save()
+        instance.drop_migration_context()
+        if migration:
+            migration.status = "done"
+            migration.save()
+
+
+def _is_moving(instance) -> bool:
+    """Return whether a server is being resized, rebuilt elsewhere, or live-migrated.
+
+    Source: ``_instance_in_resize_state`` and ``_instance_is_live_migrating`` in
+    nova/compute/resource_tracker.py, Nova 34.0.0.
+    """
+    state, task = instance.vm_state, instance.task_state
+    if state == vm.RESIZED:
+        return True
+    if task == MIGRATING:
+        return state in (vm.ACTIVE, vm.PAUSED)
+    return state in (vm.ACTIVE, vm.STOPPED) and task in resizing_states + rebuild_states
+
+
+def _flavor_of(instance, migration, prefix):
+    """Return the size that a move gives or leaves: only a resize changes it."""
+    return getattr(instance, f"{prefix}flavor") if migration.is_resize else instance.flavor
+
+
+def _time(migration):
+    return migration.updated_at or migration.created_at
+
+
+def _volume_backed(instance) -> bool:
+    """Return whether the root disk is a volume; that of a Cloud's server never is."""
+    return getattr(instance, "volume_backed", False)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from labkit.nova.objects.base import NovaObject
+
 
 @dataclass(frozen=True)
-class Flavor:
+class Flavor(NovaObject):
     """The size of a server: vCPUs, RAM in MiB, disks in GiB, swap in MiB, and extra specs.
 
     Raises ValueError for an amount that is negative or not a whole number.
@@ -18,6 +20,9 @@ class Flavor:
     Source: ``Flavor`` in nova/objects/flavor.py, Nova 34.0.0.
     """
 
+    VERSION = "1.2"
+    FIELDS_SENT = "name memory_mb vcpus root_gb ephemeral_gb swap extra_specs"
+
     vcpus: int
     memory_mb: int
     root_gb: int = 0
@@ -25,6 +30,7 @@ class Flavor:
     swap: int = 0
     extra_specs: dict[str, str] = field(default_factory=dict)
     name: str = "flavor"
+    flavorid: str = field(default="1", repr=False, compare=False)
 
     def __post_init__(self):
         for unit in ("vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap"):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import NotModelled
+from labkit.nova.objects.base import NovaObject, primitive
 
 _BOOLEANS = """hw_boot_menu hw_ephemeral_encryption hw_firmware_stateless hw_ipxe_boot
 hw_locked_memory hw_mem_encryption hw_pmu hw_qemu_guest_agent hw_time_hpet
@@ -76,8 +77,50 @@ def canonicalize(name: str, value):
     return value
 
 
+class ImageMetaProps(NovaObject):
+    """The properties of an image that Nova knows, as attributes.
+
+    ``get`` of one that is not set returns the default; of a name that Nova does not know it
+    raises AttributeError.
+
+    >>> ImageMetaProps(hw_vm_mode="hvm").get("hw_vm_mode")
+    'hvm'
+
+    Source: ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
+    """
+
+    def __init__(self, **properties):
+        self.__dict__.update(properties)
+
+    def __getattr__(self, name):
+        if name in KNOWN_PROPERTIES:
+            raise NotImplementedError(f"Cannot load {name!r} in the base class")
+        raise AttributeError(f"'ImageMetaProps' object has no attribute {name!r}")
+
+    def __contains__(self, name):
+        return name in self.__dict__
+
+    def get(self, name, defvalue=None):
+        """Return a property, or *defvalue* where the image does not have it."""
+        if name not in KNOWN_PROPERTIES:
+            raise AttributeError(f"'ImageMetaProps' object has no attribute {name!r}")
+        return self.__dict__.get(name, defvalue)
+
+    def to_dict(self) -> dict:
+        """Return the properties that are set."""
+        return dict(self.__dict__)
+
+    def __eq__(self, other):
+        return isinstance(other, ImageMetaProps) and self.__dict__ == other.__dict__
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"ImageMetaProps({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+
 @dataclass(frozen=True)
-class ImageMeta:
+class ImageMeta(NovaObject):
     """What the scheduler sees of an image: its id, disk format and properties.
 
     What the API looks at comes last: status, size in bytes, the least RAM in MiB and disk in GiB.
@@ -86,16 +129,19 @@ class ImageMeta:
     Raises ValueError for a value of the wrong kind.
 
     >>> ImageMeta(properties={"hw_architecture": "amd64", "colour": "red"}).properties
-    {'hw_architecture': 'x86_64'}
+    ImageMetaProps(hw_architecture='x86_64')
 
     Source: ``ImageMeta`` and ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
     Unlike Nova, texts other than architecture, hypervisor type and VM mode are not checked
     against the list of allowed values, and ``vmware_adaptertype`` is not translated.
     """
 
+    VERSION = "1.8"
+    FIELDS_SENT = "id status size disk_format min_ram min_disk properties"
+
     id: str | None = "image"
     disk_format: str = "qcow2"
-    properties: dict[str, object] = field(default_factory=dict)
+    properties: dict[str, object] | ImageMetaProps = field(default_factory=dict)
     custom: dict[str, object] = field(default_factory=dict)
     status: str = "active"
     size: int = 0
@@ -103,6 +149,8 @@ class ImageMeta:
     min_disk: int = 0
 
     def __post_init__(self):
+        if isinstance(self.properties, ImageMetaProps):
+            return
         known, custom = {}, dict(self.custom)
         for name, value in self.properties.items():
             if name in _LEGACY:
@@ -115,8 +163,15 @@ class ImageMeta:
                 known[name] = _coerce(name, value)
             elif name not in _LEGACY:
                 custom[name] = value
-        object.__setattr__(self, "properties", known)
+        object.__setattr__(self, "properties", ImageMetaProps(**known))
         object.__setattr__(self, "custom", custom)
+
+    def obj_to_primitive(self) -> dict:
+        """Return what travels of the image; its properties are an object of their own."""
+        made = super().obj_to_primitive()
+        properties = primitive("ImageMetaProps", "1.44", self.properties.to_dict())
+        made["nova_object.data"]["properties"] = properties
+        return made
 
 
 def _coerce(name, value):

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from labkit.nova.objects.base import NovaObject
+
 POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 
 
 @dataclass
-class InstanceGroup:
+class InstanceGroup(NovaObject):
     """A server group: its policy, its members (instance names) and the hosts they are on.
 
     ``rules`` may hold ``max_server_per_host`` for the policy anti-affinity.
@@ -17,6 +19,9 @@ class InstanceGroup:
 
     Source: ``InstanceGroup`` in nova/objects/instance_group.py, Nova 34.0.0.
     """
+
+    VERSION = "1.11"
+    FIELDS_SENT = "members hosts policy rules"
 
     policy: str
     members: list[str] = field(default_factory=list)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
 from labkit.nova.exception import MigrationNotFoundByStatus
+from labkit.nova.objects.base import NovaObject
 
 #: What a row of migrations holds.
 FIELDS = """id uuid instance_uuid migration_type status source_compute source_node dest_compute
@@ -15,17 +16,20 @@ OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done")
 
 
 @dataclass(frozen=True)
-class MigrationContext:
+class MigrationContext(NovaObject):
     """What a server remembers of the move that it is in: which one.
 
     Source: ``MigrationContext`` in nova/objects/migration_context.py, Nova 34.0.0. Unlike Nova,
     it holds no NUMA topologies and PCI devices.
     """
 
+    VERSION = "1.2"
+    FIELDS_SENT = "migration_id"
+
     migration_id: int
 
 
-class Migration:
+class Migration(NovaObject):
     """One service's copy of a row of the table migrations; it holds the source's allocation.
 
     ``status`` goes accepted, pre-migrating, migrating, post-migrating, finished, confirmed or
@@ -35,8 +39,12 @@ class Migration:
     Source: ``Migration`` in nova/objects/migration.py, Nova 34.0.0.
     """
 
+    VERSION = "1.8"
+    FIELDS_SENT = """id uuid source_compute dest_compute source_node dest_node instance_uuid status
+        migration_type created_at updated_at"""
+
     def __init__(self, service, name, values):
-        self._service = service
+        self.service = service
         self.name = name
         self.__dict__.update(values)
 
@@ -67,27 +75,22 @@ class Migration:
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
-    def create(self, by):
+    def create(self):
         """Write a new row."""
-        site = self._service.site
+        site = self.service.site
         self.id = len(site.db.migrations) + 1
         self.uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"migration/{self.id}"))
         self.created_at = site.env.now
         self._write()
-        self._note("create", None, by)
+        self._note("create", None)
 
-    def save(self, by):
+    def save(self):
         """Write all of it, and read it anew."""
-        site = self._service.site
+        site = self.service.site
         old = site.db.migrations[self.id]["status"]
         self.updated_at = site.env.now
         self._write()
-        self._note("update", old, by)
-
-    def set_status(self, status, by):
-        """Give it another status and save it."""
-        self.status = status
-        self.save(by)
+        self._note("update", old)
 
     def has_old_flavor(self, instance) -> bool:
         """Return whether a server still has the size that it is to leave."""
@@ -98,15 +101,15 @@ class Migration:
         return Migration(service, self.name, self._values())
 
     def _write(self):
-        db = self._service.site.db
+        db = self.service.site.db
         db.migrations[self.id] = self._values()
         db.touched.update((self.source_compute, self.dest_compute))
 
     def _values(self):
         return {name: getattr(self, name) for name in FIELDS}
 
-    def _note(self, op, old, by):
-        self._service.note(
+    def _note(self, op, old):
+        self.service.note(
             Written,
             self.name,
             op,
@@ -116,7 +119,6 @@ class Migration:
             old,
             self.source_compute,
             self.dest_compute,
-            by,
         )
 
 

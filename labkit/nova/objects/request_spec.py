@@ -4,17 +4,22 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from labkit.nova.exception import NotModelled
+from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.image_meta import ImageMeta
 from labkit.nova.objects.instance_group import InstanceGroup
 
 
 @dataclass(frozen=True)
-class Destination:
+class Destination(NovaObject):
     """Where a move must or would like to go: a host, or a cell.
 
     Source: ``Destination`` in nova/objects/request_spec.py, Nova 34.0.0.
     """
+
+    VERSION = "1.4"
+    FIELDS_SENT = "host node cell allow_cross_cell_move"
+    ONLY_IF_SET = ("host", "node", "cell")
 
     host: str | None = None
     node: str | None = None
@@ -23,7 +28,7 @@ class Destination:
 
 
 @dataclass
-class RequestSpec:
+class RequestSpec(NovaObject):
     """One request to the scheduler: which flavor, which image, how many, under what conditions.
 
     In: a Flavor, and what else the user said (``num_instances`` servers of it,
@@ -39,6 +44,12 @@ class RequestSpec:
     Source: ``RequestSpec`` in nova/objects/request_spec.py, Nova 34.0.0. Unlike Nova, NUMA
     topologies and PCI requests with an alias or a numbered request group are refused.
     """
+
+    VERSION = "1.15"
+    FIELDS_SENT = """image project_id availability_zone flavor num_instances ignore_hosts force_hosts
+        force_nodes requested_destination instance_group scheduler_hints instance_uuid is_bfv
+        requested_resources"""
+    ONLY_IF_SET = ("requested_destination",)
 
     flavor: Flavor
     image: ImageMeta | None = field(default_factory=ImageMeta)
@@ -57,6 +68,10 @@ class RequestSpec:
     instance_uuid: str | None = None
     retry: list[str] | None = None
     requested_resources: list | None = field(default_factory=list, repr=False, compare=False)
+    user_id: str = field(default="user", repr=False)
+
+    def __contains__(self, name):
+        return name in self.__dataclass_fields__
 
     def __post_init__(self):
         if not isinstance(self.flavor, Flavor):

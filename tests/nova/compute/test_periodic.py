@@ -29,7 +29,7 @@ class Bench:
         if self.player is None:
             self.player = scenarios.Player()
             self.player.boot()
-        cloud, site = self.player.cloud, self.player.cloud._site
+        cloud, site = self.player.cloud, self.player.cloud.site
         uuid = site.uuid_of("web")
         self.before = [vm_state, task_state, "running"]
         site.db.instances[uuid].update(
@@ -41,14 +41,14 @@ class Bench:
             launched_at=1.0,
         )
         site.db.by_host.setdefault("host1", {})[uuid] = None
-        guests = cloud._drivers["host1"].guests
+        guests = cloud.drivers["host1"].guests
         guests.clear()
         if guest != "missing":
             guests[uuid] = POWER[guest]
 
     def outcome(self, method):
         """Call a method of the nova-compute; return what came of it, in the form of the recording."""
-        site, raised = self.player.cloud._site, []
+        site, raised = self.player.cloud.site, []
         compute, start = site.computes["host1"], len(site.trace)
 
         def work():

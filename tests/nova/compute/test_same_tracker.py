@@ -66,7 +66,7 @@ FLOORS = {
 @pytest.fixture(scope="module")
 def compared():
     """Return (counts, differences by the case's number)."""
-    from tools.oracle_tracker import Oracle
+    from tools.oracle.tracker import Oracle
 
     counts, wrong = Counter(), {}
     for seed in range(CASES):

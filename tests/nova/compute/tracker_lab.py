@@ -1,4 +1,4 @@
-"""The lab's resource tracker, asked as tools/oracle_tracker.py asks Nova's."""
+"""The lab's resource tracker, asked as tools/oracle/tracker.py asks Nova's."""
 
 import json
 from dataclasses import fields, replace
@@ -9,8 +9,9 @@ from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.migration import MigrationContext
-from labkit.nova.virt.libvirt.available_resource import Guest, Hypervisor, LibvirtDriver
-from labkit.tables.hosts import fleet_of
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import Domain, Hypervisor
+from labkit.studies.reports import fleet_of
 
 FIELDS = """host uuid service_id vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used
 hypervisor_type hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload
@@ -38,7 +39,7 @@ def _instance(row):
 
 
 class Lab:
-    """One host of the lab; ``step`` as in tools/oracle_tracker.py."""
+    """One host of the lab; ``step`` as in tools/oracle/tracker.py."""
 
     def __init__(self, case):
         self.case, self.claims = case, {}
@@ -57,8 +58,8 @@ class Lab:
             self.tables.written.append("create")
         self.values = dict(case["options"])
         host = dict(case["host"])
-        host["guests"] = [Guest(**guest) for guest in host["guests"]]
-        self.driver = LibvirtDriver(Hypervisor(**host), Options(**self.values))
+        host["guests"] = [Domain(**guest) for guest in host["guests"]]
+        self.driver = LibvirtDriver(Options(**self.values), hypervisor=Hypervisor(**host))
         self.do_restart()
 
     def step(self, name, *args):
@@ -107,8 +108,8 @@ class Lab:
         )
 
     def do_host(self, changes):
-        changes = dict(changes, guests=[Guest(**guest) for guest in changes["guests"]])
-        self.driver.host = replace(self.driver.host, **changes)
+        changes = dict(changes, guests=[Domain(**guest) for guest in changes["guests"]])
+        self.driver.host.hypervisor = replace(self.driver.host.hypervisor, **changes)
 
     def do_options(self, values):
         self.values |= values
@@ -139,7 +140,7 @@ class Lab:
         instance, migration = self.tables.instance(uuid), self.tables.migration(number)
         kept = migration.migration_type in ("live-migration", "evacuation")
         size = instance.flavor if kept else flavor(size)
-        self.claims[uuid] = self.tracker.move_claim(instance, size, node, migration)
+        self.claims[uuid] = self.tracker.resize_claim(instance, size, node, migration)
 
     def do_drop_at_source(self, uuid, number):
         self.tracker.drop_move_claim_at_source(

@@ -3,105 +3,107 @@
 from typing import NamedTuple
 
 from labkit.nova import exception
+from labkit.nova.api.openstack.compute.admin_actions import _reset_state
+from labkit.nova.clock import finish
 from labkit.nova.compute.api import GUARDS, Guard, check
-from labkit.nova.exception import HTTPBadRequest, MigrationNotFoundByStatus, OrphanedObjectError
 from labkit.nova.objects import migration as migrations
 
 
 class Action(NamedTuple):
     """One action of the API.
 
-    *method* of the compute API does it, *status* answers it when accepted, *guard* names its
-    entry in GUARDS, *word* is what a refusal calls it; *policy* names the rule that lets only an
-    administrator do it. ``modelled`` False: the lab knows the answer and no more.
+    *policy* names the rule that decides who may do it, without "os_compute_api:". *method* of the
+    compute API does it, *status* answers it when accepted, *guard* names its entry in GUARDS,
+    *word* is what a refusal calls it. ``modelled`` False: the lab knows the answer and no more.
     """
 
+    policy: str
     method: str
     status: int = 202
     guard: str | None = None
     word: str | None = None
     arguments: tuple = ()
-    policy: str | None = None
     modelled: bool = True
     needs_host_up: bool = False
 
+    @property
+    def rule(self) -> str:
+        """The whole name of the rule."""
+        return f"os_compute_api:{self.policy}"
 
-def _known(method, status=202, word=None, policy=None, needs_host_up=False):
-    return Action(method, status, method, word, (), policy, False, needs_host_up)
+
+def _known(policy, method, status=202, word=None):
+    return Action(policy, method, status, method, word, (), False)
 
 
-_RULE = "os_compute_api:os-"
 #: What ``Cloud.act`` takes, by the names of the API ("os-stop" without its "os-"), and what
 #: ``Cloud.answer`` knows beyond. Source: nova/api/openstack/compute/*.py, Nova 34.0.0.
 ACTIONS = {
-    "delete": Action("delete", 204, "delete"),
-    "forceDelete": Action("force_delete", 202, "force_delete"),
-    "restore": Action("restore", 202, "restore"),
-    "stop": Action("force_stop", 202, "stop"),
-    "start": Action("start", 202, "start"),
-    "reboot": Action("_soft_reboot", 202, "_soft_reboot", None, ("reboot_type",)),
-    "pause": Action("pause", 202, "pause"),
-    "unpause": Action("unpause", 202, "unpause"),
-    "suspend": Action("suspend", 202, "suspend"),
-    "resume": Action("resume", 202, "resume"),
-    "rescue": Action("rescue", 200, "rescue"),
-    "unrescue": Action("unrescue", 202, "unrescue"),
-    "changePassword": Action("set_admin_password", 202, "set_admin_password"),
-    "createImage": Action("snapshot", 202, "snapshot"),
-    "createBackup": Action("backup", 202, "backup", None, ("backup_type", "rotation")),
-    "trigger_crash_dump": Action("trigger_crash_dump", 202, "trigger_crash_dump"),
-    "lock": Action("lock"),
-    "unlock": Action("unlock"),
+    "delete": Action("servers:delete", "delete", 204, "delete"),
+    "forceDelete": Action("os-deferred-delete:force", "force_delete", 202, "force_delete"),
+    "restore": Action("os-deferred-delete:restore", "restore", 202, "restore"),
+    "stop": Action("servers:stop", "stop", 202, "stop"),
+    "start": Action("servers:start", "start", 202, "start"),
+    "reboot": Action("servers:reboot", "_soft_reboot", 202, "_soft_reboot", None, ("reboot_type",)),
+    "pause": Action("os-pause-server:pause", "pause", 202, "pause"),
+    "unpause": Action("os-pause-server:unpause", "unpause", 202, "unpause"),
+    "suspend": Action("os-suspend-server:suspend", "suspend", 202, "suspend"),
+    "resume": Action("os-suspend-server:resume", "resume", 202, "resume"),
+    "rescue": Action("os-rescue", "rescue", 200, "rescue"),
+    "unrescue": Action("os-unrescue", "unrescue", 202, "unrescue"),
+    "changePassword": Action("os-admin-password", "set_admin_password", 202, "set_admin_password"),
+    "createImage": Action("servers:create_image", "snapshot", 202, "snapshot"),
+    "createBackup": Action(
+        "os-create-backup", "backup", 202, "backup", None, ("backup_type", "rotation")
+    ),
+    "trigger_crash_dump": Action(
+        "servers:trigger_crash_dump", "trigger_crash_dump", 202, "trigger_crash_dump"
+    ),
+    "lock": Action("os-lock-server:lock", "lock"),
+    "unlock": Action("os-lock-server:unlock", "unlock"),
     "resetState": Action(
-        "reset_state", 202, None, None, ("state",), f"{_RULE}admin-actions:reset_state"
+        "os-admin-actions:reset_state", "reset_state", 202, None, None, ("state",)
     ),
-    "rename": Action("update_instance", 200, None, None, ("name",)),
-    "rebuild": Action("rebuild", 202, "rebuild", None, ("image",)),
-    "resize": Action("resize", 202, "resize", None, ("flavor",)),
-    "migrate": Action(
-        "resize", 202, "resize", "migrate", ("host",), f"{_RULE}migrate-server:migrate"
+    "rename": Action("servers:update", "update_instance", 200, None, None, ("name",)),
+    "rebuild": Action("servers:rebuild", "rebuild", 202, "rebuild", None, ("image",)),
+    "resize": Action("servers:resize", "resize", 202, "resize", None, ("flavor",)),
+    "migrate": Action("os-migrate-server:migrate", "resize", 202, "resize", "migrate", ("host",)),
+    "confirmResize": Action(
+        "servers:confirm_resize", "confirm_resize", 204, "confirm_resize", needs_host_up=True
     ),
-    "confirmResize": Action("confirm_resize", 204, "confirm_resize", needs_host_up=True),
-    "revertResize": Action("revert_resize", 202, "revert_resize"),
-    "shelve": Action("shelve", 202, "shelve"),
-    "shelveOffload": Action(
-        "shelve_offload", 202, "shelve_offload", None, (), f"{_RULE}shelve:shelve_offload"
-    ),
-    "unshelve": Action("unshelve", 202, "unshelve"),
+    "revertResize": Action("servers:revert_resize", "revert_resize", 202, "revert_resize"),
+    "shelve": Action("os-shelve:shelve", "shelve", 202, "shelve"),
+    "shelveOffload": Action("os-shelve:shelve_offload", "shelve_offload", 202, "shelve_offload"),
+    "unshelve": Action("os-shelve:unshelve", "unshelve", 202, "unshelve"),
     "migrateLive": Action(
+        "os-migrate-server:migrate_live",
         "live_migrate",
         202,
         "live_migrate",
         "os-migrateLive",
         ("host", "force"),
-        f"{_RULE}migrate-server:migrate_live",
     ),
     "live_migration_abort": Action(
+        "servers:migrations:delete",
         "live_migrate_abort",
         202,
         "live_migrate_abort",
         "abort live migration",
-        (),
-        "os_compute_api:servers:migrations:delete",
     ),
     "live_migration_force_complete": Action(
+        "servers:migrations:force_complete",
         "live_migrate_force_complete",
         202,
         "live_migrate_force_complete",
         "force_complete",
-        (),
-        "os_compute_api:servers:migrations:force_complete",
     ),
     "evacuate": Action(
-        "evacuate",
-        200,
-        "evacuate",
-        None,
-        ("host", "force", "microversion"),
-        f"{_RULE}evacuate",
+        "os-evacuate", "evacuate", 200, "evacuate", None, ("host", "force", "microversion")
     ),
-    "update_metadata": _known("update_instance_metadata", 200, "update metadata"),
-    "getConsoleOutput": _known("get_console_output", 200),
+    "update_metadata": _known(
+        "server-metadata:update", "update_instance_metadata", 200, "update metadata"
+    ),
+    "getConsoleOutput": _known("os-console-output", "get_console_output", 200),
 }
 #: They look for the row in its cell and nowhere else.
 _ONLY_IN_A_CELL = ("stop", "start", "trigger_crash_dump")
@@ -122,62 +124,96 @@ def guards_of(action, wanted) -> list[Guard]:
     return [GUARDS[name] for name in names if name is not None]
 
 
-def refuse(api, action, wanted, instance, is_admin):
+class Facts(NamedTuple):
+    """What a refusal depends on apart from the server's row.
+
+    Whether there is a build request still; whether its host is up, and the host that it came from
+    by the resize that is to be confirmed.
+    """
+
+    unbuilt: bool
+    host_is_up: bool
+    source_is_up: bool
+
+
+def facts_of(api, instance) -> Facts:
+    """Return the facts about a server as they are now."""
+
+    def is_up(host):
+        return host is not None and api.site.service_is_up(host)
+
+    finished = migrations.find(api.service, instance.uuid, status="finished")
+    source = finished[0].source_compute if finished else instance.host
+    unbuilt = instance.uuid in api.site.db.build_requests
+    return Facts(unbuilt, is_up(instance.host), is_up(source))
+
+
+def refuse(context, action, wanted, instance, facts):
     """Raise what Nova answers to an action that it does not accept.
+
+    In: the RequestContext of who asks; the action and its entry; the server; Facts. Raises
+    PolicyNotAuthorized first: policy decides before anything else is looked at.
 
     Source: the functions of nova/api/openstack/compute/*.py, Nova 34.0.0.
     """
-    up = instance.host is not None and api.site.service_is_up(instance.host)
-    if wanted.policy and not is_admin:
-        raise exception.PolicyNotAuthorized(action=wanted.policy)
-    _refuse_specials(api, action, instance, is_admin, up)
+    context.can(wanted.rule, {"project_id": instance.project_id})
+    _refuse_specials(context, action, instance, facts.unbuilt)
     word = wanted.word or action
     try:
         for guard in guards_of(action, wanted):
-            check(guard, instance, word, is_admin, up)
+            check(guard, instance, word, context.is_admin, facts.host_is_up)
     except exception.InstanceIsLocked:
         if action in _LOCK_READS_AS_STATE:
             raise exception.InstanceInvalidState(word, instance.uuid, None, None) from None
         raise
-    if wanted.needs_host_up and not _source_is_up(api, instance):
+    if wanted.needs_host_up and not facts.source_is_up:
         raise exception.ServiceUnavailable
-    if action == "evacuate" and up:
-        raise HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
+    if action == "evacuate" and facts.host_is_up:
+        raise exception.HTTPBadRequest(f"Compute service of {instance.host} is still in use.")
 
 
-def _source_is_up(api, instance):
-    """Whether the host is up that a server came from, by the resize that is to be confirmed."""
-    found = migrations.find(api.service, instance.uuid, status="finished")
-    host = found[0].source_compute if found else instance.host
-    return host is not None and api.site.service_is_up(host)
-
-
-def _refuse_specials(api, action, instance, is_admin, up):
-    unbuilt = instance.uuid in api.site.db.build_requests
+def _refuse_specials(context, action, instance, unbuilt):
     if unbuilt and action in _ONLY_IN_A_CELL:
         raise exception.InstanceNotFound(instance_id=instance.uuid)
     if unbuilt and action in ("lock", "unlock", "resetState"):
-        raise OrphanedObjectError(method="save", objtype="Instance")
-    if action == "unlock" and not is_admin and instance.locked_by == "admin":
-        raise exception.PolicyNotAuthorized(action=f"{_RULE}lock-server:unlock:unlock_override")
+        raise exception.OrphanedObjectError(method="save", objtype="Instance")
+    if action == "unlock" and instance.locked_by == "admin":
+        override = f"{ACTIONS['unlock'].rule}:unlock_override"
+        context.can(override, {"project_id": instance.project_id})
     if action == "evacuate" and not instance.host:
-        raise HTTPBadRequest("The target host can't be the same one.")
+        raise exception.HTTPBadRequest("The target host can't be the same one.")
 
 
-def handle(api, action, instance, is_admin, arguments):
+def create(api, context, names, spec, networks):
+    """Create servers; return the status of the answer. Raises Nova's refusal.
+
+    Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
+    """
+    target = {"user_id": context.user_id, "project_id": context.project_id}
+    context.can("os_compute_api:servers:create", target)
+    yield from finish(api.create(names, spec, networks))
+    return 202
+
+
+def handle(api, context, action, instance, arguments):
     """Do an action of the API; return the status of the answer. Raises Nova's refusal."""
     wanted = find(action, arguments)
-    refuse(api, action, wanted, instance, is_admin)
+    refuse(context, action, wanted, instance, facts_of(api, instance))
     if not wanted.modelled:
         raise exception.NotModelled(f"Unlike Nova, the lab does not do {action!r} yet")
     method = wanted.method
+    if action == "reboot":
+        arguments = {"reboot_type": "SOFT"} | arguments
     if action == "delete" and api.service.options.reclaim_instance_interval:
         # what never was up is not worth keeping
         method = "delete" if instance.launched_at is None else "soft_delete"
     try:
-        yield from api.do(method, instance, **arguments)
-    except MigrationNotFoundByStatus:
-        raise HTTPBadRequest("Instance has not been resized.") from None
+        if action == "resetState":
+            _reset_state(instance, **arguments)
+        else:
+            yield from finish(getattr(api, method)(instance, **arguments))
+    except exception.MigrationNotFoundByStatus:
+        raise exception.HTTPBadRequest("Instance has not been resized.") from None
     return wanted.status
 
 

@@ -1,10 +1,8 @@
 """How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
 
-from labkit.nova import exception
 from labkit.nova.objects.migration import Migration, find
+from labkit.nova.objects.selection import Selection
 from labkit.nova.scheduler.utils import exhausted, populate_retry
-
-_HERE = "conductor/tasks/migrate.py:"
 
 
 def replace_allocation_with_migration(conductor, instance, migration) -> bool:
@@ -49,7 +47,7 @@ class MigrationTask:
         try:
             yield from self._execute()
         except Exception:
-            self._rollback()
+            self.rollback()
             raise
 
     def _preallocate_migration(self):
@@ -62,7 +60,7 @@ class MigrationTask:
             self.migration = Migration.new(
                 self.conductor, instance, kind, "pre-migrating", self.flavor
             )
-            self.migration.create(_HERE + "_preallocate_migration")
+            self.migration.create()
         self._held = replace_allocation_with_migration(self.conductor, instance, self.migration)
 
     def _execute(self):
@@ -74,24 +72,22 @@ class MigrationTask:
             populate_retry(properties, instance.uuid, attempts, spec)
         self._preallocate_migration()
         if self.host_list is None:
-            selections = yield from site.bus.call(
-                conductor,
-                "select_destinations",
+            selections = yield from conductor.query_client.select_destinations(
+                conductor.context,
                 spec_obj=spec,
-                instance_uuids=[instance.name],
+                instance_uuids=[instance.uuid],
             )
-            host, self.host_list = selections[0].host, list(selections[0].alternates)
+            host = selections[0].host
+            self.host_list = [Selection(host) for host in selections[0].alternates]
         else:
             host = conductor.next_host(instance, spec, self.host_list)
             if host is None:
                 raise exhausted(instance)
         instance.availability_zone = site.zone_of(host)
-        site.bus.cast(
-            conductor,
-            "prep_resize",
+        conductor.compute_rpcapi.prep_resize(
+            conductor.context,
             instance,
-            server=host,
-            caller=_HERE + "_execute",
+            host,
             flavor=self.flavor,
             migration=self.migration,
             request_spec=spec,
@@ -99,30 +95,9 @@ class MigrationTask:
             host_list=self.host_list,
         )
 
-    def _rollback(self):
+    def rollback(self):
         if self.migration is not None:
-            self.migration.set_status("error", _HERE + "rollback")
+            self.migration.status = "error"
+            self.migration.save()
         if self._held:
             revert_allocation_for_migration(self.conductor, self.instance, self.migration)
-
-
-def no_valid_host(resized) -> exception.NoValidHost:
-    """Return what a move that found no host is refused with."""
-    what = "resize" if resized else "cold migrate"
-    return exception.NoValidHost(reason=f"No valid host found for {what}")
-
-
-def claim_on_destination(conductor, instance, host):
-    """Claim on a host that was named, what the server holds where it is.
-
-    Source: ``claim_resources_on_destination`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
-    site = conductor.site
-    spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
-    row, resources = site.fleet.rows[host], site.resources_of(spec)
-    claim = conductor.report_client.claim_resources
-    if not claim(instance.name, instance.uuid, row, resources):
-        raise exception.NoValidHost(
-            reason=f"Unable to move instance {instance.uuid} to host {host}. There is not enough"
-            " capacity on the host for the instance."
-        )

@@ -1,9 +1,10 @@
 """A guest as libvirt knows it (nova/virt/libvirt/guest.py)."""
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from types import SimpleNamespace
 
-from labkit.cloud.faults import is_number
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 
@@ -62,15 +63,19 @@ class RootDisk:
             )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
             value = getattr(self, name)
-            if not is_number(value) or value < 0:
+            if not _is_number(value) or value < 0:
                 raise ValueError(f"{name} = {value!r} is not a number of MiB from 0")
-        if not is_number(self.ratio) or not 0 < self.ratio <= 1:
+        if not _is_number(self.ratio) or not 0 < self.ratio <= 1:
             raise ValueError(f"ratio = {self.ratio!r}; expected more than 0, at most 1")
 
     @property
     def path(self):
         """How qemu-img is told of it."""
         return self.source_path or f"rbd:{self.source_name}"
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Guest:
@@ -80,41 +85,42 @@ class Guest:
     """
 
     def __init__(self, host, uuid):
-        self._host = host
+        self.host = host
         self.uuid = uuid
         self.name = host.instance.name
         self.options = host.options
 
-    def _do(self, name, *words):
-        self._host.note("guest", name, *words)
-        self._host.strike(name)
+    def do(self, name, *words):
+        """Note what is done to the domain. Raises libvirtError when it has gone."""
+        self.host.note("guest", name, *words)
+        self.host.strike(name)
         self._alive()
 
     def _alive(self):
-        if self.uuid not in self._host.guests:
+        if self.uuid not in self.host.guests:
             raise libvirtError("Domain not found", VIR_ERR_NO_DOMAIN)
 
     def get_config(self):
         """Return the domain's XML, as far as it tells of disks."""
-        return SimpleNamespace(devices=[self._host.disks[self.uuid]])
+        return SimpleNamespace(devices=[self.host.disks[self.uuid]])
 
     def get_power_state(self) -> int:
         """Return the power state. Raises InstanceNotFound when the domain is gone."""
-        if self.uuid not in self._host.guests:
+        if self.uuid not in self.host.guests:
             raise exception.InstanceNotFound(instance_id=self.uuid)
-        return self._host.guests[self.uuid]
+        return self.host.guests[self.uuid]
 
     def save_memory_state(self):
         """Write the memory to disk and stop: libvirt's managedSave, which remembers a pause."""
-        self._do("save_memory_state")
-        self._host.saved[self.uuid] = self._host.guests[self.uuid]
-        self._host.guests[self.uuid] = power_state.SHUTDOWN
+        self.do("save_memory_state")
+        self.host.saved[self.uuid] = self.host.guests[self.uuid]
+        self.host.guests[self.uuid] = power_state.SHUTDOWN
 
     def launch(self, pause=False):
         """Start, from the saved memory if there is some."""
-        self._do("launch", bool(pause))
+        self.do("launch", bool(pause))
         state = power_state.PAUSED if pause else power_state.RUNNING
-        self._host.guests[self.uuid] = self._host.saved.pop(self.uuid, state)
+        self.host.guests[self.uuid] = self.host.saved.pop(self.uuid, state)
 
     def get_block_device(self, disk):
         """Return the block device of a path."""
@@ -122,15 +128,15 @@ class Guest:
 
     def delete_configuration(self):
         """Undefine the domain: blockRebase wants one that is not persistent."""
-        self._host.note("guest", "delete_configuration")
+        self.host.note("guest", "delete_configuration")
 
     def freeze_filesystems(self):
         """Let the agent in the guest flush and hold all writes."""
-        self._do("freeze_filesystems")
+        self.do("freeze_filesystems")
 
     def thaw_filesystems(self):
         """Let the guest write again."""
-        self._host.note("guest", "thaw_filesystems")
+        self.host.note("guest", "thaw_filesystems")
 
 
 class BlockDevice:
@@ -145,14 +151,14 @@ class BlockDevice:
 
     def abort_job(self):
         """End the job; a mirror stays where it is."""
-        self._guest._do("abort_job", self._disk)
+        self._guest.do("abort_job", self._disk)
 
     def rebase(self, base):
         """Begin to mirror the disk into *base*, which is there already, without its backing file."""
-        self._guest._do("rebase", self._disk, base)
-        self._guest._host.mirror(self._disk, base)
+        self._guest.do("rebase", self._disk, base)
+        self._guest.host.mirror(self._disk, base)
 
     def is_job_complete(self) -> bool:
         """Return whether all is copied."""
-        self._guest._do("is_job_complete", self._disk)
-        return self._guest._host.mirrored
+        self._guest.do("is_job_complete", self._disk)
+        return self._guest.host.mirrored

@@ -1,23 +1,91 @@
-"""The machine under a libvirt driver: domains, disks, and the commands that Nova runs there.
+"""The machine under a libvirt driver: what it has, its guests and disks, and the commands run there.
 
-In Nova nova/virt/libvirt/host.py, oslo.concurrency and the operating system.
+In Nova this is nova/virt/libvirt/host.py, oslo.concurrency and the operating system.
 """
 
 import copy
 import itertools
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from labkit.cloud.snapshot_cost import FORMATS, SnapshotCosts
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent, Stage
 from labkit.nova.processutils import ProcessExecutionError
-from labkit.nova.virt.guests import Guests
 from labkit.nova.virt.libvirt.guest import Guest
 
 MIB = 1 << 20
+GI = 1 << 30
+#: What qemu-img can write, of what Nova's option snapshot_image_format may name.
+FORMATS = ("raw", "qcow2", "vmdk", "vdi")
 SNAPSHOTS = "/var/lib/nova/instances/snapshots"
+
+
+@dataclass
+class Domain:
+    """What libvirt says of one guest: memory in KiB, and the bytes its disks may still grow by.
+
+    ``vcpus`` None: libvirt cannot tell. ``over`` has a number for each disk, or the error that Nova
+    meets there: "ENOENT".
+    """
+
+    uuid: str
+    running: bool = True
+    vcpus: int | None = 1
+    memory_kb: int = 524288
+    over: list | str = ()
+
+
+@dataclass
+class Hypervisor:
+    """What libvirt, /proc/meminfo and the file system say of a machine, not rounded.
+
+    ``cpus``: 1 for each CPU that is online. ``memory_mb`` in MiB, ``avail_kb`` in KiB (free,
+    buffers and cache), ``disk`` in bytes: total, free, used. ``guests`` are Domains.
+    ``capabilities``: for each kind of guest the architecture, the domain types, the mode.
+
+    Source: nova/virt/libvirt/host.py, Nova 34.0.0.
+    """
+
+    hostname: str = "localhost"
+    cpus: list = (1, 1, 1, 1)
+    memory_mb: int = 16384
+    avail_kb: int = 16384 * 1024
+    disk: dict = field(default_factory=lambda: {"total": 100 * GI, "free": 100 * GI, "used": 0})
+    type: str = "QEMU"
+    version: int = 8000000
+    uuid: str = ""
+    host_ip: str | None = None
+    uptime: str = ""
+    guests: list = ()
+    capabilities: list = (("x86_64", ("kvm",), "hvm"),)
+    cpu: dict = field(default_factory=dict)
+
+    def online_cpus(self) -> set:
+        """Return the numbers of the CPUs that are online."""
+        return {number for number, online in enumerate(self.cpus) if online}
+
+
+class Guests(dict):
+    """Maps a server's uuid to its guest's power state; ``on_change`` is called with both at each change.
+
+    The state of a guest that has gone is None.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.on_change = lambda uuid, state: None
+
+    def __setitem__(self, uuid, state):
+        if self.get(uuid) != state:
+            self.on_change(uuid, state)
+        super().__setitem__(uuid, state)
+
+    def pop(self, uuid, *default):
+        """Remove a guest and return its state, as dict does."""
+        if uuid in self:
+            self.on_change(uuid, None)
+        return super().pop(uuid, *default)
 
 
 @dataclass(frozen=True)
@@ -39,16 +107,18 @@ class DiskImage:
 class Host:
     """One compute host.
 
-    ``guests`` maps a uuid to its power state, ``disks`` to its RootDisk, ``saved`` to the power
-    state of a guest whose memory was saved; ``images`` a path to a DiskImage; ``lvs`` a path to
-    (volume group, logical volume), or None when lvs has nothing to tell of it; ``files`` are the temporary files. ``failing`` maps what is
-    done ("qemu-img convert", "lvs", "rebase", "launch", "clone") to the exception that it ends
-    with once, or a function that is called before it.
+    ``hypervisor`` is what the machine has. ``guests`` maps a uuid to its power state, ``disks`` to
+    its RootDisk, ``saved`` to the power state of a guest whose memory was saved; ``images`` a path
+    to a DiskImage; ``lvs`` a path to (volume group, logical volume), or to None when lvs does not
+    list it; ``files`` are the temporary files. ``failing`` maps what is done ("qemu-img convert",
+    "lvs", "rebase", "launch", "clone") to the exception that it ends with once, or to a function
+    that is called before it. ``costs`` says how long commands take; see SnapshotCosts.
     """
 
-    def __init__(self, options, costs=None, supports_direct_io=True):
+    def __init__(self, options, hypervisor=None, costs=None, supports_direct_io=True):
         self.options = options
-        self.costs = costs or SnapshotCosts.read()
+        self.hypervisor = hypervisor or Hypervisor()
+        self.costs = costs
         self.supports_direct_io = supports_direct_io
         self.guests, self.disks, self.saved = Guests(), {}, {}
         self.images, self.lvs, self.files, self.failing = {}, {}, set(), {}
@@ -213,8 +283,8 @@ class Host:
 
     def image_locations(self, image_id) -> list[dict]:
         """Return where glance keeps an image."""
-        site, name = self.service.site, self.instance.name
-        image = site.glance.get(self.service, name, "virt/libvirt/imagebackend.py:_get_parent_pool")
+        by = "virt/libvirt/imagebackend.py:_get_parent_pool"
+        image = self.service.image_api.get(self.instance.name, by=by)
         return image.get("locations", []) if image_id else []
 
     # -- the mirror of a running guest's disk ----------------------------------------------

@@ -1,6 +1,7 @@
-"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle_libvirt.py."""
+"""A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle/libvirt.py."""
 
 import contextlib
+import inspect
 import itertools
 import json
 import re
@@ -9,11 +10,12 @@ from types import SimpleNamespace
 from unittest import mock
 
 from labkit import Cloud, Fleet, Options, nova13
-from labkit.cloud.snapshot_cost import SnapshotCosts
+from labkit.cloud.durations import SnapshotCosts
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent
 from labkit.nova.compute import power_state
-from labkit.nova.notifications import instance as notify
+from labkit.nova.compute import utils as compute_utils
+from labkit.nova.compute.manager import ComputeManager, delete_image_on_error
 from labkit.nova.objects import ImageMeta
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
@@ -119,7 +121,7 @@ class Glance:
         self._files = files
         self._failing = failing
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         if image_id is None:  # asked for the locations of the base image
             self._note("glance", "get", BASE_IMAGE)
             return {}
@@ -128,7 +130,7 @@ class Glance:
             raise self._failing["get"]
         return {"name": "snap"}
 
-    def update(self, service, name, by, image_id, metadata, data=None, purge_props=True):
+    def update(self, name, image_id, metadata, data=None, purge_props=True, by=None):
         self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
         self._note("files", *sorted(self._files))
         if "update" in self._failing:
@@ -140,21 +142,21 @@ class OneImage(Glance):
 
     status = "queued"
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         with self._gone_if_not_found():
-            found = super().get(service, name, by, image_id)
+            found = super().get(name, image_id, by)
             self._there(image_id)
             return found | {"status": self.status}
 
-    def update(self, service, name, by, image_id, *args, **kwargs):
+    def update(self, name, image_id, *args, **kwargs):
         with self._gone_if_not_found():
-            super().update(service, name, by, image_id, *args, **kwargs)
+            super().update(name, image_id, *args, **kwargs)
             self._there(image_id)
 
     def upload(self, image_id):
         self.status = "active"
 
-    def delete(self, service, name, by, image_id):
+    def delete(self, name, image_id):
         self._note("glance", "delete", image_id)
         self._there(image_id)
         self.status = None
@@ -177,22 +179,22 @@ class Bench:
 
     def __init__(self, root):
         self._cloud = Cloud(Fleet.read(root / "data" / "two_hosts"))
-        self._site = self._cloud._site
-        self._service = next(iter(self._site.computes.values()))
+        self.site = self._cloud.site
+        self._service = next(iter(self.site.computes.values()))
 
     def snapshot(self, case):
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
-        del self._site.trace[:]
-        self._site.glance = Glance(self._note, self.wrong(case, driver), driver.host.files)
+        del self.site.trace[:]
+        self._service.image_api = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
-        process = self._site.env.process(_noting(work, raised))
-        self._site.env.run(until=process)
+        process = self.site.env.process(_noting(work, raised))
+        self.site.env.run(until=process)
         return {
             "events": [
                 _masked([e.kind, *e.words])
-                for e in self._site.trace
+                for e in self.site.trace
                 if type(e) is HostEvent and e.kind != "raised"
             ],
             "raised": [type(raised[0]).__name__, _masked(str(raised[0]))] if raised else None,
@@ -266,19 +268,22 @@ class Bench:
 
 
 class Managed(Bench):
-    """One host on which a manager has snapshot after snapshot made; see tools/oracle_snapshot.py."""
+    """One host on which a manager has snapshot after snapshot made; see tools/oracle/snapshot.py."""
 
     def snapshot(self, case):
         """Return what the oracle does: also the image's status and the server's task_state."""
-        with mock.patch.object(notify, "about"):
+        with mock.patch.object(compute_utils, "notify_about_instance"):
             found = super().snapshot(case)
-        return found | {"image": self._site.glance.status, "task_state": self._instance.task_state}
+        return found | {
+            "image": self._service.image_api.status,
+            "task_state": self._instance.task_state,
+        }
 
     def _work(self, case, driver, instance):
         self._instance, saves = instance, itertools.count(1)
         instance.task_state, instance.vm_state = "image_snapshot", "active"
 
-        def save(by, expected_task_state="any"):
+        def save(expected_task_state="any"):
             self._note("save", instance.task_state, expected_task_state)
             number = next(saves)
             if case.refused is not None and number == case.refused[0]:
@@ -286,9 +291,9 @@ class Managed(Bench):
 
         instance.save = save
         self._service.driver = driver
-        self._site.glance = OneImage(self._note, self.wrong(case, driver), driver.host.files)
-        work = self._service._snapshot(instance, IMAGE, "image_snapshot")
-        return self._service._deleting(instance, IMAGE, work)
+        self._service.image_api = OneImage(self._note, self.wrong(case, driver), driver.host.files)
+        snapshot = delete_image_on_error(inspect.unwrap(ComputeManager._snapshot_instance))
+        return snapshot(self._service, instance, IMAGE, "image_snapshot")
 
 
 def _instance(case):

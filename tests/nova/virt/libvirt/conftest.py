@@ -23,18 +23,18 @@ def _in_memory(tmp_path_factory, oracle):
 def nova(tmp_path_factory):
     """The real driver."""
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools import oracle_libvirt
+    from tools.oracle import libvirt
 
-    yield from _in_memory(tmp_path_factory, oracle_libvirt.Oracle)
+    yield from _in_memory(tmp_path_factory, libvirt.Oracle)
 
 
 @pytest.fixture(scope="module")
 def managed_nova(tmp_path_factory):
     """The real driver under the real manager."""
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
-    from tools import oracle_snapshot
+    from tools.oracle import snapshot
 
-    yield from _in_memory(tmp_path_factory, oracle_snapshot.Oracle)
+    yield from _in_memory(tmp_path_factory, snapshot.Oracle)
 
 
 @pytest.fixture(scope="module")

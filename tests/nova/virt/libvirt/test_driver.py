@@ -56,7 +56,7 @@ def images(cloud):
 
 
 def host_of(cloud):
-    return next(d.host for d in cloud._drivers.values() if d.guests or d.host.files)
+    return next(d.host for d in cloud.drivers.values() if d.guests or d.host.files)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_delete_in_the_middle_takes_the_image_along(root):
     snapshot(cloud)
     assert cloud.show("web-1") is None
     assert not images(cloud)
-    assert all(not driver.host.files for driver in cloud._drivers.values())
+    assert all(not driver.host.files for driver in cloud.drivers.values())
 
 
 def test_a_nova_compute_that_dies_leaves_guest_and_file_as_they_are(root):
@@ -283,7 +283,7 @@ def test_two_snapshots_at_once_do_not_disturb_each_other(root):
     assert list(first.stage) == list(second.stage) == ["mirror", "convert", "upload"]
     assert second.start_s.iloc[0] < first.end_s.iloc[-1]
     assert len({command.split(" ")[-1] for command in converts(cloud)}) == 2
-    assert all(not driver.host.files for driver in cloud._drivers.values())
+    assert all(not driver.host.files for driver in cloud.drivers.values())
 
 
 def test_of_the_section_libvirt_few_options_are_read(tmp_path):

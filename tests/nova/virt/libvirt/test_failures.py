@@ -152,8 +152,8 @@ def test_a_server_deleted_meanwhile_takes_along_what_is_not_complete(
     cloud = snapshot(cloud_of(root, images_type, faults=[Fault("delete", at=at)]))
     assert cloud.show("web-1") is None
     assert [image["status"] for image in images(cloud)] == [s for s in (status,) if s]
-    assert all(not driver.host.files for driver in cloud._drivers.values())
-    assert all(not driver.host.disks for driver in cloud._drivers.values())
+    assert all(not driver.host.files for driver in cloud.drivers.values())
+    assert all(not driver.host.disks for driver in cloud.drivers.values())
     # who comes to resume the guest and finds none, gets libvirt's word for it
     assert set(cloud.faults.message) == ({"libvirtError"} if stood_still and not status else set())
 

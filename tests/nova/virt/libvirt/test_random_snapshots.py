@@ -16,9 +16,9 @@ from labkit import (
     RequestSpec,
     nova13,
 )
-from labkit.cloud import leftovers as books
 from labkit.cloud.faults import ERRORS
 from labkit.nova.exception import NovaException
+from tests.mistakes import mistakes
 
 ACTIONS = """stop start pause unpause suspend resume reboot createImage createImage createImage
 rescue unrescue createBackup delete migrate migrateLive confirmResize revertResize shelve unshelve
@@ -66,8 +66,8 @@ def test_no_file_and_no_disk_is_left_and_the_books_agree(root, start):
     snapshots = 0
     for seed in range(start, start + 100):
         cloud = played(root, seed)
-        assert not books.mistakes(cloud._site, cloud._drivers), seed
-        for driver in cloud._drivers.values():
+        assert not mistakes(cloud), seed
+        for driver in cloud.drivers.values():
             assert not driver.host.files, seed
             assert set(driver.host.disks) == set(driver.guests), seed
         if "shelve" not in set(cloud.actions.action):  # a shelve that fails leaves its image

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from labkit import ImageMeta, SnapshotCosts
-from labkit.neighbours import glance as image
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state
+from labkit.nova.image import glance as image
 from tests.nova import life, scenarios
 from tests.nova.virt.libvirt import bench
 
@@ -34,26 +34,26 @@ SLOW = SnapshotCosts(
 )
 
 
-class Glance(image.Glance):
+class Glance(image.API):
     """A glance that refuses what the driver asks, once; an image that is gone is gone for all."""
 
     refuses = ()
 
-    def get(self, service, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         self._gone("get", by, image_id)
-        return super().get(service, name, by, image_id)
+        return super().get(name, image_id, by)
 
-    def update(self, service, name, by, image_id, *args, **kwargs):
+    def update(self, name, image_id, *args, by=None, **kwargs):
         self._gone("update", by, image_id)
         if "update" in self.refuses:
-            service.note(Call, name, "glance", "update", by=by)
+            self._service.note(Call, name, "glance", "update", by=by)
             raise self.refuses.pop("update")
-        super().update(service, name, by, image_id, *args, **kwargs)
+        super().update(name, image_id, *args, by=by, **kwargs)
 
     def _gone(self, call, by, image_id):
-        error = self.refuses.get(call) if "driver" in by else None
+        error = self.refuses.get(call) if by and "driver" in by else None
         if type(error).__name__ == "ImageNotFound":
-            del self.refuses[call], self.images[image_id]
+            del self.refuses[call], self._service.site.glance.images[image_id]
 
 
 def play(case):
@@ -62,7 +62,9 @@ def play(case):
     player = scenarios.Player([(None, *item) for item in options.items()], ("host1",), None)
     costs = SLOW if case.meanwhile else bench.A_SECOND
     player.driver = lambda options: bench.driver_of(case, options, costs)
-    glance = player.cloud._site.glance = Glance()
+    player.cloud.site.glance.registered = "queued"
+    (compute,) = player.cloud.site.computes.values()
+    glance = compute.image_api = Glance(compute)
     player.names = NAMES if case.meanwhile == "second" else NAMES[:1]
     for name in reversed(player.names):
         player.current = name
@@ -108,7 +110,7 @@ def left(player, driver, uuid):
     """Return what is left: the row, the guest, the images, the temporary files."""
     row = player.cloud.books(NAMES[0])["row"]
     states = ("vm_state", "task_state", "power_state")
-    images = player.cloud._site.glance.images.values()
+    images = player.cloud.site.glance.images.values()
     return {
         "row": None if row["deleted"] else {name: row[name] for name in states},
         "guest": power_state.STATE_MAP.get(driver.guests.get(uuid)),

@@ -54,7 +54,7 @@ def disks(tmp_path):
 @pytest.fixture
 def host(disks):
     raw, overlay = map(str, disks)
-    host = Host(Options(), SnapshotCosts.read(), supports_direct_io=False)
+    host = Host(Options(), costs=SnapshotCosts.read(), supports_direct_io=False)
     over = RootDisk("file", overlay, "qcow2", None, None, 16, 4, raw, 8, 0.5)
     host.define("2", over)
     host.define("1", RootDisk("file", raw, "raw", None, None, 16, 8, ratio=0.51))

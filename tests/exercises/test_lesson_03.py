@@ -1,0 +1,73 @@
+"""The answers to the questions of lesson 03: right, wrong, and not checkable."""
+
+import numpy as np
+
+from labkit.exercises import lesson_03
+from tests.exercises.asked import Asked
+
+RIGHT = {
+    "flip-by-hand": [-3.95, np.float64(-3.95), [-3.95], -3.9504],
+    "failed-builds": [[1, -249998, -999997], {"cn-1": 1, "cn-2": -249998.0, "cn-3": -999997}],
+    "room-for-a-big-server": [[204, 369], (204.0, 369), {"spread": 204, "pack": 369}],
+    "how-many-votes": [1.686, 1.6862, (1.686,)],
+}
+WRONG = {
+    "flip-by-hand": [
+        (-4.95, "RAM's score already"),
+        (3.95, "Which sign"),
+        (-1.317, "gap without RAM"),
+        (-1.3167, "gap without RAM"),
+        (-3.94, "close"),
+        (0, "Asked"),
+        (float("nan"), "Asked"),
+        (10**400, "Asked"),
+    ],
+    "failed-builds": [
+        ([1 - 2e5, 2 - 4e5, 3 - 1e6], "sets no minval"),
+        ([1, 250002, 1000003], "turns the sign"),
+        ([1 - 1e6, 2 - 2e6, 3 - 5e6], "raw weights"),
+        ([0, -250000, -1000000], "of one weigher"),
+        ([1, 2], "Asked"),
+    ],
+    "room-for-a-big-server": [
+        ([369, 204], "the other setting"),
+        ([203, 369], "the last time"),
+        ([203, 368], "the last time"),
+        ([193, 369], "exactly enough"),
+        ([192, 369], "exactly enough"),
+        ([204, 353], "one server at most"),
+        ([204, 352], "one server at most"),
+        ([204], "Asked"),
+        ([1, 2], "Asked"),
+    ],
+    "how-many-votes": [
+        (2.1583, "normalized weights count"),
+        (2.158, "normalized weights count"),
+        (1.1466, "That is the gap"),
+        (1.147, "That is the gap"),
+        (1.7, "Asked"),
+        (2, "Asked"),
+    ],
+}
+NOT_CHECKABLE = [
+    ("flip-by-hand", "-3.95", "(str)"),
+    ("flip-by-hand", True, "(bool)"),
+    ("flip-by-hand", [1, 2], "one number"),
+    ("room-for-a-big-server", 204, "one int"),
+    ("room-for-a-big-server", ["204", 369], "'204' (str)"),
+    ("how-many-votes", object(), "(object)"),
+]
+SOLUTIONS = {
+    "flip-by-hand": "-3.95. ",
+    "failed-builds": "cn-1 1, cn-2 -249998, cn-3 -999997. ",
+    "room-for-a-big-server": "204 under spread, 369 under pack. ",
+    "how-many-votes": "1.68623. ",
+}
+
+
+class TestAnswers(Asked):
+    lesson = lesson_03
+
+
+def test_the_questions_weigh_the_hosts_of_the_lesson():
+    assert [host_state.host for host_state in lesson_03.two()] == ["cn-2", "cn-3"]

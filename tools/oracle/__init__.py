@@ -1,0 +1,1 @@
+"""Parts of the installed Nova, each asked between stand-ins, for tests, recorders and benches."""
