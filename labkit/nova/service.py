@@ -45,14 +45,13 @@ class Service:
         """The cloud's configuration."""
         return self.site.options
 
-    def note(self, kind, *fields, **more):
+    def note(self, kind, *fields, by=None, **more):
         """Add a record to what happened; ``by``, unless given, is the function that is at work."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        record = kind(site.env.now, self.name, *fields, **more)
-        if getattr(record, "by", "") is None:
-            record = record._replace(by=caller())
-        site.trace.append(record)
+        if "by" in kind._fields:
+            more["by"] = by or caller()
+        site.trace.append(kind(site.env.now, self.name, *fields, **more))
 
     def note_call(self, name, system, call):
         """Record a call to a neighbour about the server of that name."""

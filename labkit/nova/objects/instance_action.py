@@ -61,7 +61,7 @@ def event_finish(instance, event, result, by=None):
     if result == "Error":
         action.message = "Error"
     note = instance.service.note
-    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
+    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by=by)
 
 
 def as_shown(log) -> list[dict]:
