@@ -10,7 +10,6 @@ import random
 
 from labkit import (
     Aggregate,
-    Destination,
     Flavor,
     Fleet,
     ImageMeta,
@@ -19,6 +18,7 @@ from labkit import (
     RequestSpec,
 )
 from labkit.nova.conf import multiplier_names
+from labkit.nova.objects import Destination
 from labkit.nova.scheduler.filters import all_filters
 from labkit.nova.scheduler.host_manager import NUMBERS
 from labkit.nova.scheduler.weights import all_weighers

@@ -16,10 +16,10 @@ from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.cloud.durations import steps
 from labkit.cloud.faults import ERRORS, EVENTS, METHODS
 from labkit.cloud.leftovers import RULES, imbalances
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
-from labkit.nova.objects import instance_fault
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.service import expected
 from tests.mistakes import mistakes
 
@@ -130,14 +130,14 @@ def misplaced(records):
         if record.t_s < t_s:
             yield f"time runs backwards: {record}"
         t_s = record.t_s
-        if isinstance(record, trace.Save) and record.op in ("create", "update", "destroy"):
+        if isinstance(record, clock.Save) and record.op in ("create", "update", "destroy"):
             before = record.new if record.op == "destroy" else record.old
             if before != states.get(record.instance):
                 yield f"{states.get(record.instance)} came before {record}"
             states[record.instance] = record.new
-        elif isinstance(record, trace.Message) and record.style == "call":
+        elif isinstance(record, clock.Message) and record.style == "call":
             asked[record.method, record.instance] += 1
-        elif isinstance(record, trace.Reply):
+        elif isinstance(record, clock.Reply):
             asked[record.method, record.instance] -= 1
             if asked[record.method, record.instance] < 0:
                 yield f"nobody asked for {record}"
@@ -163,18 +163,16 @@ def live(faults, seed=0, **options):
 @pytest.fixture(autouse=True)
 def _no_mistake_is_taken_for_a_fault(monkeypatch):
     """What Nova would log and survive, a KeyError of the lab's must not hide behind."""
-    create = instance_fault.create
+    add = compute_utils.add_instance_fault_from_exc
 
     def checked(instance, error, message=None):
-        while error is not None:
-            assert expected(error), repr(error)
-            error = error.__cause__ or error.__context__
+        cause = error
+        while cause is not None:
+            assert expected(cause), repr(cause)
+            cause = cause.__cause__ or cause.__context__
+        add(instance, error, message)
 
-    def both(instance, error, message=None):
-        checked(instance, error)
-        create(instance, error, message)
-
-    monkeypatch.setattr(instance_fault, "create", both)
+    monkeypatch.setattr(compute_utils, "add_instance_fault_from_exc", checked)
 
 
 # -- one fault ------------------------------------------------------------------------------

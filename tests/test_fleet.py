@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from labkit import Aggregate, ComputeNode, Flavor, Fleet, RequestSpec, place, select_destinations
+from labkit import Aggregate, Flavor, Fleet, RequestSpec, place, select_destinations
+from labkit.nova.objects import ComputeNode
 
 
 @pytest.fixture

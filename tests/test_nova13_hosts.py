@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit import ComputeNode, Flavor, Fleet, Options, RequestSpec, nova13
+from labkit import Flavor, Fleet, Options, RequestSpec, nova13
 from labkit.nova.exception import ComputeResourcesUnavailable
+from labkit.nova.objects import ComputeNode
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-15" / "hosts.json.gz"
 CASES = json.loads(gzip.decompress(RECORDED.read_bytes()))["cases"] if RECORDED.exists() else []

@@ -6,20 +6,20 @@ import random
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
-from labkit.cloud.durations import changed
+from labkit.cloud.durations import with_changes
 from labkit.cloud.site import CONTROLLER, Site
 from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.clock import Request
+from labkit.nova.clock import Request, ServiceStoppedError, Thread
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.scheduler.fast import FastSchedulerManager
 from labkit.nova.scheduler.host_manager import HostManager
-from labkit.nova.service import Service, ServiceStoppedError, Thread, expected
+from labkit.nova.service import Service, expected
 from labkit.tables import broker as broker_tables
 from labkit.tables import cloud as tables
 from labkit.tables import hosts as host_tables
@@ -73,7 +73,7 @@ class Cloud:
         site = self.site = Site(
             arguments.fleet(fleet).of_a_cloud(),
             arguments.options(options),
-            changed(durations),
+            with_changes(durations),
             arguments.seed(seed),
             arguments.quota(quota),
         )
@@ -81,7 +81,7 @@ class Cloud:
         self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
         for scheduler in _schedulers(site, seed, schedulers):
             scheduler.serve("scheduler")
@@ -120,8 +120,8 @@ class Cloud:
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        env, site = self.site.env, self.site
-        while site.under_way and env.peek() < math.inf:
+        env, site, broker = self.site.env, self.site, self.site.broker
+        while (site.busy or broker.on_the_way) and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 from types import SimpleNamespace
 
-from labkit.nova import clock as trace
-from labkit.nova import exception
+from labkit.nova import clock, exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
@@ -38,9 +37,9 @@ class History:
                 break
             if record.instance != self.name:
                 continue
-            if isinstance(record, trace.BuildRequest):
+            if isinstance(record, clock.BuildRequest):
                 request = self._requested(record) if record.op == "create" else None
-            elif isinstance(record, trace.Save):
+            elif isinstance(record, clock.Save):
                 row = self._saved(row, record)
         return request or row
 
@@ -98,7 +97,7 @@ class History:
         statuses = {
             record.migration: (record.status, record.source)
             for when, record in self.records
-            if when <= seq and isinstance(record, trace.Migration)
+            if when <= seq and isinstance(record, clock.Migration)
         }
         finished = [source for status, source in statuses.values() if status == "finished"]
         source = finished[0] if finished else instance.host
@@ -152,7 +151,7 @@ def watch(site, drivers):
     site.allocations.on_change = allocated
 
 
-def at(holdings, t_s=None):
+def holdings_at(holdings, t_s=None):
     """Return what each host has at a time, or at the end, a DataFrame.
 
     In: the table ``Cloud.holdings``. Out: a row for each server and host that has something of it:
@@ -162,7 +161,7 @@ def at(holdings, t_s=None):
     >>> columns = "t_s instance host what consumer value".split()
     >>> rows = [(1.0, "web-1", "cn-1", "guest", None, "running"),
     ...         (2.0, "web-1", "cn-1", "allocation", "migration 1", "VCPU 1")]
-    >>> at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
+    >>> holdings_at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
     ['web-1', 'cn-1', '', 'running', 'migration 1', 'VCPU 1']
     """
     import pandas as pd

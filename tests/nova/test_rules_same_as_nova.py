@@ -9,13 +9,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from labkit import Aggregate, ComputeNode, Fleet, ImageMeta, Options, normalize
+from labkit import Aggregate, Fleet, ImageMeta, Options
 from labkit.nova import weights
 from labkit.nova.conf import OPTIONS, using
+from labkit.nova.objects import ComputeNode
 from labkit.nova.scheduler import filters, utils
 from labkit.nova.scheduler import weights as host_weights
 from labkit.nova.scheduler.filters import extra_specs_ops, image_props_filter
 from labkit.nova.scheduler.host_manager import HostManager, HostState
+from labkit.nova.weights import normalize
 from tests.answers import bits
 
 pytestmark = pytest.mark.nova

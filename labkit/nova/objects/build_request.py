@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from labkit.nova import clock
 from labkit.nova.compute import power_state
+from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.instance import Instance
 
@@ -26,8 +28,29 @@ class BuildRequest(NovaObject):
         """The server, all its columns still to be written."""
         return self.get_new_instance(None)
 
+    @property
+    def uuid(self) -> str:
+        """The uuid of the server."""
+        return self.values["uuid"]
+
     def get_new_instance(self, service) -> Instance:
         """Return the server, all its columns still to be written."""
         instance = Instance(service, self.name, self.spec, self.values)
         instance.power_state = power_state.NOSTATE
         return instance
+
+    def create(self, service):
+        """Write it down."""
+        service.site.db.build_requests[self.uuid] = self
+        states = self.values["vm_state"], self.values["task_state"]
+        service.note(clock.BuildRequest, self.name, "create", *states)
+
+    def destroy(self, service):
+        """Delete it. Raises BuildRequestNotFound when another service was faster."""
+        try:
+            service.site.db.build_request_destroy(self.uuid)
+        except BuildRequestNotFound as error:
+            refused = type(error).__name__
+            service.note(clock.BuildRequest, self.name, "destroy_refused", error=refused)
+            raise
+        service.note(clock.BuildRequest, self.name, "destroy")

@@ -24,7 +24,7 @@ class Instance(NovaObject):
 
     Reading and setting the columns is plain attribute access; a column counts as changed when
     it was set, even to the same value (``system_metadata`` only when it differs). ``save``
-    writes the changed columns and then reads the row anew.
+    writes the changed columns and then reads the row again.
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
@@ -40,15 +40,15 @@ class Instance(NovaObject):
     __slots__ = (
         "_changed",
         "_metadata",
-        "_service",
         "_values",
         "name",
         "saved_at",
+        "service",
         "spec",
     )
 
     def __init__(self, service, name, spec, values):
-        object.__setattr__(self, "_service", service)
+        object.__setattr__(self, "service", service)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "spec", spec)
         object.__setattr__(self, "saved_at", None)
@@ -93,25 +93,24 @@ class Instance(NovaObject):
             changed.add("system_metadata")
         return changed
 
-    def create(self, by, cell):
+    def create(self, cell):
         """Write a new row into a cell's database."""
-        service = self._service
+        service = self.service
         row = service.site.db.instance_create(self._values, cell)
-        service.note(Save, self.name, "create", None, states(row), by=by)
+        service.note(Save, self.name, "create", None, states(row))
         self._read(row)
 
-    def save(self, by, expected_vm_state=None, expected_task_state=None):
+    def save(self, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
-        In: *by*, the file:function of Nova that saves; a state or a tuple of states for each
-        guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
+        In: a state or a tuple of states for each guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
         deleted, UnexpectedTaskStateError for another task, InstanceNotFound when it is gone;
         nothing is written then. After each save that wrote a column an update is sent.
 
         Source: ``save`` in nova/objects/instance.py and ``_instance_update`` in
         nova/db/main/api.py, Nova 34.0.0.
         """
-        service, changed = self._service, self.obj_what_changed()
+        service, changed = self.service, self.obj_what_changed()
         extra = {name: self._values[name] for name in EXTRA if name in self._changed}
         if extra:
             service.site.db.instance_extra_update_by_uuid(self.uuid, extra)
@@ -135,7 +134,6 @@ class Instance(NovaObject):
                 columns,
                 *guards,
                 error=type(error).__name__,
-                by=by,
             )
             raise
         service.note(
@@ -147,51 +145,40 @@ class Instance(NovaObject):
             columns,
             *guards,
             host=new["host"],
-            by=by,
         )
         self._read(new)
         object.__setattr__(self, "saved_at", service.site.env.now)
-        notifications.send_save(service, self, old, by)
+        notifications.send_save(service, self, old)
         service.site.saved(self)
 
-    def destroy(self, by):
+    def destroy(self):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
 
         Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
         """
-        service = self._service
+        service = self.service
         try:
             row = service.site.db.instance_destroy(self.uuid, only_without_host=not self.host)
         except Exception as error:
             name = type(error).__name__
-            service.note(Save, self.name, "destroy_refused", None, None, error=name, by=by)
+            service.note(Save, self.name, "destroy_refused", None, None, error=name)
             raise
-        service.note(Save, self.name, "destroy", None, states(row), by=by)
+        service.note(Save, self.name, "destroy", None, states(row))
         self._read(row)
 
-    def drop_migration_context(self, by):
+    def drop_migration_context(self):
         """Forget the move that it is in, in the database as well.
 
         Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.
         """
         if self.migration_context is not None:
             nothing = {"migration_context": None}
-            self._service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
+            self.service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
             self._values.update(nothing)
 
-    def set_flavor(self, flavor):
-        """Give it the size of a flavor.
-
-        Source: ``_set_instance_info`` in nova/compute/manager.py, Nova 34.0.0.
-        """
-        self.instance_type_id = flavor.name
-        for name in ("memory_mb", "vcpus", "root_gb", "ephemeral_gb"):
-            setattr(self, name, getattr(flavor, name))
-        self.flavor = flavor
-
     def refresh(self):
-        """Read the row anew; what was changed and not saved is lost."""
-        self._read(self._service.site.db.instance_get_by_uuid(self.uuid))
+        """Read the row again; what was changed and not saved is lost."""
+        self._read(self.service.site.db.instance_get_by_uuid(self.uuid))
 
 
 def _guard(expected):

@@ -1,6 +1,5 @@
 """The action log of a server (nova/objects/instance_action.py)."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from labkit.nova.clock import Action, ActionEvent
@@ -23,29 +22,29 @@ class InstanceAction:
     events: list = field(default_factory=list)
 
 
-def action_start(instance, action, by):
+def action_start(instance, action):
     """Begin an entry; what is done under the same request id from now on belongs to it."""
-    service = instance._service
+    service = instance.service
     log = service.site.db.actions.setdefault(instance.uuid, [])
     log.append(InstanceAction(action, service.site.context.request_id))
-    service.note(Action, instance.name, action, by)
+    service.note(Action, instance.name, action)
 
 
-def action_finish(instance, by):
+def action_finish(instance):
     """End an entry; few actions do."""
     action = _action(instance).action
-    instance._service.note(Action, instance.name, action, by, "finish")
+    instance.service.note(Action, instance.name, action, op="finish")
 
 
-def event_start(instance, event, by):
+def event_start(instance, event, by=None):
     """Begin a part of the action, on the service's host."""
-    service = instance._service
+    service = instance.service
     action = _action(instance)
     action.events.append({"event": event, "host": service.host, "result": None})
     service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
 
 
-def event_finish(instance, event, result, by):
+def event_finish(instance, event, result, by=None):
     """End a part of the action.
 
     When a part happens twice, as in a build that goes on elsewhere, the first is written to
@@ -61,23 +60,8 @@ def event_finish(instance, event, result, by):
     found["result"] = result
     if result == "Error":
         action.message = "Error"
-    note = instance._service.note
-    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
-
-
-@contextmanager
-def event_reporter(instance, event, by):
-    """Begin a part of the action, and end it with what became of it.
-
-    Source: ``EventReporter`` and ``wrap_instance_event`` in nova/compute/utils.py, 34.0.0.
-    """
-    event_start(instance, event, by)
-    try:
-        yield
-    except Exception:
-        event_finish(instance, event, "Error", by)
-        raise
-    event_finish(instance, event, "Success", by)
+    note = instance.service.note
+    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by=by)
 
 
 def as_shown(log) -> list[dict]:
@@ -99,7 +83,7 @@ def _action(instance) -> InstanceAction:
 
     Source: ``action_event_start`` in nova/db/main/api.py, Nova 34.0.0.
     """
-    site = instance._service.site
+    site = instance.service.site
     log, context = site.db.actions.get(instance.uuid, ()), site.context
     for entry in reversed(log):
         if entry.request_id == context.request_id:

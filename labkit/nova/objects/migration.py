@@ -44,7 +44,7 @@ class Migration(NovaObject):
         migration_type created_at updated_at"""
 
     def __init__(self, service, name, values):
-        self._service = service
+        self.service = service
         self.name = name
         self.__dict__.update(values)
 
@@ -75,27 +75,22 @@ class Migration(NovaObject):
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
-    def create(self, by):
+    def create(self):
         """Write a new row."""
-        site = self._service.site
+        site = self.service.site
         self.id = len(site.db.migrations) + 1
         self.uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"migration/{self.id}"))
         self.created_at = site.env.now
         self._write()
-        self._note("create", None, by)
+        self._note("create", None)
 
-    def save(self, by):
+    def save(self):
         """Write all of it, and read it anew."""
-        site = self._service.site
+        site = self.service.site
         old = site.db.migrations[self.id]["status"]
         self.updated_at = site.env.now
         self._write()
-        self._note("update", old, by)
-
-    def set_status(self, status, by):
-        """Give it another status and save it."""
-        self.status = status
-        self.save(by)
+        self._note("update", old)
 
     def has_old_flavor(self, instance) -> bool:
         """Return whether a server still has the size that it is to leave."""
@@ -106,15 +101,15 @@ class Migration(NovaObject):
         return Migration(service, self.name, self._values())
 
     def _write(self):
-        db = self._service.site.db
+        db = self.service.site.db
         db.migrations[self.id] = self._values()
         db.touched.update((self.source_compute, self.dest_compute))
 
     def _values(self):
         return {name: getattr(self, name) for name in FIELDS}
 
-    def _note(self, op, old, by):
-        self._service.note(
+    def _note(self, op, old):
+        self.service.note(
             Written,
             self.name,
             op,
@@ -124,7 +119,6 @@ class Migration(NovaObject):
             old,
             self.source_compute,
             self.dest_compute,
-            by,
         )
 
 

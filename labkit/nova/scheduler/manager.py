@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import conf, exception
-from labkit.nova.notifications import instance as notify
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.objects.selection import Selection as SelectedHost
 from labkit.nova.scheduler import request_filter, utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -97,7 +97,7 @@ class SchedulerManager(Service):
         found = candidates is None or len(candidates.rows) > 0
         hosts = self._get_all_host_states(candidates, spec_obj)
         if found:
-            notify.about_scheduling(self, "start", names[0])
+            compute_utils.notify_about_scheduler_action(self, "start", names[0])
         yield from self.step("select_destinations", names=names)
         if not found:
             raise exception.NoValidHost(reason="")
@@ -109,7 +109,7 @@ class SchedulerManager(Service):
             for selection in selections:
                 fleet = self.host_manager.fleet
                 fleet.add_instance(fleet.rows[selection.host], selection.instance)
-        notify.about_scheduling(self, "end", names[-1])
+        compute_utils.notify_about_scheduler_action(self, "end", names[-1])
         return selections
 
     def update_instance_info(self, host_name, instance_info=None):

@@ -6,18 +6,18 @@ import pytest
 from labkit import (
     Aggregate,
     BaseHostWeigher,
-    Destination,
     Flavor,
     Fleet,
     ImageMeta,
     InstanceGroup,
     Options,
     RequestSpec,
-    normalize,
 )
 from labkit.decision import select_destinations
 from labkit.nova.exception import ComputeHostMetricNotFound
+from labkit.nova.objects import Destination
 from labkit.nova.scheduler.weights import all_weighers
+from labkit.nova.weights import normalize
 
 NOTHING = RequestSpec(Flavor(vcpus=0, memory_mb=0))
 

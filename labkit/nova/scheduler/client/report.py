@@ -37,7 +37,7 @@ class SchedulerReportClient:
 
     def note(self, name, call, http_status, by):
         """Add a call of placement's API to what happened."""
-        self._service.note(Call, name, "placement", call, http_status, _HERE + by)
+        self._service.note(Call, name, "placement", call, http_status, by=_HERE + by)
 
     def get_allocation_candidates(self, request):
         """Ask for the hosts that can hold a request; return Candidates.
@@ -71,6 +71,11 @@ class SchedulerReportClient:
             (f"{provider}/traits", "get_provider_traits"),
         ):
             self.note(None, f"GET {call}", 200, by)
+
+    def get_provider_traits(self):
+        """Read what a host can do."""
+        call = "GET /resource_providers/{uuid}/traits"
+        self.note(None, call, 200, "get_provider_traits")
 
     def get_allocations_for_resource_provider(self):
         """Read who holds something of one's own host."""
