@@ -332,9 +332,10 @@ class RecordedManager(FastSchedulerManager):
         self.record.choices[self.record.index] = Choice(hosts, weights, position)
         super()._consume_selected_host(selected_host, spec_obj, instance_uuid)
 
-    def _rounds(self, hosts, spec_obj, *args):
+    def _rounds(self, hosts, spec_obj, instance_uuids, claim, whole_order):
         names = self.host_manager.fleet.providers.names
-        for index, one in enumerate(super()._rounds(hosts, spec_obj, *args)):
+        rounds = super()._rounds(hosts, spec_obj, instance_uuids, claim, whole_order=True)
+        for index, one in enumerate(rounds):
             self.record.index = index
             self.record.round(one, hosts.columns, names, spec_obj)
             yield one
