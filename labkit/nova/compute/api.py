@@ -9,11 +9,11 @@ from labkit.nova.clock import BuildRequest as Written
 from labkit.nova.clock import Call, InstanceMapping
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.db import CONFIGURED_CELL, Mapping
+from labkit.nova.db.api import models
 from labkit.nova.image import glance
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
-from labkit.nova.objects import Destination, instance_action
+from labkit.nova.objects import Destination, build_request, instance_action
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS
@@ -22,6 +22,10 @@ from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import unforeseen
 
 _HERE = "compute/api.py:"
+#: The cell that the ``[database] connection`` of nova-api names: what it reads for a server whose
+#: mapping names no cell yet. As recorded; where it names cell0 instead, the API finds nothing
+#: there and the conductor destroys the row.
+CONFIGURED_CELL = "cell1"
 ANY = None
 NO_TASK = (None,)
 _STATES = (vm.ACTIVE, vm.STOPPED, vm.PAUSED, vm.SUSPENDED)
@@ -313,8 +317,8 @@ class API:
 
     def update_instance(self, instance, name):
         """Give the server another display name."""
-        if self.site.db.instances.get(instance.uuid) is None:
-            self.site.db.build_requests[instance.uuid].values["display_name"] = name
+        if instance.uuid in self.site.api_db.build_requests:
+            self.site.api_db.build_requests[instance.uuid].values["display_name"] = name
         else:
             instance.display_name = name
             instance.save(_HERE + "update_instance")
@@ -328,7 +332,7 @@ class API:
         """
         if spec.availability_zone and spec.availability_zone not in self.site.zones():
             raise exception.HTTPBadRequest("The requested availability zone is not available")
-        service, db, first = self.service, self.site.db, names[0]
+        service, db, first = self.service, self.site.api_db, names[0]
         self.image_api.get(first, _HERE + "_get_image")
         if networks != "none":
             by = _HERE + "_check_requested_networks"
@@ -336,7 +340,7 @@ class API:
         by = _HERE + "_validate_and_build_base_options"
         service.note(Call, first, "neutron", "create_resource_requests", by=by)
         self._validate(spec)
-        check_num_instances_quota(self.site, spec)
+        check_num_instances_quota(self.service, spec)
         by = _HERE + "_create_reqspec_buildreq_instmapping"
         build_requests = []
         for name in names:
@@ -344,7 +348,7 @@ class API:
             uuid = request.values["uuid"]
             db.build_requests[uuid] = request
             service.note(Written, name, "create", vm.BUILDING, task.SCHEDULING, by=by)
-            db.instance_mappings[uuid] = Mapping()
+            db.instance_mappings[uuid] = models.InstanceMapping()
             service.note(InstanceMapping, name, "create", by=by)
             if networks == "none":
                 self.site.without_network.add(uuid)
@@ -440,17 +444,17 @@ class API:
         return True
 
     def _destroy_build_request(self, instance, by) -> bool:
-        if instance.uuid not in self.site.db.build_requests:
+        if instance.uuid not in self.site.api_db.build_requests:
             return False
-        self.site.db.build_request_destroy(instance.uuid)
+        build_request.destroy(self.service, instance.uuid)
         self.service.note(Written, instance.name, "destroy", by=_HERE + by)
         return True
 
     def _lookup_instance(self, instance):
         """Return the server from its cell; None when it is in none, or deleted."""
-        db, uuid = self.site.db, instance.uuid
-        mapping = db.instance_mappings.get(uuid)
-        if db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+        uuid = instance.uuid
+        mapping = self.site.api_db.instance_mappings.get(uuid)
+        if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
             return None
         try:
             return self.site.from_row(self.service, instance.name, instance.uuid)
@@ -462,7 +466,7 @@ class API:
         self._update_queued_for_deletion(name, uuid, True)
 
     def _update_queued_for_deletion(self, name, uuid, queued):
-        mapping = self.site.db.instance_mappings.get(uuid)
+        mapping = self.site.api_db.instance_mappings.get(uuid)
         if mapping is None:
             return
         mapping.queued_for_delete = queued
@@ -607,7 +611,7 @@ class API:
                 )
             if flavor == current:
                 raise exception.CannotResizeToSameFlavor
-            check_deltas(site, instance, current, flavor)
+            check_deltas(self.service, instance, current, flavor)
             if not spec.is_bfv:
                 check_image(flavor, spec.image, status="active")
             if self.service.options.allow_resize_to_same_host:
@@ -656,7 +660,7 @@ class API:
         """Undo a resize: back to the host and the flavor that the server had."""
         by, site = _HERE + "revert_resize", self.site
         migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
-        check_deltas(site, instance, instance.flavor, instance.old_flavor)
+        check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
         instance.availability_zone = site.zone_of(migration.source_compute)
         spec = site.spec_of(instance.name).replace(flavor=instance.old_flavor)
         site.save_spec(instance.name, spec)

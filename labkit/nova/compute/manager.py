@@ -1331,7 +1331,7 @@ class ComputeManager(Service):
             turn = self.live_migration_semaphore.request()
             yield from self.wait(turn)
         try:
-            if self.site.db.migrations[migration.id]["status"] != "cancelled":
+            if migrations.get_by_id(self, migration.id).status != "cancelled":
                 yield from self._do_live_migration(instance, dest, migration)
         finally:
             if turn is not None:
@@ -1570,13 +1570,12 @@ class ComputeManager(Service):
             migration_type="evacuation",
         )
         newest = {migration.instance_uuid: migration for migration in found}
-        for uuid, migration in newest.items():
+        for uuid in newest:
             if uuid in self.driver.guests:
-                row = self.site.db.instances[uuid]
-                instance = self.site.copy_of(self, migration.name, row)
+                instance = self.tables.instance(uuid)
                 yield from self.driver.destroy(self, instance, by)
         for uuid, migration in newest.items():
-            if uuid not in self.site.db.deleted:
+            if not self.tables.is_deleted(uuid):
                 self.reportclient.remove_provider_tree_from_instance_allocation(
                     migration.name, uuid, self.site.fleet.rows[self.host]
                 )
@@ -1652,10 +1651,13 @@ class ComputeManager(Service):
 
         Source: the method of that name in nova/compute/manager.py, Nova 34.0.0.
         """
-        instances, guests = self.site.db.instances, self.driver.guests.items()
+        guests = self.driver.guests.items()
         self.driver.see_guests(
             {
-                uuid: (state == power_state.RUNNING, instances[uuid]["flavor"])
+                uuid: (
+                    state == power_state.RUNNING,
+                    self.tables.flavor_of(uuid),
+                )
                 for uuid, state in guests
             }
         )

@@ -16,7 +16,7 @@ from labkit.nova.image import glance
 from labkit.nova.notifications import base
 from labkit.nova.notifications import instance as notify
 from labkit.nova.notifications import moves as notify_move
-from labkit.nova.objects import instance_action, instance_fault
+from labkit.nova.objects import build_request, instance_action, instance_fault
 from labkit.nova.objects.instance_action import event_reporter
 from labkit.nova.objects.migration import Migration, find
 from labkit.nova.objects.selection import Selection
@@ -62,7 +62,7 @@ class ComputeTaskManager(Service):
             instances.append(self._create_row(request, selection, by))
         yield from self.step("create_rows", names=names)
         try:
-            check_num_instances_quota(site, spec, recheck=True)
+            check_num_instances_quota(self, spec, recheck=True)
         except exception.TooManyInstances as error:
             self._cleanup_build_artifacts(error, instances)
             raise
@@ -94,17 +94,17 @@ class ComputeTaskManager(Service):
                 continue
             self._set_vm_state_and_notify(instance, error)
             self._save_mapping(instance, self.site.db.cells[instance.uuid], by)
-            if instance.uuid in self.site.db.build_requests:
-                self.site.db.build_request_destroy(instance.uuid)
+            if instance.uuid in self.site.api_db.build_requests:
+                build_request.destroy(self, instance.uuid)
                 self.note(BuildRequest, instance.name, "destroy", by=by)
 
     def _create_row(self, request, selection, by):
         """Write the row into its cell; None when the user has deleted the server by now."""
         uuid = request.values["uuid"]
         instance = request.get_new_instance(self)
-        if uuid not in self.site.db.build_requests:
+        if uuid not in self.site.api_db.build_requests:
             self.note(InstanceMapping, request.name, "destroy", by=by)
-            self.site.db.instance_mappings.pop(uuid)
+            self.site.api_db.instance_mappings.pop(uuid)
             self.report_client.delete_allocation_for_instance(request.name, uuid, force=True)
             return None
         instance.availability_zone = self.site.zone_of(selection.host)
@@ -115,7 +115,7 @@ class ComputeTaskManager(Service):
         self._save_mapping(instance, cell, _HERE + "_map_instance_to_cell")
 
     def _save_mapping(self, instance, cell, by):
-        mapping = self.site.db.instance_mappings[instance.uuid]
+        mapping = self.site.api_db.instance_mappings[instance.uuid]
         mapping.cell = cell
         self.note(InstanceMapping, instance.name, "save", cell, mapping.queued_for_delete, by)
 
@@ -123,7 +123,7 @@ class ComputeTaskManager(Service):
         """Take the server over from the API; False when the API was faster and it must go."""
         by = _HERE + "_delete_build_request"
         try:
-            self.site.db.build_request_destroy(instance.uuid)
+            build_request.destroy(self, instance.uuid)
         except exception.BuildRequestNotFound as error:
             self._note_refused(instance, error, by)
             with notify.about_delete(self, instance, source="conductor"):
@@ -167,7 +167,7 @@ class ComputeTaskManager(Service):
 
         Source: ``_bury_in_cell0`` in nova/conductor/manager.py, Nova 34.0.0.
         """
-        by, db = _HERE + "_bury_in_cell0", self.site.db
+        by = _HERE + "_bury_in_cell0"
         instances = []
         for request in build_requests:
             instance = request.get_new_instance(self)
@@ -178,7 +178,7 @@ class ComputeTaskManager(Service):
             instances.append(instance)
         for request, instance in zip(build_requests, instances, strict=True):
             try:
-                db.build_request_destroy(instance.uuid)
+                build_request.destroy(self, instance.uuid)
                 self.note(BuildRequest, request.name, "destroy", by=by)
             except exception.BuildRequestNotFound as gone:
                 self._note_refused(instance, gone, by)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labkit.nova.compute import power_state
+from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.instance import Instance
 
@@ -31,3 +32,12 @@ class BuildRequest(NovaObject):
         instance = Instance(service, self.name, self.spec, self.values)
         instance.power_state = power_state.NOSTATE
         return instance
+
+
+def destroy(service, uuid):
+    """Remove a build request. Raises BuildRequestNotFound when somebody was faster.
+
+    Source: ``destroy`` in nova/objects/build_request.py, Nova 34.0.0.
+    """
+    if service.site.api_db.build_requests.pop(uuid, None) is None:
+        raise BuildRequestNotFound(uuid=uuid)

@@ -1,6 +1,7 @@
 """The error that the API shows with a server (nova/objects/instance_fault.py)."""
 
 from labkit.nova.clock import InstanceFault
+from labkit.nova.db.main import api as db
 from labkit.nova.exception import NovaException
 
 
@@ -16,7 +17,7 @@ def create(instance, error, message=None):
     if isinstance(error, NovaException):
         code, text = error.code, str(error)
     service, text = instance._service, (message or text)[:255]
-    faults = service.site.db.faults.setdefault(instance.uuid, [])
-    faults.insert(0, {"code": code, "message": text})
+    fault = {"code": code, "message": text}
+    db.instance_fault_create(service.db_context, instance.uuid, fault)
     by = "compute/utils.py:add_instance_fault_from_exc"
     service.note(InstanceFault, instance.name, code, text, by)
