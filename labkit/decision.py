@@ -2,15 +2,23 @@
 
 import copy
 import functools
+import math
 import random
+from dataclasses import dataclass
 
-from labkit import flip as flipping
+import numpy as np
+
 from labkit.fleet import Fleet
-from labkit.nova.conf import Options
+from labkit.neighbours import placement
+from labkit.nova.conf import OPTIONS, Options, multiplier_names
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
-from labkit.nova.scheduler.manager import SchedulerManager
+from labkit.nova.scheduler.fast import MULTIPLIERS, FastSchedulerManager
+from labkit.nova.scheduler.host_manager import HostManager
 from labkit.tables import scheduler as tables
+
+#: The highest value of a multiplier, up and down, that ``flip`` looks at.
+LIMIT = 1e9
 
 
 class Sentence(str):
@@ -28,12 +36,12 @@ class Decision:
     are built when they are read; labkit/tables/__init__.py describes their columns.
     """
 
-    def __init__(self, fleet, spec_obj, options, seed, trace, selections):
+    def __init__(self, fleet, spec_obj, options, seed, record, selections):
         self.fleet = fleet
         self.spec_obj = spec_obj
         self.options = options
         self.seed = seed
-        self.trace = trace
+        self.record = record
         self.selections = selections
 
     @property
@@ -49,17 +57,17 @@ class Decision:
     @functools.cached_property
     def filters(self):
         """Who entered each stage and who passed, a DataFrame."""
-        return self.trace.filters()
+        return self.record.filters()
 
     @functools.cached_property
     def weights(self):
         """What each weigher said of each host, a DataFrame."""
-        return self.trace.weights()
+        return self.record.weights()
 
     @functools.cached_property
     def placements(self):
         """The ranking for each server, a DataFrame."""
-        return self.trace.placements(self.selections)
+        return self.record.placements(self.selections)
 
     def explain(self, host: str) -> Sentence:
         """Say why a host was chosen, beaten or removed, for the first server.
@@ -75,48 +83,43 @@ class Decision:
         Source: the steps of nova/scheduler/manager.py and nova/weights.py, Nova 34.0.0.
         """
         self.fleet[host]  # a KeyError with the names, if there is no such host
-        removed = self.trace.removed_by(host)
+        removed = self.record.removed_by(host)
         if removed is not None:
             return Sentence(f"{host} was removed by {removed[0]}: {removed[1]}.")
-        weighed = next((w for w in self.trace.weighings if w[0] == 0), None)
-        if weighed is None or not self.selections:
+        if not self.record.weighings or not self.selections:
             return Sentence(f"{host} was not removed, but no host was chosen.")
-        _, hosts, weighers = weighed
-        if len(hosts) == 1:
+        first = self.record.weighings[0]
+        if len(first.hosts) == 1:
             return Sentence(f"{host} was chosen: no other host was left, so nothing was weighed.")
-        return Sentence(self._weighed(host, hosts.names, weighers))
+        return Sentence(self._weighed(host, first))
 
-    def _weighed(self, host, names, weighers):
+    def _weighed(self, host, weighing):
         ranking = self.placements
         ranking = ranking[ranking.instance == ranking.instance.iloc[0]].set_index("host")
         weight, winner = ranking.weight[host], self.host
         distance = ranking.weight[winner] - weight
         if host == winner:
-            lines = [f"{host} was chosen with the weight {weight:g}, of {len(names)} hosts."]
+            lines = [
+                f"{host} was chosen with the weight {weight:g}, of {len(weighing.hosts)} hosts."
+            ]
         elif distance > 0:
             best = f"{winner} ({ranking.weight[winner]:g})"
             lines = [
                 f"{host} was not chosen: its weight {weight:g} is {distance:g} below that of {best}."
             ]
         else:
-            lines = [
-                f"{host} was not chosen: its weight {weight:g} equals that of {winner} or more;"
-            ]
-            lines[0] += " the order of the hosts, or a random pick, decided."
-        place = names.index(host)
-        for name, raw, _, _, normalized, multiplier, score in weighers:
-            raw, normalized, multiplier, score = (
-                float(value if not hasattr(value, "shape") or not value.shape else value[place])
-                for value in (raw, normalized, multiplier, score)
-            )
-            if score:
+            equal = f"its weight {weight:g} equals that of {winner} or more"
+            decided = "the order of the hosts, or a random pick, decided"
+            lines = [f"{host} was not chosen: {equal}; {decided}."]
+        for line in self.weights[self.weights.instance == ranking.instance.iloc[0]].itertuples():
+            if line.host == host and line.score:
                 lines.append(
-                    f"  {name}: raw {raw:g} -> normalized {normalized:.4g}"
-                    f" -> times {multiplier:g} = {score:.4g}"
+                    f"  {line.weigher}: raw {line.raw:g} -> normalized {line.normalized:.4g}"
+                    f" -> times {line.multiplier:g} = {line.score:.4g}"
                 )
         return "\n".join(lines)
 
-    def flip(self, host: str, option: str) -> flipping.Flip:
+    def flip(self, host: str, option: str) -> "Flip":
         """Find the values of one multiplier with which a host wins, all else as it is.
 
         In: a host's name and a multiplier's name. Out: a Flip with ``intervals`` (both ends
@@ -131,7 +134,16 @@ class Decision:
 
         Source: total = base + multiplier * normalized, nova/weights.py, Nova 34.0.0.
         """
-        return flipping.flip(self, host, option)
+        if option not in multiplier_names():
+            known = ", ".join(multiplier_names())
+            raise ValueError(f"{option!r} is no multiplier; choose from {known}")
+        conf = self.options.filter_scheduler
+        if conf.host_subset_size > 1 or conf.shuffle_best_same_weighed_hosts:
+            raise ValueError(
+                "under random picks (host_subset_size, shuffle) no value settles who wins"
+            )
+        self.fleet[host]  # a KeyError with the names, if there is no such host
+        return Flip(host, option, getattr(self.options, option), _winning(self, host, option))
 
     def compare(self, other: "Decision"):
         """Return a DataFrame that sets two decisions side by side: weight and rank per host."""
@@ -183,29 +195,57 @@ def select_destinations(fleet, spec_obj, options=None, seed=0, instance_uuids=No
     """
     options = _checked(fleet, spec_obj, options)
     names = server_names(spec_obj, instance_uuids)
-    trace = tables.Trace(fleet, names)
-    decision = Decision(fleet, spec_obj, options, seed, trace, [])
+    record = tables.Record(names)
+    decision = Decision(fleet, spec_obj, options, seed, record, [])
+    client = Claims(fleet)
+    manager = tables.RecordedManager(
+        _host_manager(options).reading(fleet), record, random.Random(seed), client
+    )
     try:
-        decision.selections = _manager(options).select_destinations(
-            fleet.copy(), own_copy(spec_obj, names), names, random.Random(seed), trace=trace
-        )
+        decision.selections = manager.decide(own_copy(spec_obj, names), names)
     except NoValidHost as error:
         error.decision = decision
         raise
     return decision
 
 
+class Claims:
+    """Placement as it is asked outside of a cloud: at once, and with claims of its own.
+
+    In: a Fleet. With *keep* the claims stay in the fleet's inventories.
+    """
+
+    def __init__(self, fleet, keep=False):
+        self._providers = fleet.providers
+        if not keep:
+            inventories = {name: each.copy() for name, each in fleet.inventories.items()}
+            self._providers = fleet.providers.copy(inventories)
+        self._claimed = {}
+
+    def get_allocation_candidates(self, request):
+        """Return the hosts that can hold a request."""
+        return self._providers.allocation_candidates(request)
+
+    def claim_resources(self, name, uuid, row, resources) -> bool:
+        """Claim what a server needs on one host; return whether it fitted."""
+        self._claimed[name] = row, resources
+        return placement.claim(self._providers.inventories, row, resources)
+
+    def delete_allocation_for_instance(self, name, uuid, force):
+        """Give back what a server holds."""
+        row, resources = self._claimed.pop(name)
+        for resource_class, amount in resources.items():
+            self._providers.inventories[resource_class].used[row] -= amount
+
+
 def winner(fleet, spec_obj, options) -> str | None:
     """Return only the host that a request's first server gets, or None; no tables."""
     names = server_names(spec_obj, None)
+    manager = FastSchedulerManager(
+        _host_manager(options).reading(fleet), random.Random(0), Claims(fleet)
+    )
     try:
-        return (
-            _manager(options)
-            .select_destinations(
-                fleet.copy(), own_copy(spec_obj, names), names, return_alternates=False
-            )[0]
-            .host
-        )
+        return manager.decide(own_copy(spec_obj, names), names, return_alternates=False)[0].host
     except NoValidHost:
         return None
 
@@ -228,40 +268,48 @@ def place(fleet, specs, options=None, seed=0, building=False):
     specs = list(specs)
     for spec_obj in specs:
         options = _checked(fleet, spec_obj, options)
-    manager, rng, later = _manager(options or Options()), random.Random(seed), fleet.copy()
+    later = fleet.copy()
+    manager = FastSchedulerManager(
+        _host_manager(options or Options()).reading(later),
+        random.Random(seed),
+        Claims(later, keep=True),
+    )
     rows, groups = [], {}
     for number, spec_obj in enumerate(specs):
         size = (spec_obj.vcpus, spec_obj.memory_mb, spec_obj.root_gb + spec_obj.ephemeral_gb)
         first = len(rows) + 1
         names = [f"server-{first + k}" for k in range(spec_obj.num_instances)]
         own = own_copy(spec_obj, names, groups)
-        attempt = later if len(names) == 1 else later.copy()  # all servers or none
         group = own.instance_group
         before = group.copy() if group else None
         try:
-            chosen = manager.select_destinations(attempt, own, names, rng, return_alternates=False)
+            chosen = manager.decide(own, names, return_alternates=False)
         except NoValidHost:
             if group:
                 group.members, group.hosts = before.members, before.hosts
             rows += [(number, name, None, float("nan"), *size) for name in names]
             continue
-        later = attempt
         for selection in chosen:
             row = later.rows[selection.host]
-            later.add_instance(row, selection.instance, _properties(spec_obj))
-            if not building:
-                later.columns["num_io_ops"][row] = fleet.columns["num_io_ops"][row]
+            later.consume_from_request(row, spec_obj, building)
+            later.add_instance(row, selection.instance, **_known(spec_obj))
             rows.append((number, selection.instance, selection.host, selection.weight, *size))
     return later, tables.placed(rows)
 
 
-def _properties(spec_obj):
-    return spec_obj.image.properties if spec_obj.image else {}
+def _known(spec_obj):
+    """Return what is known of a server that was just placed."""
+    return {
+        "image_meta": spec_obj.image,
+        "flavor": spec_obj.flavor,
+        "project_id": spec_obj.project_id,
+        "user_id": spec_obj.user_id,
+    }
 
 
 @functools.lru_cache(maxsize=64)
-def _manager(options):
-    return SchedulerManager(options)
+def _host_manager(options):
+    return HostManager(options)
 
 
 def server_names(spec_obj, instance_uuids):
@@ -297,3 +345,126 @@ def _checked(fleet, spec_obj, options):
     if not isinstance(options, Options):
         raise TypeError(f"{options!r} is not Options; write Options(ram_weight_multiplier=-1.0)")
     return options
+
+
+# -- for which values of one multiplier does a host win? -----------------------------------
+@dataclass(frozen=True)
+class Flip:
+    """The values of one multiplier with which a host wins; both ends of each interval belong.
+
+    ``intervals`` is a list of (low, high); an end at 1e9 or -1e9 is the last value looked at.
+    """
+
+    host: str
+    option: str
+    now: float
+    intervals: list[tuple[float, float]]
+
+    def __repr__(self):
+        if not self.intervals:
+            return f"{self.host} never wins, whatever {self.option} is (now {self.now})."
+        parts = [_words(low, high) for low, high in self.intervals]
+        return f"{self.host} wins with {self.option} {' or '.join(parts)} (now {self.now})."
+
+
+def _winning(decision, host, option):
+    """Return the intervals in which a host wins; each end is the engine's own answer.
+
+    A host's weight is base + value * slope, so that between two hosts one value at most changes
+    who is ahead. Below 0, at 0 and above 0 are looked at one by one: with the sign of a multiplier
+    its ties change.
+    """
+    tiny = math.nextafter(0.0, 1.0)
+    least = next(opt.min for opt in OPTIONS if opt.name == option)
+    lowest = -LIMIT if least is None else least
+    wins, lines, found = _engine(decision, host, option), _lines(decision, host, option), []
+    for low, high in ((lowest, -tiny), (0.0, 0.0), (tiny, LIMIT)):
+        if low > high:
+            continue
+        inside = next((value for value in _candidates(*lines, low, high) if wins(value)), None)
+        if inside is None:
+            continue
+        first, last = _edge(wins, inside, low), _edge(wins, inside, high)
+        if found and math.nextafter(found[-1][1], math.inf) >= first:
+            first = found.pop()[0]
+        found.append((first, last))
+    return [(low + 0.0, high + 0.0) for low, high in found]  # no -0.0
+
+
+def _engine(decision, host, option):
+    """Return the function that says whether a host wins with a value of the option."""
+
+    @functools.cache
+    def wins(value):
+        options = decision.options.replace(**{option: value})
+        return winner(decision.fleet, decision.spec_obj, options) == host
+
+    return wins
+
+
+def _lines(decision, host, option):
+    """Return (base, slope): how far a host is ahead of each other one, and how fast that grows."""
+    options, nothing = decision.options.replace(**{option: 1.0}), (np.zeros(0), np.zeros(0))
+    try:
+        record = select_destinations(decision.fleet, decision.spec_obj, options).record
+    except NoValidHost:
+        return nothing
+    weighing = record.weighings[0]
+    if host not in weighing.hosts or not weighing.weighers:
+        return nothing
+    base, slope = np.zeros(len(weighing.hosts)), np.zeros(len(weighing.hosts))
+    for step in weighing.weighers:
+        score, normalized, multiplier = map(
+            np.asarray, (step.score, step.normalized, step.multiplier)
+        )
+        if MULTIPLIERS.get(step.weigher) == option:
+            sign = -1.0 if step.weigher == "BuildFailureWeigher" else 1.0
+            moves = multiplier == sign  # where no aggregate has a multiplier of its own
+            slope = slope + np.where(moves, sign * normalized, 0.0)
+            score = np.where(moves, 0.0, score)
+        base = base + score
+    place = weighing.hosts.index(host)
+    return base[place] - base, slope[place] - slope
+
+
+def _candidates(base, slope, low, high):
+    """Return a few values in [low, high] of which one wins, if any value does.
+
+    The host is ahead of another where base + value * slope > 0: from -base / slope on where the
+    slope rises, up to there where it falls.
+    """
+    with np.errstate(all="ignore"):
+        meets = -base / slope
+    least = float(np.fmax.reduce(meets[slope > 0], initial=low))
+    most = float(np.fmin.reduce(meets[slope < 0], initial=high))
+    gap = most - least
+    near = [math.nextafter(end, way) for end in (least, most) for way in (-math.inf, math.inf)]
+    inside = [(least + most) / 2, most, low, high, *near, least * (1 + 1e-12), most * (1 - 1e-12)]
+    inside += [least + 1e-9 * gap, most - 1e-9 * gap, least]
+    return [value for value in inside if low <= value <= high]
+
+
+def _edge(wins, inside, outside):
+    """Halve the gap between a winning and a losing value until no float lies between them."""
+    if wins(outside):
+        return outside
+    while True:
+        middle = (inside + outside) / 2
+        if middle in (inside, outside):
+            return inside
+        if wins(middle):
+            inside = middle
+        else:
+            outside = middle
+
+
+def _words(low, high):
+    if low <= -LIMIT and high >= LIMIT:
+        return "at any value"
+    if low == high:
+        return f"at {low:.12g} exactly"
+    if low <= -LIMIT:
+        return f"up to {high:.12g}"
+    if high >= LIMIT:
+        return f"from {low:.12g} up"
+    return f"from {low:.12g} to {high:.12g}"

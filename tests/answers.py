@@ -11,12 +11,11 @@ import struct
 
 import numpy as np
 
-from labkit.decision import own_copy, server_names
-from labkit.nova import exception
-from labkit.nova.scheduler import filters, weights
-from labkit.nova.scheduler.host_manager import CONSUMED, WeighedHosts
-from labkit.nova.scheduler.manager import SchedulerManager
-from labkit.tables.scheduler import Trace
+from labkit.decision import Claims, own_copy, server_names
+from labkit.nova import conf, exception
+from labkit.nova.scheduler import fast, filters, weights
+from labkit.nova.scheduler.host_manager import CONSUMED, HostManager
+from labkit.tables.scheduler import Record, RecordedManager
 
 #: What happens before the filters and is no filter of Nova's.
 _BEFORE = {
@@ -26,30 +25,49 @@ _BEFORE = {
 }  # fmt: skip
 
 
-def answer(fleet, spec_obj, options, seed=0, names=None):
-    """Return labkit's answer; the fleet is unchanged."""
+class Noting(RecordedManager):
+    """A scheduler that also keeps the hosts' numbers as they are in the end."""
+
+    def _get_all_host_states(self, candidates, spec_obj):
+        self.hosts = super()._get_all_host_states(candidates, spec_obj)
+        if isinstance(self.hosts, fast.Rows):
+            self.hosts = fast.Rows(self.hosts.columns.own(), self.hosts.rows)
+        return self.hosts
+
+    def after(self, host):
+        """Return the numbers of a host that a placed server changes."""
+        fleet = self.host_manager.fleet
+        if isinstance(self.hosts, fast.Rows):
+            state = self.hosts.columns.host_state(fleet.rows[host])
+        else:
+            state = {state.host: state for state in self.hosts}.get(host, fleet[host])
+        return [float(getattr(state, name)) for name in CONSUMED]
+
+
+def answer(fleet, spec_obj, options, seed=0, names=None, least=fast.LARGE):
+    """Return labkit's answer; the fleet is unchanged. *least* as in FastSchedulerManager."""
     names = server_names(spec_obj, names)
-    trace, later = Trace(fleet, names), fleet.copy()
-    found = {"raised": None, "selections": None}
+    record, found = Record(names), {"raised": None, "selections": None}
+    hosts = HostManager(options).reading(fleet)
+    manager = Noting(hosts, record, random.Random(seed), Claims(fleet))
+    manager.least, manager.hosts = least, []
     try:
-        selections = SchedulerManager(options).select_destinations(
-            later, own_copy(spec_obj, names), names, random.Random(seed), trace=trace
-        )
+        selections = manager.decide(own_copy(spec_obj, names), names)
         found["selections"] = [[s.host, *s.alternates] for s in selections]
+        if isinstance(manager.hosts, fast.Rows) and len(names) == 1:  # nobody asks afterwards
+            row = fleet.rows[selections[0].host]
+            manager.hosts.columns.consume_from_request(row, spec_obj)
     except exception.NovaException as error:
         found["raised"] = [type(error).__name__, str(error)]
     except Exception as error:  # NotModelled too: it says that Nova itself fails
         found["raised"] = ["Crash", repr(error)]
     found["candidates"] = None
-    for _, name, _, after, _, _ in trace._stages:
-        if name == "allocation_candidates":
-            found["candidates"] = _names(fleet, after)
-    found["rounds"] = [_round(fleet, trace, index) for index in range(len(names))]
+    for stage in record.stages:
+        if stage.name == "allocation_candidates":
+            found["candidates"] = stage.left
+    found["rounds"] = [_round(record, index) for index in range(len(names))]
     found["rounds"] = [one for one in found["rounds"] if one]
-    found["after"] = {
-        host: [float(later.columns[name][row]) for name in CONSUMED]
-        for host, row in sorted(fleet.rows.items())
-    }
+    found["after"] = {host: manager.after(host) for host in sorted(fleet.rows)}
     return found
 
 
@@ -57,17 +75,18 @@ def alone(fleet, spec_obj, options, names):
     """Return what each filter and each weigher says of all hosts, with none removed before it."""
     own, found = own_copy(spec_obj, names), {}
     own.instance_uuid = names[0]
-    for filter_ in filters.load(options.replace(enabled_filters=list(filters.MODULES))):
-        found[type(filter_).__name__] = _said(
-            lambda f=filter_: f.filter_all(fleet.all_hosts, own).names
-        )
-    hosts = WeighedHosts(fleet, fleet.every_row)
-    for weigher in weights.load(options):
-        with np.errstate(all="ignore"):
-            found[type(weigher).__name__] = _said(lambda w=weigher: w.weigh_objects(hosts, own))
-        raw = found[type(weigher).__name__]
-        if not isinstance(raw, dict):
-            found[type(weigher).__name__] = np.broadcast_to(raw, len(fleet)).tolist()
+    states = fleet.host_states()
+    weighed = [weights.WeighedHost(state, 0.0) for state in states]
+    every = [cls.__name__ for cls in filters.all_filters()]
+    with conf.using(options):
+        hosts = HostManager(options.replace(enabled_filters=every))
+        for filter_ in hosts.enabled_filters:
+            found[type(filter_).__name__] = _said(
+                lambda f=filter_: [state.host for state in f.filter_all(states, own)]
+            )
+        for weigher in hosts.weighers:
+            raw = _said(lambda w=weigher: w.weigh_objects(weighed, own))
+            found[type(weigher).__name__] = raw
     return found
 
 
@@ -96,38 +115,31 @@ def alone_differences(nova, lab):
     return found
 
 
-def _names(fleet, rows):
-    return [fleet.texts["host"][row] for row in rows.tolist()]
-
-
-def _round(fleet, trace, index):
+def _round(record, index):
     one = {}
-    stages = [s for s in trace._stages if s[0] == index and s[1] not in _BEFORE]
+    stages = [s for s in record.stages if s.index == index and s.name not in _BEFORE]
     if stages:
-        one["filters"] = [
-            [name, _names(fleet, before), _names(fleet, after)]
-            for _, name, before, after, _, _ in stages
-        ]
-    for when, hosts, weighers in trace.weighings:
-        if when == index:
-            one["filtered"] = hosts.names
-            one["weighers"] = [_weigher(len(hosts), *weigher) for weigher in weighers]
-    for when, hosts, totals, _ in trace._choices:
-        if when == index:
-            one["sorted"] = hosts.names
-            by_name = dict(zip(hosts.names, totals.tolist(), strict=True))
-            # a shuffle among NaN can lose a host, in Nova as well
-            one["totals"] = [by_name.get(name) for name in one["filtered"]]
+        one["filters"] = [[stage.name, stage.hosts, stage.left] for stage in stages]
+    for weighing in record.weighings:
+        if weighing.index == index:
+            one["filtered"] = weighing.hosts
+            one["weighers"] = [_weigher(len(weighing.hosts), step) for step in weighing.weighers]
+    if index in record.choices:
+        choice = record.choices[index]
+        one["sorted"] = choice.hosts
+        by_name = dict(zip(choice.hosts, map(float, choice.weights), strict=True))
+        # a shuffle among NaN can lose a host, in Nova as well
+        one["totals"] = [by_name.get(name) for name in one["filtered"]]
     return one
 
 
-def _weigher(n, name, raw, minval, maxval, normalized, multiplier, score):
-    arrays = {"raw": raw, "normalized": normalized, "multiplier": multiplier, "score": score}
+def _weigher(n, step):
+    size = len(step.raw) if np.ndim(step.raw) else n
     found = {
-        key: np.broadcast_to(np.asarray(value, dtype=float), n).tolist()
-        for key, value in arrays.items()
+        key: np.broadcast_to(np.asarray(getattr(step, key), dtype=float), size).tolist()
+        for key in ("raw", "normalized", "multiplier", "score")
     }
-    return found | {"weigher": name, "minval": minval, "maxval": maxval}
+    return found | {"weigher": step.weigher, "minval": step.minval, "maxval": step.maxval}
 
 
 def bits(values):

@@ -3,16 +3,20 @@
 import math
 from collections import Counter
 
-from labkit.nova.conf import ALL_WEIGHERS
-from labkit.nova.scheduler.filters import MODULES
+from labkit.nova.scheduler.fast import MULTIPLIERS
+from labkit.nova.scheduler.filters import all_filters
+from labkit.nova.scheduler.weights import all_weighers
+
+FILTERS = [cls.__name__ for cls in all_filters()]
+WEIGHERS = [cls.__name__ for cls in all_weighers()]
 
 #: These two let every host pass what the lab models.
 NEVER_REJECT = {"AllHostsFilter", "NUMATopologyFilter"}
 AT_LEAST = (
-    {f"{name}: passes": 50 for name in MODULES}
-    | {f"{name}: rejects": 50 for name in MODULES if name not in NEVER_REJECT}
-    | {f"{name}: raw weights differ": 50 for name in ALL_WEIGHERS}
-    | {f"{name}: an aggregate's multiplier matters": 50 for name in ALL_WEIGHERS}
+    {f"{name}: passes": 50 for name in FILTERS}
+    | {f"{name}: rejects": 50 for name in FILTERS if name not in NEVER_REJECT}
+    | {f"{name}: raw weights differ": 50 for name in WEIGHERS}
+    | {f"{name}: an aggregate's multiplier matters": 50 for name in WEIGHERS}
     | dict.fromkeys(
         (
             "several servers", "exact ties", "a random pick of several", "alternates",
@@ -48,7 +52,7 @@ def count(counts: Counter, fleet, spec_obj, options, nova):
         taken = zip(nova["selections"], nova["rounds"], strict=False)
         counts["a claim refused"] += any(s[0] != r["sorted"][0] for s, r in taken)
     counts["no hypervisor version"] += bool(
-        fleet and any(map(math.isnan, fleet.columns["hypervisor_version"]))
+        any(state.hypervisor_version is None for state in fleet)
     )
 
 
@@ -79,10 +83,7 @@ def _weighing(counts, options, one):
 
 
 def _usual(options, name):
-    from labkit.flip import WEIGHER
-
-    option = next(option for option, weigher in WEIGHER.items() if weigher == name)
-    return getattr(options, option) * (-1 if name == "BuildFailureWeigher" else 1)
+    return getattr(options, MULTIPLIERS[name]) * (-1 if name == "BuildFailureWeigher" else 1)
 
 
 def report(counts: Counter) -> str:

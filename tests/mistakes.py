@@ -7,7 +7,7 @@ import numpy as np
 from labkit.cloud.leftovers import imbalances
 from labkit.nova.compute import task_states
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.scheduler.host_manager import NUMBERS, update_from_compute_node
+from labkit.nova.scheduler.host_manager import NUMBERS, HostState
 
 
 def mistakes(cloud) -> list[str]:
@@ -36,12 +36,16 @@ def _sums(site):
             for name, amount in resources.items():
                 wanted[name][row] += amount
     actual = {name: inventories[name].used for name in wanted}
-    rows = [update_from_compute_node(node) for node in site.db.compute_nodes.values()]
+    states = []
+    for node in site.db.compute_nodes.values():
+        state = HostState(node.host, node.hypervisor_hostname, None)
+        state.update(compute=node)
+        states.append(state)
     for name in NUMBERS:
-        wanted[name] = np.array([row[name] for row in rows], dtype=float)
-        actual[name] = fleet.columns[name]
+        wanted[name] = np.array([getattr(state, name) for state in states], dtype=float)
+        actual[name] = np.array([getattr(state, name) for state in fleet], dtype=float)
     return [
-        f"{name} of {fleet.texts['host'][row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
+        f"{name} of {list(fleet.rows)[row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
         for name, sums in wanted.items()
         for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
     ]

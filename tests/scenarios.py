@@ -10,7 +10,6 @@ import random
 
 from labkit import (
     Aggregate,
-    Destination,
     Flavor,
     Fleet,
     ImageMeta,
@@ -18,11 +17,14 @@ from labkit import (
     Options,
     RequestSpec,
 )
-from labkit.nova.conf import ALL_WEIGHERS, multiplier_names
-from labkit.nova.scheduler.filters import MODULES
+from labkit.nova.conf import multiplier_names
+from labkit.nova.objects import Destination
+from labkit.nova.scheduler.filters import all_filters
 from labkit.nova.scheduler.host_manager import NUMBERS
+from labkit.nova.scheduler.weights import all_weighers
 from tests import scenario_words as words
 
+FILTERS = [cls.__name__ for cls in all_filters()]
 SEED = 34
 KINDS = (
     "plain", "multipliers", "aggregates", "soft groups", "groups", "image properties", "metrics",
@@ -38,7 +40,7 @@ _OF_KIND = {
     "hints": ["DifferentHostFilter", "SameHostFilter", "SimpleCIDRAffinityFilter"],
     "query": ["JsonFilter"],
     "isolation": ["IsolatedHostsFilter", "AggregateImagePropertiesIsolation"],
-    "aggregate filters": [name for name in MODULES if name.startswith("Aggregate")],
+    "aggregate filters": [name for name in FILTERS if name.startswith("Aggregate")],
     "capabilities": ["ComputeCapabilitiesFilter"],
     "pci": ["PciPassthroughFilter"],
     "image properties": ["ImagePropertiesFilter", "AllHostsFilter", "AllHostsFilter"],
@@ -461,7 +463,7 @@ class _Maker:
         if rng.random() < 0.04:
             options["max_placement_results"] = rng.randint(1, 3)
         if rng.random() < 0.06:
-            classes = list(ALL_WEIGHERS)
+            classes = [cls.__name__ for cls in all_weighers()]
             rng.shuffle(classes)
             options["weight_classes"] = classes[: rng.randint(1, len(classes))]
         return options
@@ -471,7 +473,7 @@ class _Maker:
         names = list(_OF_KIND.get(self.kind, []))
         names = rng.sample(names, min(len(names), rng.choice([1, 2, 2])))
         if rng.random() < 0.35:
-            others = rng.sample(sorted(MODULES), rng.randint(1, len(MODULES)))
+            others = rng.sample(sorted(FILTERS), rng.randint(1, len(FILTERS)))
             names += [name for name in others if name not in names]
         if names and rng.random() < 0.9:
             options["enabled_filters"] = names

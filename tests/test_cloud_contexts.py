@@ -104,9 +104,9 @@ def test_an_ordinary_user_cannot_take_part_in_what_another_request_began(cloud):
         site.within(site.keystone.context("project", is_admin=False)),
         pytest.raises(InstanceActionNotFound, match="req-"),
     ):
-        instance_action.event_start(instance, "compute_stop_instance", "here")
+        instance_action.event_start(instance, "compute_stop_instance")
     with site.within(site.keystone.admin_context()):  # a nova-compute at its start
-        instance_action.event_start(instance, "compute_stop_instance", "here")
+        instance_action.event_start(instance, "compute_stop_instance")
     assert cloud.actions.event.iloc[-1] == "compute_stop_instance"
 
 

@@ -19,7 +19,7 @@ from labkit.cloud.leftovers import RULES, imbalances
 from labkit.nova import clock as trace
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
-from labkit.nova.objects import instance_fault
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.service import expected
 from tests.mistakes import mistakes
 
@@ -163,18 +163,16 @@ def live(faults, seed=0, **options):
 @pytest.fixture(autouse=True)
 def _no_mistake_is_taken_for_a_fault(monkeypatch):
     """What Nova would log and survive, a KeyError of the lab's must not hide behind."""
-    create = instance_fault.create
+    add = compute_utils.add_instance_fault_from_exc
 
     def checked(instance, error, message=None):
-        while error is not None:
-            assert expected(error), repr(error)
-            error = error.__cause__ or error.__context__
+        cause = error
+        while cause is not None:
+            assert expected(cause), repr(cause)
+            cause = cause.__cause__ or cause.__context__
+        add(instance, error, message)
 
-    def both(instance, error, message=None):
-        checked(instance, error)
-        create(instance, error, message)
-
-    monkeypatch.setattr(instance_fault, "create", both)
+    monkeypatch.setattr(compute_utils, "add_instance_fault_from_exc", checked)
 
 
 # -- one fault ------------------------------------------------------------------------------

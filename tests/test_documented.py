@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from labkit import documented, transitions
 from labkit.nova.compute import vm_states as vm
+from labkit.studies import documented, transitions
 
 #: What a command is called on the page and in the API, where the words differ.
 NAMES = {

@@ -141,7 +141,7 @@ def _used(site):
 
 
 def _free(site):
-    site.fleet.columns["free_ram_mb"][1] -= 1
+    site.fleet["cn-2"].free_ram_mb -= 1
 
 
 def _port(site):

@@ -87,7 +87,7 @@ def holdings(cloud):
     """Return what placement holds: {(consumer, host): amounts}."""
     site = cloud.site
     return {
-        (consumer, site.fleet.texts["host"][row]): allocation
+        (consumer, list(site.fleet.rows)[row]): allocation
         for consumer, rows in site.allocations.held.items()
         for row, allocation in rows.items()
     }

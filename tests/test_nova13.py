@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from labkit import Aggregate, Flavor, Fleet, NoValidHost, RequestSpec, nova13, select_destinations
 from labkit.nova.scheduler import weights
-from labkit.nova.scheduler.host_manager import WeighedHosts
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-21" / "weights.json"
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=1024, root_gb=1))
@@ -32,22 +30,20 @@ def hosts(*free_ram_mb, **others):
 class Raw(weights.BaseHostWeigher):
     """Weigh by free RAM and nothing else."""
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
-        return weighed_obj_list["free_ram_mb"]
+    def _weigh_object(self, host_state, weight_properties):
+        return host_state.free_ram_mb
 
 
 def test_every_recorded_process_remembers_alike():
     processes = json.loads(RECORDED.read_text())["processes"]
     assert len(processes) == 200
     for process in processes:
-        weigher, handler = Raw(), nova13.StickyWeightHandler()
+        weigher, handler = nova13.remembering(Raw()), weights.HostWeightHandler()
         weigher.minval = process["minval"]
         for request in process["requests"]:
             fleet = hosts(*request["raw"])
-            order, total = handler.get_weighed_objects(
-                [weigher], WeighedHosts(fleet, fleet.every_row), SPEC
-            )
-            got = [[request["raw"][k], float(total[k])] for k in order.tolist()]
+            weighed = handler.get_weighed_objects([weigher], fleet, SPEC)
+            got = [[each.obj.free_ram_mb, each.weight] for each in weighed]
             assert got == request["sorted"]
 
 
@@ -71,12 +67,10 @@ def test_today_nothing_is_remembered():
 
 
 def test_soft_anti_affinity_of_no_group_is_not_zero_for_ever():
-    handler, weigher = nova13.StickyWeightHandler(), Raw()
-    fleet = hosts(-3, 0)
-    handler.get_weighed_objects([weigher], WeighedHosts(fleet, fleet.every_row), SPEC)
-    fleet = hosts(0, 0)
-    _, total = handler.get_weighed_objects([weigher], WeighedHosts(fleet, fleet.every_row), SPEC)
-    assert np.array_equal(total, [1.0, 1.0])
+    handler, weigher = weights.HostWeightHandler(), nova13.remembering(Raw())
+    handler.get_weighed_objects([weigher], hosts(-3, 0), SPEC)
+    weighed = handler.get_weighed_objects([weigher], hosts(0, 0), SPEC)
+    assert [each.weight for each in weighed] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud.past import at
+from labkit.cloud.past import holdings_at
 from labkit.nova.compute import power_state
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import Guests
@@ -115,7 +115,7 @@ def test_a_build_that_fails_everywhere_ends_with_what_the_books_say():
 def test_a_cloud_without_servers_has_an_empty_table():
     cloud = Cloud(Fleet.read("data/two_hosts"))
     assert cloud.holdings.empty
-    assert at(cloud.holdings).empty
+    assert holdings_at(cloud.holdings).empty
     assert list(cloud.holdings.columns) == list(built().holdings.columns)
 
 
@@ -148,13 +148,13 @@ def test_at_a_time_each_host_has_what_was_not_taken_away():
     move = cloud.migrations.iloc[-1]
     source, dest = move.source_compute, move.dest_compute
     small, big = "VCPU 1, MEMORY_MB 512, DISK_GB 1", "VCPU 2, MEMORY_MB 1024, DISK_GB 1"
-    end = at(cloud.holdings).set_index("host")
+    end = holdings_at(cloud.holdings).set_index("host")
     assert end.loc[source].tolist() == ["web-1", "", "shutdown", "migration 1", small]
     assert end.loc[dest].tolist() == ["web-1", "named", "running", "web-1", big]
-    begin = at(cloud.holdings, cloud.migrations.t_s.iloc[0] - 0.01).set_index("host")
+    begin = holdings_at(cloud.holdings, cloud.migrations.t_s.iloc[0] - 0.01).set_index("host")
     assert begin.index.tolist() == [source]
     assert begin.loc[source].tolist() == ["web-1", "named", "running", "web-1", small]
-    assert at(cloud.holdings, 0).empty
+    assert holdings_at(cloud.holdings, 0).empty
 
 
 def test_on_one_host_both_consumers_are_named():
@@ -164,4 +164,4 @@ def test_on_one_host_both_consumers_are_named():
     cloud.run(until_s=61)  # until the next report the host counts it as building
     cloud.act("web-1", "resize", flavor=BIG)
     cloud.settle()
-    assert sorted(at(cloud.holdings).consumer[0].split(" + ")) == ["migration 1", "web-1"]
+    assert sorted(holdings_at(cloud.holdings).consumer[0].split(" + ")) == ["migration 1", "web-1"]

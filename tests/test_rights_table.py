@@ -2,7 +2,8 @@
 
 import pytest
 
-from labkit import RequestContext, get_admin_context, rights
+from labkit import rights
+from labkit.nova.context import RequestContext, get_admin_context
 from labkit.studies.rights import COLUMNS, QUESTIONS, SERVERS
 
 ALICE = RequestContext("alice", "physics", roles=["member"])

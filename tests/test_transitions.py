@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import transitions
 from labkit.nova.api.openstack import servers
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.api import GUARDS
+from labkit.studies import transitions
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-34" / "lifecycle.json.gz"
 NOVA = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECORDED.exists() else {}

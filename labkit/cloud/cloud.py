@@ -6,7 +6,7 @@ import random
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
-from labkit.cloud.durations import changed
+from labkit.cloud.durations import with_changes
 from labkit.cloud.site import CONTROLLER, Site
 from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
@@ -18,7 +18,8 @@ from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.db.main import api as db
-from labkit.nova.scheduler.service import SchedulerService
+from labkit.nova.scheduler.fast import FastSchedulerManager
+from labkit.nova.scheduler.host_manager import HostManager
 from labkit.nova.service import Service, ServiceStoppedError, Thread, expected
 from labkit.tables import broker as broker_tables
 from labkit.tables import cloud as tables
@@ -71,9 +72,9 @@ class Cloud:
         schedulers=1,
     ):
         site = self.site = Site(
-            _own(arguments.fleet(fleet)),
+            arguments.fleet(fleet).of_a_cloud(),
             arguments.options(options),
-            changed(durations),
+            with_changes(durations),
             arguments.seed(seed),
             arguments.quota(quota),
         )
@@ -81,7 +82,7 @@ class Cloud:
         self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
-        site.conductor = ComputeTaskManager(site)
+        site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
         for scheduler in _schedulers(site, seed, schedulers):
             scheduler.serve("scheduler")
@@ -89,7 +90,7 @@ class Cloud:
             hosts.prepare(site, row, self.drivers[host])
             site.reports[host] = hosts.Reports(site.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
-            compute.rt.stats["failed_builds"] = int(fleet.columns["failed_builds"][row])
+            compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
             compute.update_available_resource()
             compute.serve("compute", "compute-alt")
         site.allocations.mark()
@@ -573,10 +574,9 @@ class Cloud:
 
     def _set_service(self, host, field, value):
         site, fleet = self.site, self.site.fleet
-        column, row = fleet.texts[field], fleet.rows[host]
-        site.service_changes.append((len(site.trace), site.env.now, host, field, column[row]))
-        column[row] = value
-        fleet._static = {}  # what a scheduler has read meanwhile keeps its own
+        before = fleet[host].service[field]
+        site.service_changes.append((len(site.trace), site.env.now, host, field, before))
+        fleet.set_service(host, field, value)
 
     def _notice(self, host, compute):
         wait = self.site.options.service_down_time  # without a heartbeat
@@ -615,19 +615,14 @@ class Cloud:
 
 def _schedulers(site, seed, count):
     """Schedulers on hosts of their own, each with its own memory and random numbers."""
-    services = [SchedulerService(site, "scheduler", CONTROLLER, random.Random(seed))]
+    hosts = HostManager(site.options).reading(site.fleet)
+
+    def scheduler(name, host, rng):
+        return FastSchedulerManager(hosts, rng, site=site, name=name, host=host)
+
+    services = [scheduler("scheduler", CONTROLLER, random.Random(seed))]
     for number in range(2, arguments.schedulers(count) + 1):
         host = f"{CONTROLLER}-{number}"
         rng = random.Random(f"{seed} {host}")
-        services.append(SchedulerService(site, f"scheduler@{host}", host, rng))
+        services.append(scheduler(f"scheduler@{host}", host, rng))
     return services
-
-
-def _own(fleet):
-    """Copy a fleet with all that a cloud changes in it."""
-    own = fleet.copy()
-    own.columns = {name: values.copy() for name, values in fleet.columns.items()}
-    own.texts = {name: list(values) for name, values in fleet.texts.items()}
-    own.inventories = {name: each.own() for name, each in fleet.inventories.items()}
-    own._static = {}
-    return own

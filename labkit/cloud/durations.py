@@ -40,7 +40,7 @@ def steps() -> dict:
     return dict(_durations())
 
 
-def changed(changes) -> dict:
+def with_changes(changes) -> dict:
     """Return ``steps()`` with the changes over it. Raises ValueError for a bad one."""
     table = steps()
     if changes is not None and not isinstance(changes, Mapping):

@@ -160,16 +160,15 @@ class Faults:
             self.add(fault)
 
     def add(self, fault):
-        """Add a fault."""
+        """Add a fault, to happen ``fault.times`` times."""
         self._left.append([fault, fault.times])
 
     @property
     def none(self) -> bool:
-        """Whether nothing was ever to go wrong."""
+        """Whether no fault was ever added."""
         return not self._left
 
     def _take(self, step, host, instance, at=None):
-        """Return the first fault that fits, and use it up; None if there is none."""
         for entry in self._left:
             fault = entry[0]
             if (
@@ -185,7 +184,7 @@ class Faults:
 
     def at_step(self, step, host, instance):
         """Return (seconds more, exception or None) for a step that begins."""
-        fault = self._take(step, host, instance) if self._left else None
+        fault = self._take(step, host, instance)
         if fault is None:
             return 0.0, None
         if fault.error is None and fault.delay_s:
@@ -194,18 +193,18 @@ class Faults:
 
     def at_message(self, method, host, instance):
         """Return (lost, seconds more) for a message that is sent."""
-        fault = self._take("message", host, instance, (method,)) if self._left else None
+        fault = self._take("message", host, instance, (method,))
         if fault is None:
             return False, 0.0
         return not fault.delay_s, fault.delay_s
 
     def conflicts(self, host, instance, at) -> bool:
         """Return whether a guarded save, of one of the states *at*, comes too late."""
-        return bool(self._left) and self._take("database", host, instance, at) is not None
+        return self._take("database", host, instance, at) is not None
 
     def strikes(self, kind, host, instance, at) -> bool:
         """Return whether a delete arrives, or the host dies, at one of the names *at*."""
-        return bool(self._left) and self._take(kind, host, instance, at) is not None
+        return self._take(kind, host, instance, at) is not None
 
 
 def _error(wanted):

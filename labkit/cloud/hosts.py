@@ -4,7 +4,7 @@ from labkit.cloud.durations import SnapshotCosts
 from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.resource_tracker import Others
 from labkit.nova.conf import Options
-from labkit.nova.objects.compute_node import ComputeNode
+from labkit.nova.objects.compute_node import RATIOS, ComputeNode
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
 
 _RESERVED_MB = Options().reserved_host_memory_mb
@@ -58,16 +58,16 @@ def others(fleet, row) -> Others:
 
     These are servers that the cloud does not know by name; they stay.
     """
-    number = {name: column[row] for name, column in fleet.columns.items()}
-    free_gb = -(-(number["total_usable_disk_gb"] * 1024 - number["free_disk_mb"]) // 1024)
-    used_mb = number["total_usable_ram_mb"] - number["free_ram_mb"]
-    stats = {name: _counted(value) for name, value in fleet.texts["stats"][row].items()}
-    if number["num_instances"]:
-        stats["num_instances"] = int(number["num_instances"])
-    if number["num_io_ops"]:
-        stats["num_vm_building"] = stats["io_workload"] = int(number["num_io_ops"])
+    state = fleet.host_states([row])[0]
+    free_gb = -(-(state.total_usable_disk_gb * 1024 - state.free_disk_mb) // 1024)
+    used_mb = state.total_usable_ram_mb - state.free_ram_mb
+    stats = {name: _counted(value) for name, value in state.stats.items()}
+    if state.num_instances:
+        stats["num_instances"] = int(state.num_instances)
+    if state.num_io_ops:
+        stats["num_vm_building"] = stats["io_workload"] = int(state.num_io_ops)
     return Others(
-        int(number["vcpus_used"]),
+        int(state.vcpus_used),
         max(0, int(used_mb) - _RESERVED_MB),
         int(free_gb),
         tuple(stats.items()),
@@ -80,21 +80,19 @@ def _counted(value):
 
 def hypervisor(fleet, row, used) -> Hypervisor:
     """Return what a host of the fleet has; *used* by Others."""
-    number = {name: column[row] for name, column in fleet.columns.items()}
-    text = {name: values[row] for name, values in fleet.texts.items()}
-    version, memory_mb = number["hypervisor_version"], int(number["total_usable_ram_mb"])
-    disk = int(number["total_usable_disk_gb"])
+    state = fleet.host_states([row])[0]
+    memory_mb, disk = int(state.total_usable_ram_mb), int(state.total_usable_disk_gb)
     return Hypervisor(
-        hostname=text["nodename"],
-        cpus=(1,) * int(number["vcpus_total"]),
+        hostname=state.nodename,
+        cpus=(1,) * int(state.vcpus_total),
         memory_mb=memory_mb,
         avail_kb=(memory_mb - used.memory_mb) * 1024,
         disk={"total": disk * GI, "free": (disk - used.local_gb) * GI, "used": used.local_gb * GI},
-        type=text["hypervisor_type"],
-        version=None if version != version else int(version),
-        uuid=text["uuid"],
-        host_ip=text["host_ip"],
-        capabilities=[(arch, (kind,), mode) for arch, kind, mode in text["supported_instances"]],
+        type=state.hypervisor_type,
+        version=state.hypervisor_version,
+        uuid=state.uuid,
+        host_ip=state.host_ip,
+        capabilities=[(arch, (kind,), mode) for arch, kind, mode in state.supported_instances],
     )
 
 
@@ -103,16 +101,12 @@ def compute_node(fleet, row) -> ComputeNode:
 
     A ratio of 0.0 is not set yet: then initial_cpu_allocation_ratio and so on apply.
     """
-    text = {name: values[row] for name, values in fleet.texts.items()}
-    ratios = {
-        f"{name}_allocation_ratio": float(fleet.columns[f"{name}_allocation_ratio"][row])
-        for name in ("cpu", "ram", "disk")
-    }
+    state = fleet.host_states([row])[0]
     return ComputeNode(
-        text["host"],
-        hypervisor_hostname=text["nodename"],
-        uuid=text["uuid"],
+        state.host,
+        hypervisor_hostname=state.nodename,
+        uuid=state.uuid,
         service_id=row + 1,
         id=row + 1,
-        **ratios,
+        **{name: getattr(state, name) for name in RATIOS},
     )

@@ -26,7 +26,7 @@ def of_server(site, drivers, name) -> dict:
         "row": _row(site, uuid),
         "build_request": uuid in site.api_db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
-        "allocations": {site.fleet.texts["host"][row]: held[row] for row in held},
+        "allocations": {list(site.fleet.rows)[row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {
             host: power_state.STATE_MAP[driver.guests[uuid]]
@@ -77,7 +77,7 @@ def _left(site, drivers):
             guests.setdefault(uuid, []).append(host)
     for key, image in site.glance.images.items():
         images.setdefault(image["instance"], {})[key] = image["status"]
-    hosts, db = site.fleet.texts["host"], site.db
+    hosts, db = list(site.fleet.rows), site.db
     for name, (uuid, _) in site.servers.items():
         request, row = site.api_db.build_requests.get(uuid), db.instances.get(uuid)
         yield (

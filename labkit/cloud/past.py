@@ -109,9 +109,8 @@ class History:
     def _is_up(self, host, seq):
         if host is None:
             return False
-        forced_down = self._then(host, "forced_down", seq)
-        age_s = self._then(host, "heartbeat_age_s", seq)
-        return not forced_down and abs(age_s) <= self._site.options.service_down_time
+        fields = ("forced_down", "heartbeat_age_s")
+        return self._site.is_up({field: self._then(host, field, seq) for field in fields})
 
     def _then(self, host, field, seq):
         """What Nova knew of a nova-compute after record *seq*: what the next change replaced."""
@@ -120,7 +119,7 @@ class History:
         for records, t_s, other, changed, before in site.service_changes:
             if (other, changed) == (host, field) and (records, t_s) > moment:
                 return before
-        return site.fleet.texts[field][site.fleet.rows[host]]
+        return site.fleet[host].service[field]
 
 
 def watch(site, drivers):
@@ -128,7 +127,7 @@ def watch(site, drivers):
 
     Each change is a row of the table ``holdings``.
     """
-    hosts = site.fleet.texts["host"]
+    hosts = list(site.fleet.rows)
 
     def note(host, name, what, consumer, value):
         site.held_changes.append((len(site.trace), site.env.now, name, host, what, consumer, value))
@@ -153,7 +152,7 @@ def watch(site, drivers):
     site.allocations.on_change = allocated
 
 
-def at(holdings, t_s=None):
+def holdings_at(holdings, t_s=None):
     """Return what each host has at a time, or at the end, a DataFrame.
 
     In: the table ``Cloud.holdings``. Out: a row for each server and host that has something of it:
@@ -163,7 +162,7 @@ def at(holdings, t_s=None):
     >>> columns = "t_s instance host what consumer value".split()
     >>> rows = [(1.0, "web-1", "cn-1", "guest", None, "running"),
     ...         (2.0, "web-1", "cn-1", "allocation", "migration 1", "VCPU 1")]
-    >>> at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
+    >>> holdings_at(pd.DataFrame(rows, columns=columns)).iloc[0].tolist()
     ['web-1', 'cn-1', '', 'running', 'migration 1', 'VCPU 1']
     """
     import pandas as pd

@@ -6,12 +6,12 @@ import simpy
 
 from labkit.cloud.durations import Durations
 from labkit.cloud.faults import Faults
-from labkit.neighbours.allocations import Allocations
 from labkit.neighbours.glance import Glance
 from labkit.neighbours.keystone import Keystone
 from labkit.neighbours.messaging import Broker
 from labkit.neighbours.neutron import Neutron
-from labkit.nova import exception
+from labkit.neighbours.placement import Allocations
+from labkit.nova import conf, exception, servicegroup
 from labkit.nova.clock import Message, Reply
 from labkit.nova.compute import task_states
 from labkit.nova.db.api import models as api_models
@@ -51,7 +51,7 @@ class Site:
         self.broker = Broker(self._latency_s, self.env, seed, self._published)
         self.envelopes = {}
         self._calls = {}
-        self.allocations = Allocations(fleet)
+        self.allocations = Allocations(fleet.inventories)
         self.keystone = Keystone(self.env, seed)
         self.glance = Glance()
         self.neutron = Neutron()
@@ -167,13 +167,16 @@ class Site:
     # -- hosts ----------------------------------------------------------------------------
     def service_is_up(self, host) -> bool:
         """Return whether Nova believes that the nova-compute of a host is alive."""
-        texts, row = self.fleet.texts, self.fleet.rows[host]
-        dead = abs(texts["heartbeat_age_s"][row]) > self.options.service_down_time
-        return not texts["forced_down"][row] and not dead
+        return self.is_up(self.fleet[host].service)
+
+    def is_up(self, service) -> bool:
+        """Return whether Nova believes that a service of which it knows this is alive."""
+        with conf.using(self.options):
+            return servicegroup.API().service_is_up(service)
 
     def cell_of(self, host) -> str:
         """Return the cell of a host."""
-        return self.fleet.texts["cell_uuid"][self.fleet.rows[host]]
+        return self.fleet[host].cell_uuid
 
     def zones(self) -> set:
         """Return the availability zones that there are."""
@@ -184,7 +187,7 @@ class Site:
 
         Source: ``get_host_availability_zone`` in nova/availability_zones.py, Nova 34.0.0.
         """
-        for aggregate in self.fleet.aggregates_of(self.fleet.rows[host]):
+        for aggregate in self.fleet[host].aggregates:
             if "availability_zone" in aggregate.metadata:
                 return aggregate.metadata["availability_zone"]
         return DEFAULT_ZONE
@@ -195,7 +198,7 @@ class Site:
 
     def touch_deleted(self):
         """Let the hosts report on which a server holds something that was deleted meanwhile."""
-        hosts = self.fleet.texts["host"]
+        hosts = list(self.fleet.rows)
         for uuid in self.db.deleted_since:
             self.db.touched.update(hosts[row] for row in self.allocations.held.get(uuid, ()))
         self.db.deleted_since.clear()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.dials.panel import Buttons, Choices, Panel
 from labkit.nova.context import RequestContext, get_admin_context, get_context
-from labkit.plots.rights import NOTE, RightsGrid, paper, rows_of, width_for
+from labkit.plots.rights import NOTE, RightsGrid, grid_axes, rows_of
 from labkit.studies.rights import QUESTIONS, SERVERS, rights
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ class ContextDial(Panel):
     def __init__(self) -> None:
         self._begin(self._make_controls())
         self._asked = [(system, asked) for asked, (system, _) in QUESTIONS.items()]
-        left, column = width_for(list(SERVERS), self._asked)
-        width = left + column * len(self._asked) + 8
-        axes = paper(width, left, len(SERVERS), note=NOTE)
+        axes = grid_axes(list(SERVERS), self._asked, NOTE)
         self._grid = RightsGrid(axes, list(SERVERS), self._asked, NOTE)
         self._turned()
         super().__init__([*self._controls.values(), self.picture])

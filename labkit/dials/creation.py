@@ -14,9 +14,18 @@ from labkit.nova.clock import Reply
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
-from labkit.plots.events import LOOKS, UNDONE, Event, beside, events_of, look_of
 from labkit.plots.figure import VERMILLION, broken, canvas, listed, settle, text_width
-from labkit.plots.timeline_rows import NAMES, WIDTH, Drawing
+from labkit.plots.timeline import (
+    LOOKS,
+    NAMES,
+    UNDONE,
+    WIDTH,
+    Drawing,
+    Event,
+    beside,
+    events_of,
+    look_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +171,7 @@ class CreationDial(Panel):
 
     def _lay_out(self, tried: list[str]) -> None:
         """Make the figure, with a row for each host that may be tried, once for all turns."""
-        hosts = [f"compute@{host}" for host in self._fleet.texts["host"]]
+        hosts = [f"compute@{host}" for host in self._fleet.rows]
         chosen = [f"compute@{host}" for host in selected(self.cloud)]
         computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
         services = [*LEVELS, *computes[: max(ROWS_OF_COMPUTES, len({*chosen, *tried}))]]

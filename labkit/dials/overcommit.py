@@ -10,17 +10,14 @@ import ipywidgets
 from labkit.cloud.arguments import is_number
 from labkit.decision import place, select_destinations
 from labkit.dials.panel import Panel
-from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import Tables
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.scheduler.request_filter import process_reqspec
-from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.plots.figure import DPI, canvas, settle, wide
-from labkit.plots.inventories import ROW, WIDTH, InventoryBars, legend, rows_of
-from labkit.studies.reports import fleet_of
+from labkit.plots.figure import DPI, pixel_axes, wide
+from labkit.plots.inventories import ROW, WIDTH, InventoryBars, draw_legend, rows_of
+from labkit.studies.reports import fleet_of, tracker_of
 from labkit.tables.hosts import inventory_table
 
 if TYPE_CHECKING:
@@ -99,9 +96,7 @@ class OvercommitDial(Panel):
         vcpus, memory_mb, disk_gb = self._size
         disk = dict(zip(("total", "free", "used"), (disk_gb * GI, disk_gb * GI, 0), strict=True))
         hypervisor = Hypervisor(HOST, [1] * vcpus, memory_mb, memory_mb * 1024, disk)
-        options = Options(**self.value)
-        driver = LibvirtDriver(options, hypervisor=hypervisor)
-        tracker = ResourceTracker(HOST, driver, Tables(), options)
+        tracker = tracker_of(hypervisor, Options(**self.value))
         tracker.update_available_resource(HOST)
         return fleet_of([tracker])
 
@@ -133,12 +128,10 @@ class OvercommitDial(Panel):
         """Make the figure; after this only lengths and words change."""
         longest = f"{self._size[1]:,} MiB, {self._size[1]:,} reserved, ratio 3.75"
         head, foot, left, right = 8, 46, 96, max(220, 16 + wide(longest))
-        height, width = head + ROW * DPI * len(CLASSES) + foot, WIDTH * DPI
-        figure = canvas(WIDTH, height / DPI)
-        settle(figure)
-        box = (left / width, foot / height, 1 - (left + right) / width, 1 - (head + foot) / height)
-        bars = InventoryBars(figure.add_axes(box), [(HOST, name) for name in CLASSES])
-        legend(bars.ax, at="lower left")
+        around = {"left": left, "right": right, "foot": foot, "head": head}
+        axes = pixel_axes(WIDTH * DPI, ROW * DPI * len(CLASSES), **around)
+        bars = InventoryBars(axes, [(HOST, name) for name in CLASSES])
+        draw_legend(bars.ax, loc="lower left")
         return bars
 
     def _make_controls(self) -> dict[str, Any]:

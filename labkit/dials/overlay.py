@@ -10,7 +10,7 @@ import ipywidgets
 
 from labkit import qcow2
 from labkit.dials.panel import Panel
-from labkit.plots.clusters import MOST, SQUARE, Squares, kinds_of, legend
+from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
 from labkit.plots.figure import canvas, settle
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class OverlayDial(Panel):
         self._figure = canvas(0.9 + wide * SQUARE, 1.1 + lines * SQUARE)
         ax = self._figure.add_subplot()
         self._squares = Squares(ax, self._count, COLUMNS)
-        legend(ax, KINDS)
+        draw_legend(ax, KINDS)
         self._squares.show([KINDS[-1]] * self._count)
         settle(self._figure)
 

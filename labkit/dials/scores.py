@@ -15,11 +15,11 @@ from labkit.fleet import Fleet
 from labkit.nova.conf import OPTIONS, Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
-from labkit.nova.scheduler.weights import load
-from labkit.plots.bars import STAR, ScoreBars, Scores, size_of
+from labkit.nova.scheduler import fast
+from labkit.nova.scheduler.host_manager import HostManager
 from labkit.plots.figure import SMALL, canvas, labels, number, settle
 from labkit.plots.filters import said, stages_of
-from labkit.plots.scores import MOST_HOSTS
+from labkit.plots.scores import MOST_HOSTS, STAR, ScoreBars, Scores, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class ScoresDial(Panel):
             raise ValueError("A dial needs a fleet of one host or more.")
         self._fleets = {len(fleet): fleet}
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._weighers = [type(weigher) for weigher in load(options)]
+        self._weighers = [type(weigher) for weigher in HostManager(options).weighers]
         self._loose = [type(cls.__name__, (cls,), {"minval": None}) for cls in self._weighers]
         self._begin(self._make_controls(multipliers))
         self._bars: ScoreBars | None = None
@@ -126,12 +126,12 @@ class ScoresDial(Panel):
         except NoValidHost as error:
             stages = stages_of(error.decision.filters)
             return Scores([], {}, []), None, said(stages) if stages else str(error)
-        _, hosts, weighers = decision.trace.weighings[0]
-        names, totals = hosts.names, np.zeros(len(hosts))
+        weighing = decision.record.weighings[0]
+        names, totals = weighing.hosts, np.zeros(len(weighing.hosts))
         by_weigher = {}
-        for name, *_, score in weighers:
-            totals += score  # in Nova's order, so that the sums are Nova's to the last bit
-            by_weigher[name] = np.broadcast_to(score, len(names)).tolist()
+        for step in weighing.weighers:
+            totals += step.score  # in Nova's order, so that the sums are Nova's to the last bit
+            by_weigher[step.weigher] = np.broadcast_to(step.score, len(names)).tolist()
         table = Scores(names, by_weigher, totals.tolist())
         answer = table.answer()
         if decision.host != names[table.order()[0]]:
@@ -170,7 +170,7 @@ class ScoresDial(Panel):
             0.5, 0.5, "NoValidHost", transform=self._bars.ax.transAxes, ha="center", fontsize=14
         )
         self._bars.ax.set_xlabel("\n" * 2, fontsize=SMALL)
-        longest = sorted(labels(self._fleet.texts["host"]), key=len)[-rows:]
+        longest = sorted(labels(list(self._fleet.rows)), key=len)[-rows:]
         for text, name in zip(self._bars.names, longest, strict=True):
             text.set(text=f"{STAR}{name}", fontweight="bold")
         self._bars.sums[0].set_text("0" * self._room)
@@ -178,11 +178,16 @@ class ScoresDial(Panel):
 
     def _make_controls(self, multipliers: Sequence[str]) -> dict[str, Any]:
         """A control for each thing that can be turned."""
-        of = {cls.multiplier_option: cls.__name__ for cls in self._weighers}
+        of = {
+            fast.MULTIPLIERS[base.__name__]: cls.__name__
+            for cls in self._weighers
+            for base in cls.__mro__
+            if base.__name__ in fast.MULTIPLIERS
+        }
         controls: dict[str, Any] = {}
         for name in multipliers:
             if name not in of:
-                known = ", ".join(filter(None, of))
+                known = ", ".join(of)
                 raise ValueError(
                     f"{name!r} is the multiplier of no weigher here; there are {known}."
                 )
@@ -193,7 +198,7 @@ class ScoresDial(Panel):
         self._shown = {of[name] for name in multipliers}
         flavor, count = self._spec.flavor, len(self._fleet)
         ram, vcpus = (
-            int(np.nanmax(self._fleet.columns[name], initial=1.0))
+            int(np.nanmax([getattr(state, name) for state in self._fleet], initial=1.0))
             for name in ("total_usable_ram_mb", "vcpus_total")
         )
         step = 2 ** max(0, ram.bit_length() - 7)  # 64 to 128 steps to the largest host

@@ -1,10 +1,8 @@
 """Lesson 02: what a weigher makes of free RAM, which lists give only 0 and 1, and what remembers."""
 
-import numpy as np
-
 from labkit.exercises.answers import by_host
 from labkit.exercises.judging import Question, Uncheckable, Wrong
-from labkit.nova.weights import BaseWeigher, normalize
+from labkit.nova.weights import BaseWeigher, WeighedObject, normalize
 
 FORMULA = "normalized = (weight - low end) / (high end - low end)"
 UNEQUAL_MB = {"cn-1": 3072, "cn-2": 4096}
@@ -23,12 +21,21 @@ CASES = {
 FIRST_MB, SECOND_MB = [1024, 5120], {"cn-1": 2048, "cn-2": 3072}
 
 
+class _FreeRam(BaseWeigher):
+    def _weigh_object(self, obj, weight_properties):
+        return obj
+
+
+def _weigh(weigher, raw):
+    return weigher.weigh_objects([WeighedObject(one, 0.0) for one in raw], None)
+
+
 def weighed(free_ram_mb, minval=None):
     """Clamp, then normalize, as a weigher of this *minval* does."""
     raw = free_ram_mb.values() if isinstance(free_ram_mb, dict) else free_ram_mb
-    weigher = BaseWeigher()
+    weigher = _FreeRam()
     weigher.minval = minval
-    return normalize(weigher.clamp(np.array([*raw], dtype=float)).tolist(), minval=minval)
+    return normalize(_weigh(weigher, raw), minval=minval)
 
 
 def _by_free_ram(name, asks, free_ram_mb, minval=None, **more):
@@ -85,10 +92,10 @@ def sticky():
     """The normalized weights of the second request of a scheduler that remembers its extremes."""
     from labkit import nova13  # one question of nine needs it
 
-    handler, weigher = nova13.StickyWeightHandler(), BaseWeigher()
-    handler.ends(weigher, np.array(FIRST_MB, dtype=float))
-    second = list(SECOND_MB.values())
-    return normalize(second, *handler.ends(weigher, np.array(second, dtype=float)))
+    weigher = nova13.remembering(_FreeRam())
+    _weigh(weigher, FIRST_MB)
+    second = _weigh(weigher, SECOND_MB.values())
+    return normalize(second, weigher.minval, weigher.maxval)
 
 
 QUESTIONS = (

@@ -6,14 +6,12 @@ from labkit.exercises.answers import by_host, choose, names, number_is
 from labkit.exercises.judging import Question, Wrong
 from labkit.neighbours import placement
 from labkit.nova.compute.claims import claim_test
-from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import InstanceRow, MigrationRow, Tables
+from labkit.nova.compute.rows import InstanceRow, MigrationRow
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.studies.reports import fleet_of
+from labkit.studies.reports import fleet_of, tracker_of
 
 SERVICES = ("nova-scheduler", "placement", "nova-conductor", "nova-compute")
 #: Of the first question: its host, and the flavor of its two servers.
@@ -36,8 +34,7 @@ def _tracker(vcpus, memory_mb, disk_gb, free_gb=None, **options):
     disk = {"total": int(disk_gb * GI), "free": int(free_gb * GI)}
     disk["used"] = disk["total"] - disk["free"]
     host = Hypervisor("cn-9", [1] * vcpus, memory_mb, memory_mb * 1024, disk)
-    options = Options(**options)
-    return ResourceTracker("cn-9", LibvirtDriver(options, hypervisor=host), Tables(), options)
+    return tracker_of(host, Options(**options))
 
 
 # -- what is asked, computed ------------------------------------------------------------------
@@ -74,7 +71,7 @@ def _arrives(tracker):
     tables = tracker.tables
     tables.instances["big"] = InstanceRow("big", FLAVOR, "cn-8", "cn-8", new_flavor=FILL)
     tables.migrations[1] = MigrationRow(1, "big", "resize", source_compute="cn-8")
-    tracker.move_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
+    tracker.resize_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
 
 
 #: What happens on a host, and how.

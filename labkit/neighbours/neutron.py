@@ -12,13 +12,13 @@ class Neutron:
     def __init__(self):
         self.ports = {}
 
-    def ask(self, service, name, call, by):
+    def ask(self, service, name, call):
         """Note a question that changes nothing."""
-        service.note(Call, name, "neutron", call, by=by)
+        service.note(Call, name, "neutron", call)
 
-    def bind(self, service, name, call, by, host):
+    def bind(self, service, name, call, host):
         """Note a call that binds the ports of a server to another host."""
-        self.ask(service, name, call, by)
+        self.ask(service, name, call)
         self.ports[name] = [host for _ in self.ports.get(name, ())]
 
     def unbind(self, name):
@@ -27,19 +27,17 @@ class Neutron:
 
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
-        by = "compute/manager.py:_allocate_network_async"
-        service.note(Call, instance.name, "neutron", "allocate_for_instance", by=by)
+        service.note(Call, instance.name, "neutron", "allocate_for_instance")
         host = service.host
         yield from service.step("network", instance)
         self.ports.setdefault(instance.name, []).append(host)
 
     def setup_instance_network_on_host(self, service, instance):
         """Bind the ports that a server has to the host that builds it now."""
-        by = "compute/manager.py:_build_networks_for_instance"
-        self.bind(service, instance.name, "setup_instance_network_on_host", by, service.host)
+        self.bind(service, instance.name, "setup_instance_network_on_host", service.host)
 
-    def deallocate_for_instance(self, service, instance, by):
+    def deallocate_for_instance(self, service, instance):
         """Remove all ports of a server; takes time."""
-        service.note(Call, instance.name, "neutron", "deallocate_for_instance", by=by)
+        service.note(Call, instance.name, "neutron", "deallocate_for_instance")
         yield from service.step("deallocate_network", instance)
         self.ports.pop(instance.name, None)

@@ -1,6 +1,8 @@
 """Placement as far as the scheduler needs it: inventories, allocation candidates, claims."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +21,6 @@ REPORTED = {
     "MEMORY_MB": ("total_usable_ram_mb", "ram_allocation_ratio"),
     "DISK_GB": ("total_usable_disk_gb", "disk_allocation_ratio"),
 }
-
-
 #: The classes that a libvirt driver reports, or does not when there is nothing of them.
 DRIVERS = {*REPORTED, "PCPU"}
 
@@ -103,33 +103,125 @@ class Inventory:
         )
 
 
-def allocation_candidates(fleet, request, trace=None):
-    """Return the hosts of the fleet that can hold the request, in the fleet's order.
+class Stage(NamedTuple):
+    """One condition of a query: whose it is, the rows before and after, why a row is gone."""
 
-    In: a fleet and a ResourceRequest. Out: Hosts; at most ``request.limit`` of them.
+    name: str
+    before: np.ndarray
+    after: np.ndarray
+    reason: Callable[[int], str]
 
-    Source: ``GET /allocation_candidates`` of Placement 16.0.0, for providers without children
-    and without sharing. Unlike Placement, which keeps no order, the first in the fleet's order
-    are kept when there are more than the limit; and a trait that no host has is simply absent,
-    where Placement refuses a query with a name that nobody has created.
+
+class Candidates(NamedTuple):
+    """The hosts that can hold a request, as rows; what it takes; the conditions one by one."""
+
+    rows: np.ndarray
+    resources: dict[str, int]
+    stages: list[Stage]
+
+
+class Providers:
+    """The resource providers of a fleet: one without children for each host.
+
+    In: the hosts' names, ``{resource class: Inventory}``, the traits of each host,
+    ``{aggregate: its hosts}``.
     """
-    hosts = fleet.all_hosts
-    for name, mask, reason in request.constraints(fleet):
-        left = hosts.keep(hosts.take(mask))
-        if trace is not None:
-            trace.stage(name, hosts, left, _constant(reason))
-        hosts = left
-    fits = None
-    for name, amount in request.resources.items():
-        inventory = fleet.inventories.get(name)
-        mask = inventory.fits(amount) if inventory is not None else np.zeros(len(fleet), bool)
-        fits = mask if fits is None else fits & mask
-    left = hosts if fits is None else hosts.keep(hosts.take(fits))
-    if request.limit is not None and len(left) > request.limit:
-        left = type(left)(fleet, left.rows[: request.limit])
-    if trace is not None:
-        trace.stage("allocation_candidates", hosts, left, _lacking(fleet, request))
-    return left
+
+    def __init__(self, names, inventories, traits, aggregates):
+        self.rows = {name: row for row, name in enumerate(names)}
+        self.every_row = np.arange(len(self.rows))
+        self.inventories = inventories
+        self._traits = traits
+        self._aggregates = aggregates
+        self._masks = {}
+
+    def copy(self, inventories) -> "Providers":
+        """Return the same providers with other inventories."""
+        other = object.__new__(Providers)
+        other.__dict__.update(self.__dict__)
+        other.inventories = inventories
+        return other
+
+    def allocation_candidates(self, request) -> Candidates:
+        """Return the hosts that can hold a request, in the fleet's order.
+
+        In: a ResourceRequest (labkit/nova/scheduler/request_filter.py). Out: Candidates, at most
+        ``request.limit`` of them.
+
+        Source: ``GET /allocation_candidates`` of Placement 16.0.0, for providers without children
+        and without sharing. Unlike Placement, which keeps no order, the first in the fleet's order
+        are kept when there are more than the limit; and a trait that no host has is simply absent,
+        where Placement refuses a query with a name that nobody has created.
+        """
+        rows, stages = self.every_row, []
+
+        def narrow(name, mask, reason):
+            before, mask = rows, mask if rows is self.every_row else mask[rows]
+            after = before if mask.all() else before[mask]
+            stages.append(Stage(name, before, after, reason))
+            return after
+
+        for name, mask, reason in self._conditions(request):
+            rows = narrow(name, mask, lambda row, reason=reason: reason)
+        fits = np.ones(len(self.every_row), bool)
+        for name, amount in request.resources.items():
+            inventory = self.inventories.get(name)
+            fits &= False if inventory is None else inventory.fits(amount)
+        rows = narrow("allocation_candidates", fits, self._lacking(request))
+        if request.limit is not None and len(rows) > request.limit:
+            rows = rows[: request.limit]
+            stages[-1] = stages[-1]._replace(after=rows)
+        return Candidates(rows, request.resources, stages)
+
+    def _conditions(self, request):
+        """Yield (who asked, mask of the hosts that meet the condition, reason for the others)."""
+        if request.in_tree is not None:
+            reason = f"the request names the host {request.in_tree}"
+            yield "in_tree", self.every_row == self.rows[request.in_tree], reason
+        for who, names, reason in request.member_of:
+            yield who, self._in_aggregates(names), reason
+        for who, trait in request.required:
+            yield who, self._has_trait(trait), f"the host lacks the trait {trait}"
+        for who, trait in request.forbidden:
+            reason = f"the host has the forbidden trait {trait}"
+            if trait == "COMPUTE_STATUS_DISABLED":
+                reason = f"the service is disabled (trait {trait})"
+            yield who, ~self._has_trait(trait), reason
+        for who, names, reason in request.not_member_of:
+            yield who, ~self._in_aggregates(names), reason
+
+    def _has_trait(self, trait):
+        return self._once(trait, lambda: [trait in traits for traits in self._traits])
+
+    def _in_aggregates(self, names):
+        def build():
+            hosts = set().union(*(self._aggregates[name] for name in names))
+            return [host in hosts for host in self.rows]
+
+        return self._once(names, build)
+
+    def _once(self, key, build):
+        if key not in self._masks:
+            self._masks[key] = np.array(build(), dtype=bool)
+        return self._masks[key]
+
+    def _lacking(self, request):
+        """Return the function that says why a request does not fit on a host as it is now."""
+        asked = [
+            (name, amount, inventory and inventory.copy())
+            for name, amount in request.resources.items()
+            for inventory in (self.inventories.get(name),)
+        ]
+
+        def reason(row):
+            for name, amount, inventory in asked:
+                if inventory is None:
+                    return f"no inventory of {name}"
+                if not inventory.fits(amount)[row]:
+                    return inventory.reason(name, row, amount)
+            return f"not among the first {request.limit} ([scheduler] max_placement_results)"
+
+        return reason
 
 
 def claim(inventories, row, resources) -> bool:
@@ -169,7 +261,8 @@ def report(inventories, row, told):
 def inventories(columns, rows, records) -> dict[str, Inventory]:
     """Make inventories from records, or, without any, from what the hosts' columns say.
 
-    In: a fleet's columns, ``{host: row}``, and dicts ``{host, resource_class, total, ...}``.
+    In: the hosts' numbers as ``{name: array}``, ``{host: row}``, and dicts
+    ``{host, resource_class, total, ...}``.
     """
     if not records:
         return {name: _reported(name, columns) for name in REPORTED}
@@ -207,20 +300,74 @@ def _plain(value):
     return int(value) if float(value).is_integer() else float(value)
 
 
-def _constant(reason):
-    return lambda host_state: reason
+class Allocations:
+    """Who holds what on which host, and the inventories that are booked accordingly.
 
+    In: inventories, which are changed. ``held`` maps a consumer (a
+    server's uuid, or that of a migration) to its amounts by the row of their hosts. ``on_change`` is
+    called with a consumer, a row and the resources (None: given back) whenever one changes.
 
-def _lacking(fleet, request):
-    inventories = {name: inventory.copy() for name, inventory in fleet.inventories.items()}
+    Source: the allocations of Placement 16.0.0.
+    """
 
-    def reason(host_state):
-        for name, amount in request.resources.items():
-            inventory = inventories.get(name)
-            if inventory is None:
-                return f"no inventory of {name}"
-            if not inventory.fits(amount)[host_state._row]:
-                return inventory.reason(name, host_state._row, amount)
-        return f"not among the first {request.limit} ([scheduler] max_placement_results)"
+    def __init__(self, inventories):
+        self.inventories = inventories
+        self.held = {}
+        self.by_host = {}
+        self.on_change = lambda consumer, row, resources: None
+        self.mark()
 
-    return reason
+    def mark(self):
+        """Remember what is used now as what nobody by name uses."""
+        self.others = {name: each.used.copy() for name, each in self.inventories.items()}
+
+    def put(self, consumer, row, resources):
+        """Note what a consumer got; the amounts are booked already.
+
+        Where it holds something already that is all it gets, as a move in Nova asks for no more.
+
+        Source: ``_move_operation_alloc_request`` in nova/scheduler/client/report.py, 34.0.0.
+        """
+        if row in self.held.get(consumer, ()):
+            self._free(row, resources)
+        else:
+            self._note(consumer, row, resources)
+
+    def _note(self, consumer, row, resources):
+        self.on_change(consumer, row, resources)
+        self.held.setdefault(consumer, {})[row] = resources
+        self.by_host.setdefault(row, {})[consumer] = None
+
+    def on_host(self, row) -> list:
+        """Return the consumers on a host, oldest first."""
+        return list(self.by_host.get(row, ()))
+
+    def move(self, source, target):
+        """Let a consumer have all that another holds; what it held itself is given back.
+
+        Source: ``POST /allocations`` of Placement 16.0.0.
+        """
+        self.remove(target)
+        for row, resources in self.held.pop(source).items():
+            self.by_host[row].pop(source)
+            self.on_change(source, row, None)
+            self._note(target, row, resources)
+
+    def remove(self, consumer, row=None) -> bool:
+        """Give back what a consumer holds, all of it or on one host; return whether it held any."""
+        rows = [r for r in self.held.get(consumer, ()) if row in (None, r)]
+        for each in rows:
+            self._give_back(consumer, each)
+        return bool(rows)
+
+    def _give_back(self, consumer, row):
+        resources = self.held[consumer].pop(row)
+        if not self.held[consumer]:
+            del self.held[consumer]
+        self.by_host[row].pop(consumer)
+        self.on_change(consumer, row, None)
+        self._free(row, resources)
+
+    def _free(self, row, resources):
+        for name, amount in resources.items():
+            self.inventories[name].used[row] -= amount

@@ -5,7 +5,56 @@ compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``re
 the context in which it was done. States are tuples (vm_state, task_state, power_state).
 """
 
+import inspect
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
+
+_NOVA = str(Path(__file__).parent) + "/"
+#: Files whose functions write down what others do, and are not themselves "who did it".
+_WRITERS = (
+    "clock.py",
+    "db/",
+    "exception_wrapper.py",
+    "image/",
+    "notifications/",
+    "objects/",
+    "rpc.py",
+    "compute/rpcapi.py",
+    "service.py",
+    "virt/",
+)
+
+
+def caller() -> str | None:
+    """Return Nova's file:function that is at work, "compute/manager.py:stop_instance".
+
+    It is the nearest function on the stack that belongs to labkit/nova and does not only write
+    down what others do; None when there is none.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if (found := place(code.co_filename, code.co_name)) is not None:
+            return found
+        frame = frame.f_back
+    return None
+
+
+def finish(result):
+    """Run a generator to its end and return its value; any other result is returned as it is."""
+    if inspect.isgenerator(result):
+        result = yield from result
+    return result
+
+
+@cache
+def place(file, function) -> str | None:
+    """Return a function's place in Nova, "compute/manager.py:stop_instance", or None."""
+    if not file.startswith(_NOVA) or function.startswith(("__", "<")):
+        return None
+    file = file.removeprefix(_NOVA)
+    return None if file.startswith(_WRITERS) else f"{file}:{function}"
 
 
 class Save(NamedTuple):

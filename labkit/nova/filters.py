@@ -1,5 +1,7 @@
 """Run filters over a list, as nova/filters.py does."""
 
+from labkit.nova import loadables
+
 
 class BaseFilter:
     """Base of all filters.
@@ -24,21 +26,21 @@ class BaseFilter:
         return not (self.run_filter_once_per_request and index > 0)
 
 
-class BaseFilterHandler:
+class BaseFilterHandler(loadables.BaseLoader):
     """Runs the filters in order and stops when nothing is left.
 
     Source: ``BaseFilterHandler`` in nova/filters.py, Nova 34.0.0.
     """
 
-    def get_filtered_objects(self, filters, objs, spec_obj, index=0, trace=None):
-        """Return what all *filters* leave of *objs*."""
+    def get_filtered_objects(self, filters, objs, spec_obj, index=0):
+        """Return what all *filters* leave of *objs*; None when one says to stop filtering."""
+        list_objs = list(objs)
         for filter_ in filters:
-            if not filter_.run_filter_for_index(index):
-                continue
-            before, left = objs, filter_.filter_all(objs, spec_obj)
-            objs = left if isinstance(left, type(before)) else before.keep(left or ())
-            if trace is not None:
-                trace.filter(filter_, before, objs, spec_obj)
-            if not len(objs):
-                break
-        return objs
+            if filter_.run_filter_for_index(index):
+                objs = filter_.filter_all(list_objs, spec_obj)
+                if objs is None:
+                    return None
+                list_objs = list(objs)
+                if not list_objs:
+                    break
+        return list_objs

@@ -1,5 +1,7 @@
 """How the services of Nova get the clients and servers of their messages (nova/rpc.py)."""
 
+import inspect
+
 from labkit.neighbours.messaging import RPCClient, RPCServer, Target, Transport
 from labkit.neighbours.messaging.client import RESPONSE_TIMEOUT_S
 from labkit.nova.objects.base import NovaObjectSerializer
@@ -96,5 +98,6 @@ def unmodelled(names) -> dict:
 
 def _required(function):
     """Return the names of the parameters that have no default."""
+    function = inspect.unwrap(function)
     code = function.__code__
     return code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]

@@ -6,6 +6,7 @@ import simpy
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
+from labkit.nova.clock import caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.context import RequestContext
@@ -92,10 +93,13 @@ class Service:
         return self.site.options
 
     def note(self, kind, *fields, **more):
-        """Add a record to what happened, of the service in whose process it is done."""
+        """Add a record to what happened; ``by``, unless given, is the function that is at work."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        site.trace.append(kind(site.env.now, self.name, *fields, **more))
+        record = kind(site.env.now, self.name, *fields, **more)
+        if getattr(record, "by", "") is None:
+            record = record._replace(by=caller())
+        site.trace.append(record)
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
@@ -210,7 +214,7 @@ class Service:
 
     def _logged(self, work):
         try:
-            yield from work
+            yield from finish(work)
         except Exception as error:
             if not expected(error):
                 raise

@@ -1,9 +1,8 @@
-"""Normalise and add up weights, as nova/weights.py does."""
+"""Normalize and add up weights, as nova/weights.py does."""
 
-import functools
-import math
+import abc
 
-import numpy as np
+from labkit.nova import loadables
 
 
 def normalize(weight_list, minval=None, maxval=None):
@@ -20,35 +19,13 @@ def normalize(weight_list, minval=None, maxval=None):
 
     Source: ``normalize`` in nova/weights.py, Nova 34.0.0.
     """
-    weights = np.asarray(weight_list, dtype=float)
-    if isinstance(weight_list, np.ndarray):
-        return _normalize(weights, minval, maxval)
-    if not weights.size:
+    if not weight_list:
         return []
-    with np.errstate(all="ignore"):
-        return _normalize(weights, minval, maxval).tolist()
-
-
-def _normalize(weights, minval, maxval):
-    high = _end(weights.argmax, max, weights) if maxval is None else float(maxval)
-    low = _end(weights.argmin, min, weights) if minval is None else float(minval)
+    high = float(max(weight_list) if maxval is None else maxval)
+    low = float(min(weight_list) if minval is None else minval)
     if low == high:
-        return np.zeros(weights.size)
-    return (weights - low) / (high - low)
-
-
-def _end(place, python, weights):
-    """Return max or min as Python finds it: a NaN counts only when it comes first."""
-    end = float(weights[place()])
-    return python(weights.tolist()) if math.isnan(end) else end
-
-
-@functools.lru_cache(maxsize=32)
-def nothing(n):
-    """Return n zeros, always the same ones: what a weigher says that has nothing to weigh."""
-    zeros = np.zeros(n)
-    zeros.flags.writeable = False
-    return zeros
+        return [0.0] * len(weight_list)
+    return [(weight - low) / (high - low) for weight in weight_list]
 
 
 class WeighedObject:
@@ -65,11 +42,8 @@ class WeighedObject:
         return f"<WeighedObject '{self.obj}': {self.weight}>"
 
 
-class BaseWeigher:
+class BaseWeigher(metaclass=abc.ABCMeta):
     """A weigher: raw weights, the ends they are scaled between, and a multiplier.
-
-    A subclass writes ``_weigh_object(self, obj, weight_properties)`` and may write
-    ``weight_multiplier(self, host_state)``, exactly as for Nova; it then runs host by host.
 
     Source: ``BaseWeigher`` in nova/weights.py, Nova 34.0.0.
     """
@@ -81,91 +55,44 @@ class BaseWeigher:
         """Return how much this weigher counts for one host."""
         return 1.0
 
-    def weight_multipliers(self, objs):
-        """Return the multiplier: one number for all objects, or an array of n."""
-        return np.array([self._number(self.weight_multiplier(one.obj)) for one in objs])
-
+    @abc.abstractmethod
     def _weigh_object(self, obj, weight_properties):
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method _weigh_object(self, host_state, request_spec)"
-        )
+        """Return the raw weight of one object."""
 
     def weigh_objects(self, weighed_obj_list, weight_properties):
-        """Weigh each object by itself and clamp the result between minval and maxval."""
-        weights = [self._weigh_object(one.obj, weight_properties) for one in weighed_obj_list]
-        return self.clamp(np.array([self._number(weight) for weight in weights]))
-
-    def clamp(self, weights):
-        """Keep *weights* between minval and maxval; a NaN stays, as with Python's max."""
-        if self.minval is not None and not np.minimum.reduce(weights, initial=math.inf) >= (
-            self.minval
-        ):
-            weights = np.where(weights < self.minval, float(self.minval), weights)
-        if self.maxval is not None:
-            weights = np.where(weights > self.maxval, float(self.maxval), weights)
+        """Weigh each object by itself and keep the result between minval and maxval."""
+        weights = []
+        for obj in weighed_obj_list:
+            weight = self._weigh_object(obj.obj, weight_properties)
+            if self.minval is not None:
+                weight = max(weight, self.minval)
+            if self.maxval is not None:
+                weight = min(weight, self.maxval)
+            weights.append(weight)
         return weights
 
-    def _number(self, weight):
-        try:
-            return float(weight)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"{type(self).__name__}: a weight or multiplier is {weight!r}; expected a number"
-            ) from None
 
+class BaseWeightHandler(loadables.BaseLoader):
+    """Adds up the scores of all weighers and sorts.
 
-class BaseWeightHandler:
-    """Adds up the scores of all weighers and sorts, in Nova's order of float operations."""
-
-    def get_weighed_objects(
-        self, weighers, obj_list, weighing_properties, trace=None, only_best=False
-    ):
-        """Return the order of the objects (positions, best first) and their n weights.
-
-        A single object, or none, is not weighed at all: its weight is 0.0. Equal weights keep
-        the order they came in. *only_best* returns just the first position.
-
-        Source: ``get_weighed_objects`` in nova/weights.py, Nova 34.0.0.
-        """
-        total = np.zeros(len(obj_list))
-        if len(obj_list) > 1:
-            with np.errstate(all="ignore"):
-                for weigher in weighers:
-                    total += self._score(weigher, obj_list, weighing_properties, trace)
-        if only_best and len(total):
-            best = int(total.argmax())  # the first maximum, or the first NaN
-            if total[best] == total[best]:
-                return np.array([best]), total
-        return descending(total), total
-
-    def _score(self, weigher, obj_list, weighing_properties, trace):
-        raw = weigher.weigh_objects(obj_list, weighing_properties)
-        minval, maxval = self.ends(weigher, raw)
-        if raw is nothing(len(obj_list)) and minval is None:
-            normalized = 0.0
-        else:
-            raw = np.asarray(raw, float)
-            normalized = _normalize(raw, minval, maxval)
-        multiplier = weigher.weight_multipliers(obj_list)
-        score = multiplier * normalized
-        if trace is not None:
-            trace.weigher(weigher, raw, minval, maxval, normalized, multiplier, score)
-        return score
-
-    def ends(self, weigher, raw):
-        """Return minval and maxval for this list; today's Nova never remembers them."""
-        return weigher.minval, weigher.maxval
-
-
-def descending(weights):
-    """Return positions sorted by weight, highest first and stable, as Python's sorted would.
-
-    With a NaN among the weights the order is whatever Python's sort makes of it, as in Nova.
-
-    >>> descending(np.array([1.0, 2.0, 1.0])).tolist()
-    [1, 0, 2]
+    Source: ``BaseWeightHandler`` in nova/weights.py, Nova 34.0.0.
     """
-    if np.isnan(weights).any():
-        values = weights.tolist()
-        return np.array(sorted(range(len(values)), key=values.__getitem__, reverse=True))
-    return np.argsort(-weights, kind="stable")
+
+    object_class = WeighedObject
+
+    def get_weighed_objects(self, weighers, obj_list, weighing_properties):
+        """Return WeighedObjects, the highest weight first; equal weights keep their order.
+
+        A single object, or none, is not weighed at all: its weight is 0.0.
+        """
+        weighed_objs = [self.object_class(obj, 0.0) for obj in obj_list]
+        if len(weighed_objs) <= 1:
+            return weighed_objs
+        for weigher in weighers:
+            weights = weigher.weigh_objects(weighed_objs, weighing_properties)
+            list(zip(weighed_objs, weights, strict=False))  # Nova's log line reads an iterator up
+            weights = normalize(weights, minval=weigher.minval, maxval=weigher.maxval)
+            for i, weight in enumerate(weights):
+                obj = weighed_objs[i]
+                obj.weight += weigher.weight_multiplier(obj.obj) * weight
+        return sorted(weighed_objs, key=lambda x: x.weight, reverse=True)

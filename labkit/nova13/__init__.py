@@ -3,7 +3,7 @@
 from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
 from labkit.nova13.conf import WEIGHERS, options
 from labkit.nova13.driver import LibvirtDriver
-from labkit.nova13.filter_scheduler import FilterScheduler, StickyWeightHandler
+from labkit.nova13.filter_scheduler import FilterScheduler, remembering
 from labkit.nova13.filters import (
     FILTERS,
     AvailabilityZoneFilter,
@@ -24,9 +24,9 @@ __all__ = [
     "LibvirtDriver",
     "RamFilter",
     "RetryFilter",
-    "StickyWeightHandler",
     "allocation_ratios",
     "claim_test",
     "limits",
     "options",
+    "remembering",
 ]

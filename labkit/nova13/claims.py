@@ -62,7 +62,7 @@ def claim_test(cn, flavor, limits):
     In: a ComputeNode, a flavor, the limits that the scheduler's filters gave along; without a
     limit nothing is tested. Swap is not counted.
 
-    >>> from labkit import ComputeNode, Flavor
+    >>> from labkit.nova.objects import ComputeNode, Flavor
     >>> cn = ComputeNode("cn-1", memory_mb=1024, memory_mb_used=768)
     >>> claim_test(cn, Flavor(vcpus=1, memory_mb=512), {"memory_mb": 1024.0})
     Traceback (most recent call last):

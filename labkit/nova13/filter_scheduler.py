@@ -5,38 +5,35 @@ remembers: the ends between which weights are scaled only ever move apart, until
 """
 
 import random
-
-import numpy as np
+import types
 
 from labkit.decision import Decision, own_copy, server_names
-from labkit.nova import weights
+from labkit.nova import conf, weights
 from labkit.nova.exception import NoValidHost
-from labkit.nova.scheduler.host_manager import HostManager
+from labkit.nova.scheduler.host_manager import HostManager, Instance
 from labkit.nova.scheduler.manager import Selection
 from labkit.nova13.conf import options
-from labkit.tables import scheduler as tables
+from labkit.tables.scheduler import Choice, Record, RecordedHostManager
 
 
-class StickyWeightHandler(weights.BaseWeightHandler):
-    """Scales between the lowest and the highest raw weight that the process has ever seen.
+def remembering(weigher):
+    """Let a weigher scale between the lowest and the highest raw weight that it has ever seen.
 
     A fixed minval moves too when a raw weight lies below it: nothing is clamped.
 
     Source: ``BaseWeigher.weigh_objects`` in nova/weights.py, Nova 13.0.0 to 21.0.0; mended in
     22.0.0.
     """
+    if type(weigher).weigh_objects is weights.BaseWeigher.weigh_objects:
+        weigher.weigh_objects = types.MethodType(_weigh_objects, weigher)
+    return weigher
 
-    def __init__(self):
-        self.seen = {}
 
-    def ends(self, weigher, raw):
-        """Return the widest ends so far, this list included."""
-        values = np.atleast_1d(raw).tolist()
-        low, high = self.seen.get(weigher, (weigher.minval, weigher.maxval))
-        low = min(values if low is None else [low, *values])
-        high = max(values if high is None else [high, *values])
-        self.seen[weigher] = low, high
-        return low, high
+def _weigh_objects(self, weighed_obj_list, weight_properties):
+    found = [self._weigh_object(each.obj, weight_properties) for each in weighed_obj_list]
+    self.minval = min(found if self.minval is None else [self.minval, *found])
+    self.maxval = max(found if self.maxval is None else [self.maxval, *found])
+    return found
 
 
 class FilterScheduler:
@@ -62,9 +59,8 @@ class FilterScheduler:
     def restart(self):
         """Start the process anew: what it remembered is gone."""
         self.host_manager = HostManager(self.options)
-        self.host_manager.weight_handler = StickyWeightHandler()
         for weigher in self.host_manager.weighers:
-            weigher.clamp = lambda raw: raw  # 13.0.0 did not clamp
+            remembering(weigher)
 
     def select_destinations(self, fleet, spec_obj, seed=0, instance_uuids=None) -> Decision:
         """Choose a host for each server of a request; the fleet is unchanged.
@@ -72,29 +68,29 @@ class FilterScheduler:
         Raises NoValidHost, whose ``decision`` carries the tables up to the end.
         """
         names = server_names(spec_obj, instance_uuids)
-        trace = tables.Trace(fleet, names)
-        decision = Decision(fleet, spec_obj, self.options, seed, trace, [])
-        rng, fleet = random.Random(seed), fleet.copy()
-        spec_obj, hosts, selections = own_copy(spec_obj, names), fleet.all_hosts, []
-        for index, instance in enumerate(names):
-            spec_obj.instance_uuid = instance
-            trace.begin(fleet, spec_obj, index)
-            hosts = self.host_manager.get_filtered_hosts(hosts, spec_obj, index, trace)
-            if not len(hosts):
-                error = NoValidHost(reason="There are not enough hosts available.")
-                error.decision = decision
-                raise error
-            trace.weighing(hosts)
-            order, total = self.host_manager.get_weighed_hosts(hosts, spec_obj, trace)
-            position = rng.choice(range(min(self.options.host_subset_size, len(order))))
-            row = hosts.rows[order[position]]
-            ranked = type(hosts)(fleet, hosts.rows[order])
-            trace.chosen(ranked, total[order], position)
-            host = fleet.texts["host"][row]
-            selections.append(Selection(instance, host, float(total[order[position]])))
-            fleet.consume_from_request(row, spec_obj)
-            if spec_obj.instance_group is not None:
-                spec_obj.instance_group.hosts.append(host)
-                fleet.add_instance(row, instance)
-        decision.selections = selections
+        record = Record(names)
+        decision = Decision(fleet, spec_obj, self.options, seed, record, [])
+        host_manager = RecordedHostManager(self.host_manager, record)
+        hosts, spec_obj, rng = fleet.host_states(), own_copy(spec_obj, names), random.Random(seed)
+        with conf.using(self.options):
+            for record.index, instance in enumerate(names):
+                spec_obj.instance_uuid = instance
+                hosts = host_manager.get_filtered_hosts(hosts, spec_obj, record.index)
+                if not hosts:
+                    error = NoValidHost(reason="There are not enough hosts available.")
+                    error.decision = decision
+                    decision.selections = []
+                    raise error
+                weighed = host_manager.get_weighed_hosts(hosts, spec_obj)
+                chosen = rng.choice(weighed[: self.options.host_subset_size])
+                ranking = [(each.obj.host, each.weight) for each in weighed]
+                record.choices[record.index] = Choice(
+                    *zip(*ranking, strict=True), weighed.index(chosen)
+                )
+                host, weight = chosen.obj, float(chosen.weight)
+                decision.selections.append(Selection(instance, host.host, weight))
+                host.consume_from_request(spec_obj)
+                if spec_obj.instance_group is not None:
+                    spec_obj.instance_group.hosts.append(host.host)
+                    host.instances[instance] = Instance(instance)
         return decision

@@ -1,6 +1,7 @@
 """The filters of 13.0.0 that today's scheduler has no more."""
 
 from labkit.nova.scheduler import filters
+from labkit.nova.scheduler.filters import utils
 
 
 class RetryFilter(filters.BaseHostFilter):
@@ -8,10 +9,6 @@ class RetryFilter(filters.BaseHostFilter):
 
     Source: nova/scheduler/filters/retry_filter.py, Nova 13.0.0 (gone in 22.0.0).
     """
-
-    def asks(self, spec_obj):
-        """Return whether this is a second try."""
-        return bool(spec_obj.retry)
 
     def host_passes(self, host_state, spec_obj):
         """Return whether the host was not tried yet."""
@@ -30,13 +27,10 @@ class AvailabilityZoneFilter(filters.BaseHostFilter):
 
     run_filter_once_per_request = True
 
-    def asks(self, spec_obj):
-        """Return whether a zone was named."""
-        return bool(spec_obj.availability_zone)
-
     def host_passes(self, host_state, spec_obj):
         """Return whether the host is in the zone."""
-        return not self.asks(spec_obj) or spec_obj.availability_zone in self._zones(host_state)
+        zone = spec_obj.availability_zone
+        return not zone or zone in self._zones(host_state)
 
     def reason(self, host_state, spec_obj):
         """Return the zones the host is in."""
@@ -44,7 +38,7 @@ class AvailabilityZoneFilter(filters.BaseHostFilter):
         return f"the host is in {here}, not in {spec_obj.availability_zone}"
 
     def _zones(self, host_state):
-        metadata = filters.aggregate_metadata_get_by_host(host_state)
+        metadata = utils.aggregate_metadata_get_by_host(host_state)
         return metadata.get("availability_zone", {"nova"})
 
 
@@ -53,16 +47,15 @@ class _AmountFilter(filters.BaseHostFilter):
 
     what = None
 
-    def passed(self, hosts, spec_obj):
-        """Return a mask of the hosts with room."""
+    def host_passes(self, host_state, spec_obj):
+        """Return whether the host has room."""
         wanted = self._wanted(spec_obj)
-        total, free, ratio = self._amounts(hosts)
-        usable = total * ratio - (total - free)
-        return (total >= wanted) & (usable >= wanted)
+        total, free, ratio = self._amounts(host_state)
+        return total >= wanted and total * ratio - (total - free) >= wanted
 
     def reason(self, host_state, spec_obj):
         """Return the numbers."""
-        total, free, ratio = (float(value[0]) for value in self._amounts(host_state._view))
+        total, free, ratio = self._amounts(host_state)
         wanted = self._wanted(spec_obj)
         if total < wanted:
             return f"{self.what}: {wanted} asked for > {total:g} in total"
@@ -81,8 +74,8 @@ class RamFilter(_AmountFilter):
     def _wanted(self, spec_obj):
         return spec_obj.memory_mb
 
-    def _amounts(self, hosts):
-        return hosts["total_usable_ram_mb"], hosts["free_ram_mb"], hosts["ram_allocation_ratio"]
+    def _amounts(self, host):
+        return host.total_usable_ram_mb, host.free_ram_mb, host.ram_allocation_ratio
 
 
 class DiskFilter(_AmountFilter):
@@ -96,9 +89,8 @@ class DiskFilter(_AmountFilter):
     def _wanted(self, spec_obj):
         return 1024 * (spec_obj.root_gb + spec_obj.ephemeral_gb) + spec_obj.swap
 
-    def _amounts(self, hosts):
-        total = hosts["total_usable_disk_gb"] * 1024
-        return total, hosts["free_disk_mb"], hosts["disk_allocation_ratio"]
+    def _amounts(self, host):
+        return host.total_usable_disk_gb * 1024, host.free_disk_mb, host.disk_allocation_ratio
 
 
 class CoreFilter(_AmountFilter):
@@ -111,16 +103,16 @@ class CoreFilter(_AmountFilter):
 
     what = "vCPUs"
 
-    def passed(self, hosts, spec_obj):
-        """Return a mask of the hosts with room."""
-        return super().passed(hosts, spec_obj) | (hosts["vcpus_total"] == 0)
+    def host_passes(self, host_state, spec_obj):
+        """Return whether the host has room."""
+        return not host_state.vcpus_total or super().host_passes(host_state, spec_obj)
 
     def _wanted(self, spec_obj):
         return spec_obj.vcpus
 
-    def _amounts(self, hosts):
-        total = hosts["vcpus_total"]
-        return total, total - hosts["vcpus_used"], hosts["cpu_allocation_ratio"]
+    def _amounts(self, host):
+        total = host.vcpus_total
+        return total, total - host.vcpus_used, host.cpu_allocation_ratio
 
 
 FILTERS = (

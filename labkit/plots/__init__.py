@@ -1,4 +1,7 @@
-"""Table in, figure out: each function draws one table and says the answer in words."""
+"""Table in, figure out: each function draws one table and says the answer in words.
+
+Uses: tables.
+"""
 
 from labkit.plots.clusters import clusters
 from labkit.plots.figure import Figure
@@ -9,12 +12,11 @@ from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.requests import requests
 from labkit.plots.rights import rights
-from labkit.plots.scores import scores
+from labkit.plots.scores import scores, weighing
 from labkit.plots.sequence import sequence
 from labkit.plots.stages import stages
 from labkit.plots.state_graph import state_graph
 from labkit.plots.timeline import timeline
-from labkit.plots.weighing import weighing
 
 __all__ = [
     "Figure",

@@ -14,8 +14,9 @@ from labkit.plots.figure import (
     Figure,
     axes_of,
     checked,
+    finished,
+    legend,
     listed,
-    titled,
 )
 
 if TYPE_CHECKING:
@@ -54,20 +55,18 @@ def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) 
     lines = -(-count // columns)
     own = axes_of(ax, 0.9 + max(wide, 26) * SQUARE, 1.3 + lines * SQUARE)
     Squares(own, count, columns).show(kinds)
-    legend(own, kinds)
-    answer = said(kinds)
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    draw_legend(own, kinds)
+    answer = _said(kinds)
+    return finished(own, answer, ax)
 
 
 def kinds_of(clusters: pd.DataFrame) -> list[str]:
-    """Return what each square says: data that is not in the file itself is another thing."""
+    """Return the kind of each square; data below the file itself is "backing"."""
     pairs = zip(clusters.kind, clusters.depth, strict=True)
     return ["backing" if deep and kind in ("data", "compressed") else kind for kind, deep in pairs]
 
 
-def said(kinds: list[str]) -> str:
-    """Return how many clusters of each kind there are, as a sentence."""
+def _said(kinds: list[str]) -> str:
     there = [f"{kinds.count(kind)} {KINDS[kind][3]}" for kind in KINDS if kind in kinds]
     return f"{len(kinds):,} clusters: {listed(there, most=5)}."
 
@@ -106,7 +105,7 @@ class Squares:
             text.set_bbox(box if hatch else None)
 
 
-def legend(ax: Axes, kinds: Iterable[str]) -> None:
+def draw_legend(ax: Axes, kinds: Iterable[str]) -> None:
     """Say below the figure what the letters of these kinds mean."""
     from matplotlib.patches import Patch
 
@@ -115,5 +114,4 @@ def legend(ax: Axes, kinds: Iterable[str]) -> None:
         for kind, (letter, colour, hatch, words) in KINDS.items()
         if kind in kinds
     ]
-    figure = ax.get_figure(root=True)
-    figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=SMALL, frameon=False)
+    legend(ax, handles)

@@ -28,18 +28,18 @@ COLOURS = (SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE, BLUE)
 # Eight hatches against seven colours: the pairs repeat only after 56. Lines only: dots and
 # circles make an SVG several times as long.
 HATCHES = ("", "//", "\\\\", "||", "--", "xx", "++", "////")
-#: Colour and hatch of each vm_state, the same in every figure.
+#: Colour and hatch of each vm_state, the same in every figure; in Nova's order.
 VM_STATES = {
     "active": (GREEN, ""),
     "building": (YELLOW, "//"),
-    "stopped": (GREY, ""),
-    "error": (VERMILLION, "xxx"),
-    "deleted": ("#FFFFFF", ".."),
     "paused": (SKY, "|||"),
     "suspended": (PURPLE, "\\\\"),
+    "stopped": (GREY, ""),
     "rescued": (ORANGE, "---"),
     "resized": (SKY, "+++"),
     "soft-delete": (GREY, "xxx"),
+    "deleted": ("#FFFFFF", ".."),
+    "error": (VERMILLION, "xxx"),
     "shelved": (BLUE, "//"),
     "shelved_offloaded": (BLUE, "xxx"),
 }
@@ -132,14 +132,24 @@ def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
     return canvas(width, height).add_subplot() if ax is None else ax
 
 
-def titled(ax: Axes, given: bool, words: str) -> None:
-    """Write *words* above the figure, or above *ax* only where it was *given*."""
-    figure = ax.get_figure(root=True)
-    if given:
-        ax.set_title("\n".join(title_lines(words, 330)), loc="left", fontsize=TITLE)
-    else:
-        lines = title_lines(words, 72 * figure.get_figwidth() - 16)
-        figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE)
+def titled(figure: MatplotlibFigure, words: str, **style: Any) -> None:
+    """Write *words* above a whole figure."""
+    lines = title_lines(words, 72 * figure.get_figwidth() - 16)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE, **style)
+
+
+def finished(own: Axes, answer: str, ax: Axes | None, pad: float | None = None) -> Figure:
+    """Return the figure of the axes *own* with its answer above it, if it does not stand there.
+
+    Where axes *ax* were given, others may share the figure: the answer stands above these alone.
+    """
+    figure = own.get_figure(root=True)
+    if ax is not None:
+        lines = title_lines(answer, 330)
+        ax.set_title("\n".join(lines), loc="left", fontsize=TITLE, pad=pad)
+    elif not figure.get_suptitle():
+        titled(figure, answer)
+    return Figure(figure, answer, complete=ax is None)
 
 
 def pixel_axes(
@@ -161,7 +171,7 @@ def pixel_axes(
     figure = canvas(width / DPI, whole / DPI)
     figure.set_layout_engine("none")
     if title:
-        figure.suptitle("\n".join(lines), x=0.01, y=1 - 6 / whole, ha="left", fontsize=TITLE)
+        titled(figure, title, y=1 - 6 / whole)
     settle(figure)
     box = (left / width, foot / whole, 1 - (left + right) / width, 1 - (head + foot) / whole)
     return figure.add_axes(box)
@@ -196,11 +206,34 @@ def region(ax: Axes, boxes: Iterable[tuple], **style: Any) -> Patch:
     return Patch(**style)
 
 
-def beside(
+def note(
     ax: Axes, words: str, at: tuple[float, float], shift: tuple[float, float], **style: Any
 ) -> Annotation:
     """Write *words* in small letters, *shift* points beside a place in *ax*."""
     return ax.annotate(words, at, shift, textcoords="offset points", fontsize=SMALL, **style)
+
+
+def legend(
+    ax: Axes,
+    handles: Sequence,
+    outside: bool = True,
+    words: Sequence[str] | None = None,
+    ncols: int = 3,
+    pad: float | None = None,
+    **style: Any,
+) -> None:
+    """Say what *handles* mean: below the figure, or below *ax* where others share the figure.
+
+    They have labels, or *words*; *pad* is how many lines below *ax* the legend begins.
+    """
+    words = [handle.get_label() for handle in handles] if words is None else words
+    style = {"frameon": False, "fontsize": SMALL, "ncols": ncols, **style}
+    if outside:
+        figure = ax.get_figure(root=True)
+        figure.legend(handles, words, **{"loc": "outside lower left", **style})
+    else:
+        below = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": pad, "ncols": 2}
+        ax.legend(handles, words, **style | below)
 
 
 # -- colours ------------------------------------------------------------------------------
@@ -212,6 +245,24 @@ def light(colour: str) -> str:
     """
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(255 - 0.55 * (255 - part)):02x}" for part in parts)
+
+
+def styles_of(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return a colour and a hatch for each name, for *known* ones as a rule always the same.
+
+    Where two would share a colour or a hatch, the later one takes one that is free.
+    """
+    names = list(names)
+    places = {name: place for place, name in enumerate(dict.fromkeys([*known, *names]))}
+    styles: dict[str, dict[str, str]] = {}
+    for name in sorted(names, key=places.__getitem__):
+        styles[name] = {}
+        for key, all_of in (("facecolor", (*COLOURS, GREY)), ("hatch", HATCHES)):
+            own = all_of[places[name] % len(all_of)]
+            taken = {style.get(key) for style in styles.values()}
+            free = [one for one in (own, *all_of) if one not in taken]
+            styles[name][key] = (free or [own])[0]
+    return {name: styles[name] for name in names}
 
 
 # -- texts --------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ from labkit.plots.figure import (
     VERMILLION,
     Figure,
     axes_of,
+    finished,
     fitting,
     label,
     listed,
+    note,
     rows_of,
-    titled,
 )
 
 if TYPE_CHECKING:
@@ -67,17 +68,9 @@ def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     for middle, text, stay, go in zip(middles, texts, passed, fell, strict=True):
         counts, bold = f"{stay + go} → {stay}", "bold" if go else "normal"
         for words, points, weight in ((counts, 8, bold), (text, 66, "normal")):
-            own.annotate(
-                words,
-                (1, middle),
-                xycoords=own.get_yaxis_transform(),
-                xytext=(points, 5.5),
-                textcoords="offset points",
-                va="top",
-                fontsize=SMALL,
-                fontweight=weight,
-                linespacing=1.2,
-            )
+            style = {"va": "top", "fontweight": weight, "linespacing": 1.2}
+            style["xycoords"] = own.get_yaxis_transform()
+            note(own, words, (1, middle), (points, 5.5), **style)
     own.set_yticks(middles, [label(stage.name) for stage in stages], fontsize=10)
     own.set_ylim(-sum(heights), 0.05)
     own.set_xlim(0, max(1, passed[0] + fell[0]))
@@ -85,12 +78,11 @@ def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     own.set_xlabel("hosts" + (f"\n({remark})" if remark else ""))
     own.spines[["top", "right"]].set_visible(False)
     own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
 def stages_of(rows: pd.DataFrame) -> list[Stage]:
-    """The stages in the order in which they ran."""
+    """Return the stages in the order in which they ran."""
     if "seq" in rows.columns:
         rows = rows.sort_values("seq", kind="stable")
     stages = []
@@ -123,7 +115,7 @@ def _reasons(fell: dict[str, str]) -> str:
 
 
 def said(stages: list[Stage]) -> str:
-    """The funnel in one sentence, with the names of hosts as long as they are few."""
+    """Say what happened in one sentence, with the names of hosts as long as they are few."""
     long = "; ".join(_parts(stages, names=True)) + "."
     return long if len(long) <= 240 else "; ".join(_parts(stages, names=False)) + "."
 

@@ -1,10 +1,10 @@
-"""What hosts have, what they may give away, and what is given away: two bars per resource class."""
+"""What hosts have and what is given away of it: two bars per resource class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.plots.figure import (
     BLUE,
@@ -16,9 +16,10 @@ from labkit.plots.figure import (
     amount,
     axes_of,
     checked,
+    finished,
     labels,
+    legend,
     listed,
-    titled,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Row:
     reason: str
 
     @property
+    def unit(self) -> str:
+        """The unit of its numbers."""
+        return UNITS.get(self.resource_class, "")
+
+    @property
     def longest(self) -> float:
         """What the row's scale ends with."""
         return max(self.total, self.capacity, self.used + self.asked, 1)
@@ -63,8 +69,7 @@ class Row:
     @property
     def words(self) -> tuple[str, str]:
         """What stands beside the two bars."""
-        unit = UNITS.get(self.resource_class, "")
-        has = f"{amount(self.total)} {unit}, {amount(self.reserved)} reserved"
+        has = f"{amount(self.total)} {self.unit}, {amount(self.reserved)} reserved"
         has += f", ratio {self.allocation_ratio:g}"
         gives = f"{amount(self.used)} + {amount(self.asked)}" if self.asked else amount(self.used)
         return has, f"{gives} of {amount(self.capacity)}"
@@ -89,24 +94,22 @@ def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     own = axes_of(ax, WIDTH, 1.2 + ROW * len(rows))
     bars = InventoryBars(own, [(row.host, row.resource_class) for row in rows])
     bars.show(rows)
-    legend(own)
-    answer = said(rows)
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    draw_legend(own)
+    answer = _said(rows)
+    return finished(own, answer, ax)
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:
-    """The table's rows, in its order."""
+    """Return the table's rows, in its order."""
     return [Row(*values) for values in table[NEEDED].itertuples(index=False)]
 
 
-def said(rows: Sequence[Row]) -> str:
+def _said(rows: Sequence[Row]) -> str:
     """Whether the request fits, and where; without a request, what is left."""
     hosts = list(dict.fromkeys(row.host for row in rows))
     if not any(row.asked for row in rows):
         left = [
-            f"{amount(row.capacity - row.used)} {UNITS.get(row.resource_class, '')} of {row.resource_class}"
-            for row in rows
+            f"{amount(row.capacity - row.used)} {row.unit} of {row.resource_class}" for row in rows
         ]
         if len(hosts) == 1:
             return f"{hosts[0]} may still give away {listed(left, most=5)}."
@@ -123,7 +126,7 @@ def said(rows: Sequence[Row]) -> str:
 
 
 class InventoryBars:
-    """Two bars for each (host, resource class), which can be given other lengths in their places."""
+    """Two bars for each (host, resource class); ``show`` gives them other lengths."""
 
     def __init__(self, ax: Axes, names: Sequence[tuple[str, str]]) -> None:
         self.ax = ax
@@ -166,7 +169,7 @@ class InventoryBars:
                 text.set_text(words)
 
 
-def legend(ax: Axes, at: str = "outside lower left") -> None:
+def draw_legend(ax: Axes, **style: Any) -> None:
     """Say below the figure what the parts of the bars mean."""
     from matplotlib.patches import Patch
 
@@ -174,5 +177,4 @@ def legend(ax: Axes, at: str = "outside lower left") -> None:
         Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=words)
         for colour, hatch, words in PARTS.values()
     ]
-    figure = ax.get_figure(root=True)
-    figure.legend(handles=handles, loc=at, ncols=3, fontsize=SMALL, frameon=False)
+    legend(ax, handles, **style)

@@ -24,6 +24,7 @@ from labkit.plots.figure import (
     axes_of,
     check_room,
     checked,
+    finished,
     label,
     labels,
     light,
@@ -32,7 +33,6 @@ from labkit.plots.figure import (
     pixels_of,
     region,
     seconds,
-    titled,
     wide,
 )
 from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
@@ -109,7 +109,7 @@ def lanes(
             )
             if drawing.height + _room_for(remarks(drawing)) <= height:
                 break
-    return finished(drawing, _life(names[0], life, marks), remarks(drawing), ax, "the lanes need")
+    return drawn(drawing, _life(names[0], life, marks), remarks(drawing), ax, "the lanes need")
 
 
 # -- what a server did ----------------------------------------------------------------------
@@ -452,8 +452,6 @@ def paper(drawing: Lanes, remarks: Sequence[str] = (), ax: Axes | None = None, t
     height = drawing.height + _room_for(remarks)
     if ax is None:
         ax = pixel_axes(WIDTH * DPI, height, title=title)
-    elif title:
-        titled(ax, True, title)
     ax.set(xlim=(0, drawing.width), ylim=(height, 0))
     ax.set_axis_off()
     for line, words in enumerate(remarks):
@@ -468,7 +466,7 @@ def _room_for(remarks: Sequence[str]) -> float:
     return LINE * len(remarks) + 4
 
 
-def finished(
+def drawn(
     drawing: Lanes, answer: str, remarks: Sequence[str], ax: Axes | None, what: str
 ) -> Figure:
     """Draw lanes with their answer and remarks; *what* needs room in axes that are given."""
@@ -476,7 +474,7 @@ def finished(
         check_room(ax, drawing.width, drawing.height + _room_for(remarks), what)
     own = paper(drawing, remarks, ax, answer)
     drawing.draw(own)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
 class Cursor:
@@ -563,8 +561,7 @@ def _many_servers(rows, names, until_s, ax) -> Figure:
     own.set_xlabel(f"seconds{f' ({missing} more servers are not drawn)' * bool(missing)}")
     _legends(own, legends, ax is not None)
     answer = _lives(lives, end, until_s)
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
 def _vm_style(vm_state: str | None) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from labkit.plots.lanes import (
     WIDTH,
     Lane,
     Lanes,
-    finished,
+    drawn,
 )
 from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
 
@@ -87,7 +87,7 @@ def move(
     drawing = _laid_out(tracks, turns, _roles(migrations), until_s, width)
     if not drawing.axis.to_scale:
         remarks.append(NOT_TO_SCALE.format("times"))
-    return finished(drawing, answer, remarks, ax, "the move needs")
+    return drawn(drawing, answer, remarks, ax, "the move needs")
 
 
 def _of_server(table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:

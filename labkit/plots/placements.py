@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.plots.figure import (
@@ -17,10 +17,11 @@ from labkit.plots.figure import (
     axes_of,
     canvas,
     checked,
+    finished,
     label,
     labels,
     listed,
-    titled,
+    region,
 )
 
 if TYPE_CHECKING:
@@ -75,71 +76,50 @@ def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
 
     counts = names.value_counts(sort=False).sort_values(ascending=False, kind="stable")
     own = axes_of(ax, 7.6, 4.6)
-    shown = list(counts.index[:MOST_WINNERS])
-    others = list(counts.index[MOST_WINNERS:])
-    groups = [(name, {name}) for name in shown]
-    groups += [(f"{len(others)} others", set(others))] if others else []
-    handles = []
+    groups = [(name, {name}) for name in counts.index[:MOST_WINNERS]]
+    others = set(counts.index[MOST_WINNERS:])
+    groups += [(f"{len(others)} others", others)] if others else []
+    handles, shares = [], []
     for index, (name, members) in enumerate(groups):
         colour, hatch = COLOURS[index % len(COLOURS)], HATCHES[index % len(HATCHES)]
-        if name == NOBODY or members != {name}:
+        if name == NOBODY or members is others:
             colour, hatch = GREY, "" if name == NOBODY else "**"
         style = {"facecolor": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0}
-        grid = [[cells[j, i] in members for i in range(len(x))] for j in range(len(y))]
-        handles.append(_region(own, _edges(x), _edges(y), grid, style))
-    shares = [
-        f"{label(name)}  {_share(sum(counts[m] for m in members), len(names))}"
-        for name, members in groups
-    ]
+        inside = {place for place, winner in cells.items() if winner in members}
+        handles.append(region(own, _boxes(inside, _edges(x), _edges(y)), **style))
+        shares.append(f"{label(name)}  {_share(len(inside), len(names))}")
     own.set_xlim(_edges(x)[0], _edges(x)[-1])
     own.set_ylim(_edges(y)[0], _edges(y)[-1])
     own.set_xlabel(label(options[0]))
     own.set_ylabel(label(options[1]))
-    own.legend(
-        handles,
-        shares,
-        title="wins",
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        borderaxespad=0,
-        frameon=False,
-        fontsize=SMALL,
-        handleheight=1.6,
-        handlelength=2.4,
-    )
+    style = {"title": "wins", "frameon": False, "fontsize": SMALL}
+    style |= {"handleheight": 1.6, "handlelength": 2.4}
+    at = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
+    own.legend(handles, shares, **at, **style)
     answer = _winners(counts, len(names))
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
 def _winners(counts: pd.Series, settings: int) -> str:
-    """Who wins how often, in one sentence."""
     shares = [f"{name} wins {_share(n, settings)}" for name, n in counts.items() if name != NOBODY]
     shares = [*shares[:3], f"{len(shares) - 3} more the rest"] if len(shares) > 4 else shares
     shares += [f"{_share(counts[NOBODY], settings)} end in {NOBODY}"] if NOBODY in counts else []
     return f"Of {settings} setting{'s' * (settings > 1)}, {', '.join(shares)}."
 
 
-def _region(
-    ax: Axes, x: list[float], y: list[float], grid: list[list[bool]], style: dict
-) -> object:
-    """Fill the cells of *grid* that are true, and return what the legend shows for them."""
-    from matplotlib.patches import Patch, PathPatch
-    from matplotlib.path import Path
+def _share(count: int, of: int) -> str:
+    percent = 100 * count / of
+    return "<1 %" if percent < 1 else f"{percent:.0f} %"
 
-    vertices, codes = [], []
-    for j, row in enumerate(grid):
-        start = None
-        for i, inside in enumerate([*row, False]):
-            if inside and start is None:
-                start = i
-            elif not inside and start is not None:
-                a, b, c, d = x[start], x[i], y[j], y[j + 1]
-                vertices += [(a, c), (b, c), (b, d), (a, d), (a, c)]
-                codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
-                start = None
-    ax.add_patch(PathPatch(Path(vertices, codes), **style))
-    return Patch(**style)
+
+def _boxes(cells: set[tuple[int, int]], x: list[float], y: list[float]) -> Iterator[tuple]:
+    """The boxes (left, right, top, bottom) of cells (row, column); neighbours in a row are one."""
+    for j in range(len(y) - 1):
+        row = [(j, i) in cells for i in range(len(x) - 1)]
+        for inside, own in itertools.groupby(range(len(row)), row.__getitem__):
+            columns = list(own)
+            if inside:
+                yield x[columns[0]], x[columns[-1] + 1], y[j], y[j + 1]
 
 
 def _edges(values: Sequence[float]) -> list[float]:
@@ -148,11 +128,6 @@ def _edges(values: Sequence[float]) -> list[float]:
     if not middles:
         return [values[0] - 0.5, values[0] + 0.5]
     return [2 * values[0] - middles[0], *middles, 2 * values[-1] - middles[-1]]
-
-
-def _share(count: int, of: int) -> str:
-    percent = 100 * count / of
-    return "<1 %" if percent < 1 else f"{percent:.0f} %"
 
 
 def fill(
@@ -181,56 +156,32 @@ def fill(
     name, total, _ = RESOURCES[resource]
     checked(placed, ("host", resource))
     checked(hosts, ("host", total))
-    steps, fills, spread, failed = _history(hosts, placed, resource)
+    steps, fills, failed = _history(hosts, placed, resource)
     shown = sorted(range(len(hosts)), key=lambda i: -fills[i, -1])[:MOST_ROWS]
     shown = sorted(shown) if len(hosts) <= MOST_ROWS else shown
-
     if ax is None:
         upper = 0.2 * max(6, len(shown)) + 0.3
-        own, below = canvas(8.4, upper + 2.2).subplots(
-            2, 1, sharex=True, height_ratios=[upper, 1.1]
-        )
+        grid = {"sharex": True, "height_ratios": [upper, 1.1]}
+        own, below = canvas(8.4, upper + 2.2).subplots(2, 1, **grid)
+        _draw_spread(below, steps, fills.std(axis=0), failed)
     else:
-        own, below = ax, None
-    image = own.imshow(
-        fills[shown],
-        aspect="auto",
-        interpolation="nearest",
-        cmap="cividis",
-        vmin=0,
-        vmax=max(100.0, float(fills.max())),
-        extent=(-0.5, len(placed) + 0.5, len(shown) - 0.5, -0.5),
-    )
-    at = range(len(shown))
-    own.set_yticks(at, labels(hosts["host"].iloc[shown]), fontsize=SMALL)
-    right = own.secondary_yaxis("right")
-    right.set_yticks(at, [f"{fills[i, -1]:.0f} %" for i in shown], fontsize=SMALL)
-    right.tick_params(length=0)
-    right.spines[:].set_visible(False)
-    own.get_figure(root=True).colorbar(image, ax=own, pad=0.08, label=f"{name} fill, %")
-    own.set_yticks([y - 0.5 for y in at][1:], minor=True)
-    own.grid(axis="y", which="minor", color="white", lw=1.5)
-    own.tick_params(axis="y", which="both", length=0)
-    own.spines[:].set_visible(False)
-
+        own = below = ax
+    _draw_fills(own, fills, shown, len(placed), name)
+    own.set_yticks(range(len(shown)), labels(hosts["host"].iloc[shown]), fontsize=SMALL)
     many = "request" in placed.columns and placed["request"].nunique() < len(placed)
     words = f"{'instances' if many else 'requests'}, one after another"
     if len(shown) < len(hosts):
         words += f" ({len(hosts) - len(shown)} less full hosts are not drawn)"
-    lowest = own if below is None else below
-    lowest.set_xlabel(words)
-    lowest.locator_params(axis="x", integer=True)
-    if below is not None:
-        _spread(below, steps, spread, failed)
-    answer = _answer(hosts, placed, name, fills[:, -1])
-    titled(own, ax is not None, answer)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    below.set_xlabel(words)
+    below.locator_params(axis="x", integer=True)
+    answer = _fills(hosts, placed, name, fills[:, -1])
+    return finished(own, answer, ax)
 
 
 def _history(
     hosts: pd.DataFrame, placed: pd.DataFrame, resource: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-    """Steps, fill in percent (hosts x steps), its standard deviation, and which rows failed."""
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Steps, fill in percent (hosts x steps), and which rows failed."""
     import numpy as np
 
     _, total, used_of = RESOURCES[resource]
@@ -254,11 +205,34 @@ def _history(
         if step == steps[column]:
             fills[:, column] = used * scale
             column += 1
-    return steps, fills, fills.std(axis=0), failed
+    return steps, fills, failed
 
 
-def _spread(ax: Axes, steps: np.ndarray, spread: np.ndarray, failed: list[int]) -> None:
-    """The lower part: how unequal the hosts are, and which requests failed."""
+def _draw_fills(ax: Axes, fills: np.ndarray, shown: list[int], placed: int, name: str) -> None:
+    """Draw how full each host is: a row of colours for each, the percents at the end beside it."""
+    image = ax.imshow(
+        fills[shown],
+        aspect="auto",
+        interpolation="nearest",
+        cmap="cividis",
+        vmin=0,
+        vmax=max(100.0, float(fills.max())),
+        extent=(-0.5, placed + 0.5, len(shown) - 0.5, -0.5),
+    )
+    right = ax.secondary_yaxis("right")
+    ends = [f"{fills[i, -1]:.0f} %" for i in shown]
+    right.set_yticks(range(len(shown)), ends, fontsize=SMALL)
+    right.tick_params(length=0)
+    right.spines[:].set_visible(False)
+    ax.get_figure(root=True).colorbar(image, ax=ax, pad=0.08, label=f"{name} fill, %")
+    ax.set_yticks([y + 0.5 for y in range(len(shown) - 1)], minor=True)
+    ax.grid(axis="y", which="minor", color="white", lw=1.5)
+    ax.tick_params(axis="y", which="both", length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _draw_spread(ax: Axes, steps: np.ndarray, spread: np.ndarray, failed: list[int]) -> None:
+    """Draw how unequal the hosts are, and which requests failed."""
     ax.plot(steps, spread, color=BLUE, lw=2, drawstyle="steps-mid", label="standard deviation")
     if failed:
         marks = {"marker": "x", "ls": "", "color": VERMILLION, "label": NOBODY, "clip_on": False}
@@ -266,18 +240,11 @@ def _spread(ax: Axes, steps: np.ndarray, spread: np.ndarray, failed: list[int]) 
     ax.set_ylim(0, max(1.0, 1.15 * float(spread.max())))
     ax.set_ylabel("points")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=2,
-        frameon=False,
-        fontsize=SMALL,
-        borderaxespad=0.1,
-    )
+    at = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1}
+    ax.legend(ncols=2, frameon=False, fontsize=SMALL, **at)
 
 
-def _answer(hosts: pd.DataFrame, placed: pd.DataFrame, name: str, end: np.ndarray) -> str:
-    """How many requests found a host, and how evenly the fleet is filled."""
+def _fills(hosts: pd.DataFrame, placed: pd.DataFrame, name: str, end: np.ndarray) -> str:
     nowhere = placed["host"].isna()
     requests, failed = len(placed), int(nowhere.sum())
     if "request" in placed.columns:

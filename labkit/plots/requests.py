@@ -13,10 +13,11 @@ from labkit.plots.figure import (
     SMALL,
     Figure,
     checked,
+    finished,
     label,
     listed,
+    note,
     pixel_axes,
-    titled,
     wide,
 )
 from labkit.plots.services import services_of
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("sender", "request_id", "instance")
-#: A letter, a colour and a colour of the letter for each kind of service.
+#: For each kind of service a letter, a colour, the colour of the letter, and what it means.
 LOOKS = {
-    "api": ("A", ORANGE, "black"),
-    "conductor": ("C", SKY, "black"),
-    "scheduler": ("S", GREEN, "black"),
-    "compute": ("H", BLUE, "white"),
+    "api": ("A", ORANGE, "black", "the API"),
+    "conductor": ("C", SKY, "black", "the conductor"),
+    "scheduler": ("S", GREEN, "black", "the scheduler"),
+    "compute": ("H", BLUE, "white", "a host"),
 }
-OTHER = ("?", "white", "black")
+OTHER = ("?", "white", "black", "")
 CELL, ROW, FOOT, WIDTH = 16, 26, 34, 820  # pixels
 MOST, MOST_ROWS = 60, 30
 
@@ -57,20 +58,23 @@ def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if not rows:
         raise ValueError("There is nothing to draw: no message has a request id.")
     ids = list(dict.fromkeys(row[1] for row in rows))
-    answer = said(rows, ids)
+    answer = _said(rows, ids)
     drawn = [row for row in rows if row[1] in ids[:MOST_ROWS]][:MOST]
-    left_out = len(rows) - len(drawn)
-    if left_out:
-        answer += f" {left_out} messages are not drawn."
-    shown = [one for one in ids if one in {row[1] for row in drawn}]
+    if len(drawn) < len(rows):
+        answer += f" {len(rows) - len(drawn)} messages are not drawn."
+    shown = list(dict.fromkeys(row[1] for row in drawn))
     names = [_name(one, rows) for one in shown]
-    own = _paper(answer, names, len(drawn), ax)
+    own = ax
+    if own is None:
+        left = max(map(wide, names)) + 16
+        width = max(left + CELL * len(drawn) + 12, WIDTH)
+        box = {"left": left, "right": width - left - CELL * len(drawn), "foot": FOOT}
+        own = pixel_axes(width, ROW * len(names), title=answer, **box)
     _draw(own, drawn, shown, names, ax is None)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
-def said(rows: Sequence[tuple], ids: Sequence[str]) -> str:
-    """How many messages each request id has, and of which services."""
+def _said(rows: Sequence[tuple], ids: Sequence[str]) -> str:
     parts = []
     for one in ids[:4]:
         mine = [row for row in rows if row[1] == one]
@@ -83,27 +87,18 @@ def said(rows: Sequence[tuple], ids: Sequence[str]) -> str:
 
 
 def _name(one: str, rows: Sequence[tuple]) -> str:
-    """A request id, cut as people say it, and the servers it is about."""
+    """A request id, cut as people say it, and the servers that it is about."""
     servers = dict.fromkeys(row[2] for row in rows if row[1] == one and isinstance(row[2], str))
     short = one if len(one) <= 14 else f"{one[:12]}…"
     return label(f"{short} ({listed(servers, 2)})" if servers else short)
 
 
-def _paper(answer, names, count, ax):
-    """Axes with their title; every place is known in pixels."""
-    if ax is not None:
-        titled(ax, True, answer)
-        return ax
-    left = max(map(wide, names)) + 16
-    width = max(left + CELL * count + 12, WIDTH)
-    box = {"left": left, "right": width - left - CELL * count, "foot": FOOT, "title": answer}
-    return pixel_axes(width, ROW * len(names), **box)
-
-
-def _draw(ax, rows, ids, names, whole):
-    """A square for each message, and below them what the letters mean."""
-    for place, (sender, request_id, _) in enumerate(rows):
-        letter, colour, ink = LOOKS.get(sender.partition("@")[0], OTHER)
+def _draw(
+    ax: Axes, rows: Sequence[tuple], ids: Sequence[str], names: Sequence[str], whole: bool
+) -> None:
+    looks = [LOOKS.get(row[0].partition("@")[0], OTHER) for row in rows]
+    for place, ((_, request_id, _), look) in enumerate(zip(rows, looks, strict=True)):
+        letter, colour, ink, _ = look
         y = ids.index(request_id)
         ax.bar(place, 0.84, 0.92, y - 0.42, color=colour)
         ax.text(place, y, letter, color=ink, ha="center", va="center", fontsize=SMALL)
@@ -113,15 +108,7 @@ def _draw(ax, rows, ids, names, whole):
     ax.spines[:].set_visible(False)
     for y in range(1, len(ids)):
         ax.axhline(y - 0.5, color="#DDDDDD", linewidth=0.8, zorder=0)
-    meaning = {"A": "the API", "C": "the conductor", "S": "the scheduler", "H": "a host"}
-    there = {LOOKS.get(row[0].partition("@")[0], OTHER)[0] for row in rows}
-    words = ", ".join(f"{letter} {name}" for letter, name in meaning.items() if letter in there)
-    ax.annotate(
-        f"Each square is a message, sent by {words}; the first is on the left.",
-        (0.01 if whole else 0, 0),
-        xycoords=("figure fraction" if whole else "axes fraction", "axes fraction"),
-        xytext=(0, -8),
-        textcoords="offset points",
-        va="top",
-        fontsize=SMALL,
-    )
+    meaning = ", ".join(f"{look[0]} {look[3]}" for look in LOOKS.values() if look in looks)
+    words = f"Each square is a message, sent by {meaning}; the first is on the left."
+    below = {"xycoords": ("figure fraction" if whole else "axes fraction", "axes fraction")}
+    note(ax, words, (0.01 if whole else 0, 0), (0, -8), va="top", **below)

@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labkit.plots.figure import (
-    DPI,
-    SMALL,
-    TITLE,
-    Figure,
-    canvas,
-    checked,
-    label,
-    settle,
-    text_width,
-    title_lines,
-    titled,
-)
+from labkit.plots.figure import SMALL, Figure, checked, finished, label, pixel_axes, wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +15,7 @@ if TYPE_CHECKING:
 COLUMNS = ("context", "server", "system", "asked", "allowed", "answer")
 YES, NO = "\N{CHECK MARK}", "\N{BALLOT X}"
 MAY, MAY_NOT = "#CFE8F5", "#FBDDAE"  # light sky and light orange; the sign says the same
-ROW, HEAD, NOTE = 26, 44, 18  # pixels
+ROW, HEAD, NOTE, MARGIN = 26, 44, 18, 8  # pixels
 MOST_ROWS = 40
 
 
@@ -35,8 +23,9 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw which questions each context may ask: a check mark, or a cross and the error's name.
 
     *rights* has one row per question: context, server, system, asked, allowed, answer, as
-    ``labkit.studies.rights``. A row of the figure is a context, a server, or both, whichever there
-    are several of. Raises ValueError for a table without rows, or with more than 40 pairs.
+    ``labkit.studies.rights.rights`` makes it. A row of the figure is a context, a server, or both,
+    whichever there are several of. Raises ValueError for a table without rows, or with more than
+    40 pairs.
 
     >>> import pandas as pd
     >>> rows = [("alice", "web-1", "policy", "stop", True, ""),
@@ -52,15 +41,15 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
             f"{len(names)} rows are too many to read, {MOST_ROWS} can be; choose with .query(...)."
         )
     asked = list(dict.fromkeys(zip(rights["system"], rights["asked"], strict=True)))
-    answer = said(names, rows, asked)
-    own = _paper(answer, names, asked, ax)
+    answer = _said(names, rows, asked)
+    own = ax or grid_axes(names, asked, title=answer)
     grid = RightsGrid(own, names, asked)
     grid.show([[row.get(one) for one in asked] for row in rows])
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax)
 
 
 def rows_of(table: pd.DataFrame) -> tuple[list[str], list[dict]]:
-    """The rows of the figure: their names, and {(system, asked): the error's name or nothing}."""
+    """Return the rows' names, and for each {(system, asked): the error's name, or ""}."""
     several = [name for name in ("context", "server") if table[name].nunique() > 1] or ["context"]
     found: dict[tuple, dict] = {}
     for row in table.itertuples(index=False):
@@ -70,8 +59,7 @@ def rows_of(table: pd.DataFrame) -> tuple[list[str], list[dict]]:
     return [label(", ".join(key), 48) for key in found], list(found.values())
 
 
-def said(names: Sequence[str], rows: Sequence[dict], asked: Sequence[tuple]) -> str:
-    """How many questions each row may ask."""
+def _said(names: Sequence[str], rows: Sequence[dict], asked: Sequence[tuple]) -> str:
     counts = [
         f"{name} {sum(not word for word in row.values())}"
         for name, row in zip(names, rows, strict=True)
@@ -81,45 +69,15 @@ def said(names: Sequence[str], rows: Sequence[dict], asked: Sequence[tuple]) -> 
     return f"Allowed, of {many}: {'; '.join(counts[:8] + more)}."
 
 
-def width_for(names: Sequence[str], asked: Sequence[tuple]) -> tuple[float, float]:
-    """The pixels that the names of the rows take, and each column."""
-    scale = DPI / 72
-    left = max(text_width(name) for name in names) * scale + 16
-    column = (
-        max(text_width(f"{NO} PolicyNotAuthorized"), *(text_width(w) for _, w in asked)) * scale
-    )
-    return left, column + 14
-
-
-def _paper(answer, names, asked, ax):
-    """Axes with their title; what is drawn later changes no layout."""
-    if ax is not None:
-        titled(ax, True, answer)
-        return ax
-    left, column = width_for(names, asked)
-    width = left + column * len(asked) + 8
-    lines = title_lines(answer, 0.75 * width - 16)
-    head = 18 * len(lines) + 12
-    return paper(width, left, len(names), head, lines)
-
-
-def paper(
-    width: float,
-    left: float,
-    rows: int,
-    head: float = 6,
-    lines: Sequence[str] = (),
-    note: float = 0,
+def grid_axes(
+    names: Sequence[str], asked: Sequence[tuple], note: float = 0, title: str = ""
 ) -> Axes:
-    """Axes for a grid of that many rows in a figure of its own; all in pixels."""
-    height = head + note + HEAD + ROW * rows + 8
-    figure = canvas(width / DPI, height / DPI)
-    figure.set_layout_engine("none")  # every place is known in pixels
-    if lines:
-        figure.suptitle("\n".join(lines), x=0.01, y=1 - 6 / height, ha="left", fontsize=TITLE)
-    settle(figure)
-    box = (left / width, 8 / height, 1 - (left + 8) / width, (note + HEAD + ROW * rows) / height)
-    return figure.add_axes(box)
+    """Return axes for a grid with these rows and questions, in a figure of its own."""
+    left = max(map(wide, names)) + 16
+    column = max(map(wide, [f"{NO} PolicyNotAuthorized", *(words for _, words in asked)])) + 14
+    width = left + column * len(asked) + MARGIN
+    box = {"left": left, "right": MARGIN, "foot": MARGIN, "head": 6, "title": title}
+    return pixel_axes(width, note + HEAD + ROW * len(names), **box)
 
 
 class RightsGrid:
@@ -158,7 +116,7 @@ class RightsGrid:
     def show(
         self, rows: Sequence[Sequence[str | None]], notes: Mapping[str, str] | None = None
     ) -> None:
-        """Write the answers: nothing for yes, an error's name for no, None where nobody asked.
+        """Write the answers: "" for yes, an error's name for no, None where nobody asked.
 
         *notes*, by system, stand below the systems' names.
         """
@@ -166,7 +124,6 @@ class RightsGrid:
             self._notes[system].set_text(label(words, 60))
         for (row, place), square in self._squares.items():
             word = rows[row][place]
-            square.set_visible(word is not None)
-            square.set_facecolor(MAY_NOT if word else MAY)
+            square.set(visible=word is not None, facecolor=MAY_NOT if word else MAY)
             shown = "" if word is None else f"{NO} {label(word, 22)}" if word else YES
             self._words[row, place].set_text(shown)

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from labkit.plots.arrows import MESSAGES, Arrow, arrows_of, fitting_in, said
 from labkit.plots.figure import (
     BLUE,
     GREY,
     SMALL,
-    TITLE,
     VERMILLION,
     Figure,
     axes_of,
     broken,
     checked,
+    finished,
     label,
+    legend,
+    listed,
+    note,
     text_width,
-    titled,
 )
-from labkit.plots.services import NEIGHBOURS, services_of
+from labkit.plots.services import CONTROLLER, NEIGHBOURS, services_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+MESSAGES = ("t_s", "kind", "sender", "topic", "server", "method", "args", "lost")
+CALLS = ("seq", "t_s", "service", "system", "call")
 MOST_ROWS = 60
+MOST_COMPUTES = 6
+MOST_BESIDE_NEIGHBOURS = 4  # computes, where neighbours take room
 WIDTH = 9.6  # inches
 ROW = 0.29  # inches that one arrow takes, its name above it
 SIDES = 56  # points left and right of the lifelines: the times, the margins
-LINES = {"call": "-", "cast": "-", "fanout": "-.", "reply": "--", "heartbeat": ":", "ask": "-"}
+#: kind: the line, the head of the arrow, its mark in the legend, and what the legend says.
 KINDS = {
-    "call": "call: waits for its reply",
-    "cast": "cast: waits for nothing",
-    "fanout": "fanout: a cast to all of them",
-    "reply": "reply",
-    "heartbeat": "heartbeat: still at work",
-    "ask": "asks a neighbour or the hypervisor",
+    "call": ("-", "-|>", ">", "call: waits for its reply"),
+    "cast": ("-", "->", "4", "cast: waits for nothing"),
+    "fanout": ("-.", "->", "4", "fanout: a cast to all of them"),
+    "reply": ("--", "->", "4", "reply"),
+    "heartbeat": (":", "->", "4", "heartbeat: still at work"),
+    "ask": ("-", "-|>", ">", "asks a neighbour or the hypervisor"),
 }
 
 
@@ -63,154 +69,203 @@ def sequence(
     most = MOST_ROWS
     if ax is not None:  # as many as the axes, with heads and legend, have room for
         most = max(3, min(most, int(ax.bbox.height / ax.get_figure(root=True).dpi / ROW) - 4))
-    kept, left_out = fitting_in(arrows, most)
-    answer = said(arrows, left_out, orphans)
+    kept, left_out = _fitting_in(arrows, most)
+    answer = _said(arrows, left_out, orphans)
     if not kept:
         raise ValueError(f"There is nothing to draw. {answer}")
     own = axes_of(ax, WIDTH, ROW * len(kept) + 1.75)
     heads = _draw(own, kept, ax is None)
-    titled(own, ax is not None, answer)
-    if ax is not None:
-        own.set_title(own.get_title("left"), loc="left", fontsize=TITLE, pad=14 + 11 * heads)
-    return Figure(own.get_figure(root=True), answer, complete=ax is None)
+    return finished(own, answer, ax, pad=14 + 11 * heads)
 
 
-# -- drawing ------------------------------------------------------------------------------
+# -- the arrows ---------------------------------------------------------------------------
+class Arrow(NamedTuple):
+    """One arrow of the diagram; *kind* is one of KINDS."""
+
+    t_s: float
+    kind: str
+    sender: str
+    receiver: str
+    words: str
+    lost: bool = False
+    again: bool = False  # the same message, taken by another
+
+
+def arrows_of(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> tuple[list[Arrow], int]:
+    """Return the arrows in order, and the number of replies whose call is not in the table."""
+    found: list[tuple[float, Arrow]] = []
+    waiting: list[Arrow] = []
+    orphans, last = 0, None
+    places = messages["seq"] if "seq" in messages.columns else range(len(messages))
+    for place, row in zip(places, messages[list(MESSAGES)].itertuples(index=False), strict=True):
+        if row.kind in ("reply", "heartbeat"):
+            answers = (row.sender, row.method)
+            asked = next((a for a in waiting if (a.receiver, a.words) == answers), None)
+            if asked is None:
+                orphans += 1
+                continue
+            if row.kind == "reply":
+                waiting.remove(asked)
+            words = f"{row.kind}: {row.args}" if row.args else row.kind
+            arrow = Arrow(row.t_s, row.kind, row.sender, asked.sender, words)
+        else:
+            one = isinstance(row.server, str) and row.server != ""
+            receiver = f"{row.topic}@{row.server}" if one else str(row.topic)
+            lost, again = bool(row.lost), place == last
+            arrow = Arrow(row.t_s, row.kind, row.sender, receiver, row.method, lost, again)
+            if row.kind == "call":
+                waiting.append(arrow)
+        found.append((place, arrow))
+        last = place
+    if calls is not None and len(calls):
+        checked(messages, ("seq",))
+        checked(calls, CALLS)
+        for row in calls[list(CALLS)].itertuples(index=False):
+            words = str(row.call).split("?")[0]
+            found.append((row.seq, Arrow(row.t_s, "ask", row.service, row.system, words)))
+        found.sort(key=lambda one: one[0])
+    return [arrow for _, arrow in found], orphans
+
+
+def _ends(arrows: Sequence[Arrow]) -> list[str]:
+    """The services that send or receive, in the order of a request."""
+    return services_of(name for arrow in arrows for name in (arrow.sender, arrow.receiver))
+
+
+def _fitting_in(arrows: list[Arrow], most: int) -> tuple[list[Arrow], str]:
+    """The arrows that are drawn, and what is left out in words."""
+    ends = _ends(arrows)
+    computes = [name for name in ends if name not in (*CONTROLLER, *NEIGHBOURS)]
+    room = MOST_COMPUTES if set(ends).isdisjoint(NEIGHBOURS) else MOST_BESIDE_NEIGHBOURS
+    hidden = computes[room:]
+    kept = [arrow for arrow in arrows if not {arrow.sender, arrow.receiver} & set(hidden)]
+    words = []
+    if hidden:
+        words.append(f"{len(arrows) - len(kept)} to or from {listed(hidden)}")
+    if len(kept) > most:
+        words.append(f"{len(kept) - most} later ones, from {kept[most].t_s:.2f} s on")
+        kept = kept[:most]
+    if not words:
+        return kept, ""
+    return kept, f"Drawn are {len(kept)}; left out are {' and '.join(words)}."
+
+
+def _said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
+    drawn = [arrow for arrow in arrows if arrow.kind != "ask"]
+    sent = [arrow for arrow in drawn if not arrow.again]
+    if not sent:
+        return "The table has only replies, and not what they answer."
+    count = Counter(arrow.kind for arrow in sent)
+    plural = {"reply": "replies"}
+    kinds = [f"{n} {plural.get(kind, f'{kind}s') if n > 1 else kind}" for kind, n in count.items()]
+    many = f"{len(sent)} message{'s' if len(sent) > 1 else ''}"
+    span = max(arrow.t_s for arrow in arrows)
+    words = [f"{many} until {span:.2f} s between {listed(_ends(drawn), 5)}: {listed(kinds, 5)}."]
+    lost = [arrow.words for arrow in sent if arrow.lost]
+    if lost:
+        words.append(f"{listed(lost)} {'is' if len(lost) == 1 else 'are'} lost.")
+    words += [
+        f"{arrow.sender} answers {arrow.receiver} with {arrow.words.removeprefix('reply: ')}."
+        for arrow in sent
+        if arrow.kind == "reply" and arrow.words != "reply"
+    ][:3]
+    asked = len(arrows) - len(drawn)
+    if asked:
+        times = f"{asked} time{'s' if asked > 1 else ''}"
+        words.append(f"Neighbours and hypervisors are asked {times}.")
+    if orphans == 1:
+        words.append("1 reply is not drawn: its call is not in this table.")
+    elif orphans:
+        words.append(f"{orphans} replies are not drawn: their calls are not in this table.")
+    return " ".join([*words, left_out]).strip()
+
+
+# -- the drawing --------------------------------------------------------------------------
 def _draw(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> int:
     """Draw lifelines with heads, arrows and the legend; return the lines of the tallest head."""
-    lifelines = services_of(name for arrow in arrows for name in (arrow.sender, arrow.receiver))
     figure = ax.get_figure(root=True)
     width = (figure.get_figwidth() if outside else ax.bbox.width / figure.dpi) * 72 - SIDES
-    texts, wide = _heads(lifelines, width)
+    texts, points = _heads(_ends(arrows), width)
     right, places = 0.0, {}
-    for name in lifelines:
-        places[name] = right + wide[name] / 2
-        right += wide[name]
-    scale = width / right  # points per unit of x
+    for name, wide in points.items():
+        places[name] = right + wide / 2
+        right += wide
     ax.set(xlim=(0, right), ylim=(len(arrows) - 0.3, -0.75))
+    above = {"xycoords": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
     for name, x in places.items():
-        narrow = name in NEIGHBOURS
-        ax.axvline(x, color=GREY, lw=0.8 if narrow else 1.2, ls=":" if narrow else "-", zorder=1)
-        edge = {"edgecolor": GREY, "linewidth": 0.8} if narrow else {"edgecolor": "black"}
-        ax.annotate(
-            texts[name],
-            (x, 1),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=SMALL,
-            bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", **edge},
-        )
+        thin = name in NEIGHBOURS
+        ax.axvline(x, color=GREY, lw=0.8 if thin else 1.2, ls=":" if thin else "-", zorder=1)
+        edge = {"edgecolor": GREY, "linewidth": 0.8} if thin else {"edgecolor": "black"}
+        box = {"boxstyle": "round,pad=0.3", "facecolor": "white", **edge}
+        note(ax, texts[name], (x, 1), (0, 5), bbox=box, **above)
     for row, arrow in enumerate(arrows):
-        _arrow(ax, row, arrow, places, scale, right)
+        _draw_arrow(ax, row, arrow, places, width / right, right)
     times = [f"{arrow.t_s:.2f}" for arrow in arrows]
     shown = [time if row == 0 or times[row - 1] != time else "" for row, time in enumerate(times)]
     ax.set_yticks(range(len(arrows)), shown, fontsize=SMALL)
-    ax.annotate(
-        "t_s",
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(-4, 8),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=SMALL,
-    )
+    note(ax, "t_s", (0, 1), (-4, 8), xycoords="axes fraction", ha="right", va="bottom")
     ax.set_xticks([])
     ax.tick_params(axis="y", length=0)
     ax.spines[:].set_visible(False)
-    kinds = {arrow.kind for arrow in arrows}
-    lost = any(arrow.lost for arrow in arrows)
-    _legend(ax, [kind for kind in KINDS if kind in kinds], lost, outside)
+    _draw_legend(ax, arrows, outside)
     return max(text.count("\n") for text in texts.values()) + 1
 
 
-def _heads(lifelines: Sequence[str], width: float) -> tuple[dict[str, str], dict[str, float]]:
+def _heads(names: Sequence[str], width: float) -> tuple[dict[str, str], dict[str, float]]:
     """The names of the lifelines, in lines, and the points that each takes of *width*."""
     for longest in (84, 64, 54):
-        texts = {name: broken(name, longest) for name in lifelines}
+        texts = {name: broken(name, longest) for name in names}
         needed = {
             name: max(map(text_width, text.split("\n"))) + (10 if name in NEIGHBOURS else 14)
             for name, text in texts.items()
         }
-        spare = width - sum(needed.values())
-        if spare >= 0:
+        spare = max(0.0, width - sum(needed.values()))
+        if spare:
             break
-    share = max(0.0, spare) / sum(1 if name in NEIGHBOURS else 2 for name in lifelines)
-    return texts, {
-        name: wide + share * (1 if name in NEIGHBOURS else 2) for name, wide in needed.items()
-    }
+    shares = {name: 1 if name in NEIGHBOURS else 2 for name in names}
+    share = spare / sum(shares.values())
+    return texts, {name: wide + share * shares[name] for name, wide in needed.items()}
 
 
-def _arrow(
+def _draw_arrow(
     ax: Axes, row: int, arrow: Arrow, places: dict[str, float], scale: float, right: float
 ) -> None:
-    """One arrow at *row* with its words above it, kept between the edges of the diagram."""
+    """Draw an arrow at *row*, its words above it; *scale* is points per unit of x."""
     start, end = places[arrow.sender], places[arrow.receiver]
-    colour = "black" if arrow.kind != "ask" else BLUE
+    colour = BLUE if arrow.kind == "ask" else "black"
     if start == end:
         end = start + 26 / scale
     if arrow.lost:
         end = start + (end - start) * 0.6
-    heads = {"cast": "->", "fanout": "->", "reply": "->", "heartbeat": "->"}
-    style = {"color": colour, "lw": 1.1, "ls": LINES[arrow.kind], "shrinkA": 0, "shrinkB": 0}
-    style["arrowstyle"] = "-" if arrow.lost else heads.get(arrow.kind, "-|>")
+    line, head, *_ = KINDS[arrow.kind]
+    style = {"color": colour, "lw": 1.1, "ls": line, "shrinkA": 0, "shrinkB": 0}
+    style["arrowstyle"] = "-" if arrow.lost else head
     ax.annotate("", (end, row), (start, row), arrowprops=style, zorder=3)
-    way = 1 if end > start else -1
     if arrow.kind == "fanout" and not arrow.lost:
-        second = style | {"ls": "-"}
-        ax.annotate(
-            "", (end - way * 6 / scale, row), (end - way * 7 / scale, row), arrowprops=second
-        )
+        way = (1 if end > start else -1) / scale  # a second head
+        ax.annotate("", (end - way * 6, row), (end - way * 7, row), arrowprops=style | {"ls": "-"})
     if arrow.lost:
         ax.plot([end], [row], "X", ms=9, mfc=VERMILLION, mec="black", mew=0.7, zorder=4)
     ax.plot([start], [row], "o", ms=3.5, color=colour, zorder=4)
     words = label(arrow.words, 60) + (" (lost)" if arrow.lost else "")
     half = (text_width(words) / 2 + 2) / scale
-    middle = min(max((start + end) / 2, half), max(right - half, half))
-    ax.annotate(
-        words,
-        (middle, row),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=SMALL,
-        color=colour,
-        zorder=2,
-        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-    )
+    middle = min(max((start + end) / 2, half), max(right - half, half))  # inside the diagram
+    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+    above = {"ha": "center", "va": "bottom", "color": colour, "zorder": 2}
+    note(ax, words, (middle, row), (0, 3), bbox=box, **above)
 
 
-def _legend(ax: Axes, kinds: Sequence[str], lost: bool, outside: bool) -> None:
-    """What the lines mean, below the diagram."""
+def _draw_legend(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> None:
     from matplotlib.lines import Line2D
 
-    marks = {"call": ">", "ask": ">", "cast": "4", "fanout": "4", "reply": "4", "heartbeat": "4"}
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=BLUE if kind == "ask" else "black",
-            ls=LINES[kind],
-            lw=1.1,
-            marker=marks[kind],
-            ms=6,
-            markevery=[1],
-            label=KINDS[kind],
-        )
-        for kind in kinds
-    ]
-    for handle in handles:
-        handle.set_data([0, 1], [0, 0])
-    if lost:
-        handles.append(
-            Line2D([], [], ls="", marker="X", ms=9, mfc=VERMILLION, mec="black", label="lost")
-        )
-    style = {"ncols": 3, "frameon": False, "fontsize": SMALL, "handlelength": 3.2}
-    if outside:
-        ax.get_figure(root=True).legend(handles=handles, loc="outside lower left", **style)
-    else:
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, 0), **style | {"ncols": 2})
+    handles = []
+    there = {arrow.kind for arrow in arrows}
+    for kind in [kind for kind in KINDS if kind in there]:
+        line, _, marker, words = KINDS[kind]
+        style = {"color": BLUE if kind == "ask" else "black", "ls": line, "lw": 1.1, "ms": 6}
+        handles.append(Line2D([], [], marker=marker, markevery=[1], label=words, **style))
+        handles[-1].set_data([0, 1], [0, 0])
+    if any(arrow.lost for arrow in arrows):
+        style = {"ls": "", "marker": "X", "ms": 9, "mfc": VERMILLION, "mec": "black"}
+        handles.append(Line2D([], [], label="lost", **style))
+    legend(ax, handles, outside, handlelength=3.2)

@@ -17,15 +17,15 @@ from labkit.plots.figure import (
     SMALL,
     VERMILLION,
     Figure,
-    beside,
     check_room,
     checked,
+    finished,
     label,
     listed,
+    note,
     pixel_axes,
     pixels_of,
     seconds,
-    titled,
     wide,
 )
 
@@ -94,10 +94,9 @@ def stages(
         needed = max(map(wide, names)) + LEAST
         check_room(ax, needed, TIGHT * height_of(rows, levels), "the stages need")
         own_ax = ax
-        titled(ax, True, answer)
     guest = "runs all the time" if power_state in (None, "running") else f"is {power_state}"
     StageRows(own_ax, rows, levels).show(own, tasks, end_s, guest)
-    return Figure(own_ax.get_figure(root=True), answer, complete=ax is None)
+    return finished(own_ax, answer, ax)
 
 
 def _said(name: str, stages: Sequence[Stage], end_s: float) -> str:
@@ -273,7 +272,7 @@ class StageRows:
         _, x, shift, align = (fits or [max(sides, key=lambda side: side[0])])[0]
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if not shift else None
         style = {"ha": align, "va": "center", "bbox": box, "annotation_clip": False}
-        self._artists.append(beside(self.ax, words, (x, self.rows[row]), (shift, 0), **style))
+        self._artists.append(note(self.ax, words, (x, self.rows[row]), (shift, 0), **style))
 
     def _draw_tasks(self, tasks: Sequence[Task]) -> None:
         """Draw a line at the height of each task_state; one without duration is a dot."""

@@ -2,5 +2,5 @@
 
 Each module has the function that makes a table, and describes its columns there.
 
-Uses: cloud, fleet, neighbours, nova, nova13.
+Uses: cloud, fleet, neighbours, nova, nova13, tables.
 """

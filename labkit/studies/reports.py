@@ -1,7 +1,26 @@
 """From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
 
 from labkit.fleet import Fleet
+from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.compute.rows import InstanceRow, Tables
+from labkit.nova.conf import Options
 from labkit.nova.objects.compute_node import from_db
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.nova.virt.libvirt.host import GI, Domain, Hypervisor
+from labkit.tables.hosts import inventory_table, report_table
+
+#: What a lesson about one host takes from here.
+__all__ = [
+    "GI",
+    "Domain",
+    "Hypervisor",
+    "InstanceRow",
+    "chain_table",
+    "fleet_of",
+    "inventory_table",
+    "report_table",
+    "tracker_of",
+]
 
 #: A column of compute_nodes: its unit, the name in HostState, the resource class and what of it.
 CHAIN = {
@@ -17,6 +36,22 @@ CHAIN = {
 }
 
 
+def tracker_of(hypervisor, options=None) -> ResourceTracker:
+    """Return the ResourceTracker of one host, with a LibvirtDriver and tables of its own.
+
+    In: a Hypervisor, and the Options of its nova-compute. Nothing is reported yet.
+
+    >>> tracker = tracker_of(Hypervisor("cn-1", memory_mb=8192))
+    >>> tracker.driver.get_available_resource("cn-1")["memory_mb"]
+    8192
+
+    Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0.
+    """
+    options = options or Options()
+    driver = LibvirtDriver(options, hypervisor=hypervisor)
+    return ResourceTracker(hypervisor.hostname, driver, Tables(), options)
+
+
 def fleet_of(trackers, **tables) -> Fleet:
     """Return the fleet that the scheduler sees: the rows and inventories that hosts have written.
 
@@ -24,13 +59,7 @@ def fleet_of(trackers, **tables) -> Fleet:
     them. A host that has not reported its usage yet stays out. What is used of an inventory are
     the allocations, which do not wait for a report.
 
-    >>> from labkit import Options
-    >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.compute.resource_tracker import ResourceTracker
-    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
-    >>> from labkit.nova.virt.libvirt.host import Hypervisor
-    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
-    >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
+    >>> tracker = tracker_of(Hypervisor("cn-1", memory_mb=8192))
     >>> len(fleet_of([tracker]))
     0
     >>> tracker.update_available_resource("cn-1")

@@ -48,7 +48,6 @@ def then_and_now(**values) -> pd.DataFrame:
 
 
 def _snapshot(chosen, driver_class, action):
-    """Make one snapshot; return "live" or "cold", and the arguments of qemu-img convert."""
     cloud = Cloud(_fleet(), chosen, driver=driver_class)
     cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
     cloud.settle()
@@ -62,7 +61,7 @@ def _snapshot(chosen, driver_class, action):
 
 
 def _short(command):
-    """Return a command without its two paths; what is said of it stays."""
+    # The two paths of a command say nothing new.
     words = command.split(" ")
     source, dest = (word for word in words if word.startswith("/"))
     names = {source: "OVERLAY" if source.endswith(".delta") else "DISK", dest: "FILE"}

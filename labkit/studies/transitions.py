@@ -107,7 +107,6 @@ def transitions():
 
 @functools.cache
 def _transitions() -> tuple:
-    """Play everything, once: it would be the same a second time."""
     return tuple(_rows())
 
 
@@ -127,8 +126,7 @@ def _rows():
 
 
 class _Played:
-    """What has been played; ``ways`` maps each vm_state that was reached to the actions that
-    lead there."""
+    # ``ways`` maps each vm_state that was reached to the actions that lead there.
 
     def __init__(self):
         self._found = {}
@@ -152,7 +150,6 @@ class _Played:
         return self._found[key]
 
     def create(self, faults=()):
-        """Return what becomes of a create."""
         cloud = Cloud(Fleet({"host": host} | _HOST for host in ("cn-1", "cn-2")), faults=faults)
         status = cloud.create(NAME, SPEC)
         cloud.settle()
@@ -171,7 +168,6 @@ class _Played:
         return to, tasks, power, status
 
     def _cloud(self, vm_state):
-        """Return a cloud with one server in a vm_state."""
         cloud = Cloud(Fleet({"host": host} | _HOST for host in ("cn-1", "cn-2")))
         cloud.create(NAME, SPEC)
         if vm_state == vm.BUILDING:
@@ -185,7 +181,6 @@ class _Played:
 
 
 def _act(cloud, asked):
-    """Ask for an action and wait for its end; return the status of the answer."""
     action, how, arguments = asked
     # An operator may change options between two actions; a lesson need not.
     cloud.site.options = cloud.site.options.replace(
@@ -202,7 +197,6 @@ def _act(cloud, asked):
 
 
 def _end(cloud, before=0):
-    """Return where a server is, with the tasks of its rows from the *before*-th on."""
     states = cloud.states
     last = states.iloc[-1]
     tasks = [task_state for task_state in states.task_state[before:] if task_state is not None]
@@ -211,14 +205,12 @@ def _end(cloud, before=0):
 
 
 def _asked():
-    """Return (action, how, arguments) of everything that can be asked of a server."""
     for action in servers.ACTIONS:
         for how, arguments in HOWS.get(action, {"": {}}).items():
             yield action, how, arguments
 
 
 def _entry(action, how, arguments):
-    """Return the entry of the action, its guard and the function that does it."""
     wanted = servers.find(action, arguments)
     method = "soft_delete" if how == "soft" else wanted.guard or wanted.method
     return wanted, GUARDS.get(method, _UNGUARDED), method

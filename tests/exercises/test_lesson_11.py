@@ -1,7 +1,7 @@
 """The answers to the questions of lesson 11: right, wrong, and not checkable."""
 
-from labkit import RequestContext, get_admin_context
 from labkit.exercises import judging, lesson_11
+from labkit.nova.context import RequestContext, get_admin_context
 from tests.exercises.asked import Asked
 
 

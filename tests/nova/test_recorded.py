@@ -10,7 +10,8 @@ import pytest
 
 from labkit import Options
 from labkit.nova.conf import OPTIONS
-from labkit.nova.scheduler import filters, weights
+from labkit.nova.scheduler import filters
+from labkit.nova.scheduler.host_manager import HostManager
 from tests import answers, scenarios
 
 pytestmark = pytest.mark.nova
@@ -65,12 +66,14 @@ def test_the_defaults_are_those_of_nova(recorded):
 
 
 def test_filters_and_weighers_have_the_flags_of_nova(recorded):
-    for filter_ in filters.load(Options(enabled_filters=list(filters.MODULES))):
+    every = [cls.__name__ for cls in filters.all_filters()]
+    hosts = HostManager(Options(enabled_filters=every))
+    for filter_ in hosts.enabled_filters:
         flags = recorded["filters"].pop(type(filter_).__name__)
         assert flags["once_per_request"] == filter_.run_filter_once_per_request
         assert flags["rebuild"] == filter_.RUN_ON_REBUILD
     assert not recorded["filters"]
-    for weigher in weights.load(Options()):
+    for weigher in hosts.weighers:
         ends = recorded["weighers"].pop(type(weigher).__name__)
         assert (ends["minval"], ends["maxval"]) == (weigher.minval, weigher.maxval)
     assert not recorded["weighers"]

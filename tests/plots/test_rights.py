@@ -3,7 +3,8 @@
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
-from labkit import RequestContext, get_admin_context, get_context, plots, rights
+from labkit import plots, rights
+from labkit.nova.context import RequestContext, get_admin_context, get_context
 from labkit.plots.rights import MAY, MAY_NOT, NO, YES
 from tests.readable import complaints
 

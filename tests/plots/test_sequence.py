@@ -5,9 +5,8 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
-from labkit.plots.arrows import arrows_of
 from labkit.plots.figure import broken, text_width
-from labkit.plots.sequence import MOST_ROWS
+from labkit.plots.sequence import MOST_ROWS, arrows_of
 from labkit.plots.services import services_of
 from tests.readable import complaints, texts
 from tests.roads import ROADS, road

@@ -5,9 +5,10 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from labkit import plots, transitions
+from labkit import plots
 from labkit.nova.compute import vm_states as vm
 from labkit.plots.state_graph import ANY, PLACES
+from labkit.studies import transitions
 from tests.readable import complaints, texts
 
 COLUMNS = ["action", "how", "vm_state", "to_vm_state", "played"]

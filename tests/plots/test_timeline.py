@@ -9,10 +9,9 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.patches import Rectangle
 
 from labkit import Flavor, plots
-from labkit.plots.events import LOOKS, bars_of, beside, events_of, look_of
 from labkit.plots.figure import GREY
 from labkit.plots.services import services_of
-from labkit.plots.timeline import MOST_SERVICES
+from labkit.plots.timeline import LOOKS, MOST_SERVICES, bars_of, beside, events_of, look_of
 from tests.readable import complaints, texts
 from tests.roads import ROADS, SPEC, created, fleet_of, road
 

@@ -43,7 +43,9 @@ class Nova:
         with served_by(rows):
             self.manager = PlainSchedulerManager(rows, options)
             self.states = list(
-                self.manager.host_manager.get_host_states_by_uuids(None, fleet.texts["uuid"], None)
+                self.manager.host_manager.get_host_states_by_uuids(
+                    None, rows.known.texts["uuid"], None
+                )
             )
             self.spec = request_spec(SPEC, ["server-1"], rows.cells)
 

@@ -38,8 +38,8 @@ with warnings.catch_warnings():
     FILTERS = {cls.__name__: cls for cls in nova_filters.HostFilterHandler().get_all_classes()}
     WEIGHERS = {cls.__name__: cls for cls in host_weights.HostWeightHandler().get_all_classes()}
 
-from labkit.nova.conf import ALL_WEIGHERS, OPTIONS
-from labkit.nova.scheduler.weights import MODULES
+from labkit.nova.conf import OPTIONS
+from labkit.nova.scheduler.weights import all_weighers
 
 __all__ = [
     "CONF", "FILTERS", "NOW", "OPTIONS", "WEIGHERS", "ExpectedException", "as_uuid", "configured", "context",
@@ -67,7 +67,7 @@ def weight_classes(entries):
     found = []
     for entry in entries:
         if entry == ALL:
-            found += ALL_WEIGHERS
+            found += [cls.__name__ for cls in all_weighers()]
         else:
             found.append(entry.rsplit(".", 1)[-1] if isinstance(entry, str) else entry)
     return found
@@ -81,7 +81,7 @@ def configured(options):
         value = getattr(options, opt.name)
         if opt.name == "weight_classes":
             names = [name for name in weight_classes(value) if isinstance(name, str)]
-            value = [f"nova.scheduler.weights.{MODULES[name]}.{name}" for name in names]
+            value = [f"{WEIGHERS[name].__module__}.{name}" for name in names]
         elif opt.name == "enabled_filters":
             value = [name for name in value if isinstance(name, str)]
         elif opt.name == "isolated_images":

@@ -11,6 +11,7 @@ import warnings
 
 from tools.oracle import installed
 from tools.oracle.installed import as_uuid
+from tools.oracle.rows import Known
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -68,12 +69,12 @@ class RealPlacement:
         self.client, self.fleet = client, fleet
         self.only_asked = False  # True: keep the candidates here, the scheduler gets none
         self.query = self.candidates = None
-        self.consumers, self.hosts = [], {}
-        for row, host in enumerate(fleet.texts["host"]):
+        self.consumers, self.hosts, self.known = [], {}, Known(fleet)
+        for row, host in enumerate(fleet.rows):
             self._provider(row, host)
 
     def _provider(self, row, host):
-        texts = self.fleet.texts
+        texts = self.known.texts
         provider = texts["uuid"][row]
         self.hosts[provider] = host
         body = {"uuid": provider, "name": host}
@@ -142,7 +143,7 @@ class RealPlacement:
 
     def claim(self, row, resources, consumer):
         """Return whether Placement books some resources on one host."""
-        provider = self.fleet.texts["uuid"][row]
+        provider = self.known.texts["uuid"][row]
         return self._claim(as_uuid(consumer), {provider: {"resources": resources}})
 
     def delete_allocation_for_instance(self, _context, consumer, **_):

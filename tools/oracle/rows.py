@@ -6,6 +6,7 @@ import json
 import math
 from unittest import mock
 
+from labkit.nova.scheduler.host_manager import NUMBERS
 from tools.oracle.installed import (
     NOW,
     as_uuid,
@@ -16,15 +17,45 @@ from tools.oracle.installed import (
     timeutils,
 )
 
+#: What the lab may know of a server beside its image, by Nova's names.
+_OF_INSTANCES = ("project_id", "user_id", "vm_state", "task_state", "hostname")
+
+
+class Known:
+    """What a fleet knows of its hosts: ``columns`` of numbers, ``texts``, ``metrics`` by name."""
+
+    def __init__(self, fleet):
+        states = list(fleet)
+        self.columns = {
+            name: [
+                math.nan if getattr(state, name) is None else float(getattr(state, name))
+                for state in states
+            ]
+            for name in NUMBERS
+        }
+        self.texts = {
+            name: [getattr(state, name) for state in states]
+            for name in (
+                "host", "nodename", "uuid", "cell_uuid", "host_ip", "hypervisor_type", "cpu_info",
+                "supported_instances", "stats",
+            )
+        }  # fmt: skip
+        for name in ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s"):
+            self.texts[name] = [state.service[name] for state in states]
+        self.texts["traits"] = fleet.traits
+        self.metrics = [{m.name: float(m.value) for m in state.metrics} for state in states]
+        self.pools = [state.pci_stats.pools for state in states]
+        self.instances = [state.instances for state in states]
+
 
 def _whole(value):
     return int(value) if math.isfinite(value) and value == int(value) else 0
 
 
-def compute_node(fleet, row):
+def compute_node(known, row):
     """Return a ComputeNode from which HostState.update derives the host's whole numbers."""
-    column = {name: float(values[row]) for name, values in fleet.columns.items()}
-    text = {name: values[row] for name, values in fleet.texts.items()}
+    column = {name: values[row] for name, values in known.columns.items()}
+    text = {name: values[row] for name, values in known.texts.items()}
     counts = {
         "num_instances": column["num_instances"],
         "io_workload": column["num_io_ops"],
@@ -32,13 +63,13 @@ def compute_node(fleet, row):
     }
     stats = {k: str(_whole(v)) for k, v in counts.items()} | dict(text["stats"])
     metrics = [
-        {"name": name, "value": int(values[row]), "source": "lab", "timestamp": NOW.isoformat()}
-        for name, values in fleet.metrics.items()
-        if not math.isnan(values[row])
+        {"name": name, "value": int(value), "source": "lab", "timestamp": NOW.isoformat()}
+        for name, value in known.metrics[row].items()
+        if not math.isnan(value)
     ]
     pools = [
         {"product_id": "1", "vendor_id": "8086", "numa_node": None, "tags": {}} | pool
-        for pool in fleet.pci_pools[row]
+        for pool in known.pools[row]
     ]
     free_gb, odd_mb = divmod(_whole(column["free_disk_mb"]), 1024)
     version = column["hypervisor_version"]
@@ -91,13 +122,14 @@ class Rows:
 
     def __init__(self, fleet):
         self.fleet = fleet
+        self.known = known = Known(fleet)
         self.cells = {
             name: objects.CellMapping(uuid=as_uuid(name), name=name, disabled=False)
-            for name in dict.fromkeys([*fleet.texts["cell_uuid"], "cell1"])
+            for name in dict.fromkeys([*known.texts["cell_uuid"], "cell1"])
         }
         self.nodes, self.values = [], []
         for row in range(len(fleet)):
-            node, values = compute_node(fleet, row)
+            node, values = compute_node(known, row)
             self.nodes.append(node)
             self.values.append(values)
         self.aggregates = [
@@ -108,10 +140,10 @@ class Rows:
         ]
 
     def cell_of(self, node):
-        return self.fleet.texts["cell_uuid"][self.fleet.rows[node.host]]
+        return self.known.texts["cell_uuid"][self.fleet.rows[node.host]]
 
     def service(self, node):
-        row, texts = self.fleet.rows[node.host], self.fleet.texts
+        row, texts = self.fleet.rows[node.host], self.known.texts
         age = datetime.timedelta(seconds=float(texts["heartbeat_age_s"][row]))
         return objects.Service(
             host=node.host,
@@ -125,9 +157,10 @@ class Rows:
 
     def instances(self, row):
         found = {}
-        for name, properties in self.fleet.instances[row].items():
-            instance = objects.Instance(uuid=as_uuid(name), image_ref="")
-            instance.system_metadata = {f"image_{k}": str(v) for k, v in properties.items()}
+        for name, server in self.known.instances[row].items():
+            known = {key: value for key, value in vars(server).items() if key in _OF_INSTANCES}
+            instance = objects.Instance(uuid=as_uuid(name), image_ref="", **known)
+            instance.system_metadata = {k: str(v) for k, v in server.system_metadata.items()}
             found[instance.uuid] = instance
         return found
 
@@ -157,7 +190,7 @@ class Rows:
     def host_mapping(self, _, host):
         if host not in self.fleet.rows:
             raise exception.HostMappingNotFound(name=host)
-        cell = self.cells[self.fleet.texts["cell_uuid"][self.fleet.rows[host]]]
+        cell = self.cells[self.known.texts["cell_uuid"][self.fleet.rows[host]]]
         return objects.HostMapping(host=host, cell_mapping=cell)
 
     def by_metadata(self, _, key=None, value=None):
@@ -237,7 +270,8 @@ def _cell_list(rows):
 def image_meta(image):
     if image is None:
         return None
-    properties = {k: v for k, v in image.properties.items() if k != "traits_required"}
+    properties = image.properties.to_dict()
+    properties.pop("traits_required", None)
     properties |= {f"trait:{t}": "required" for t in image.properties.get("traits_required", [])}
     fields = {"id": as_uuid(image.id)} if image.id else {}
     return objects.ImageMeta(

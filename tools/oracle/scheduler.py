@@ -27,7 +27,7 @@ from tools.oracle.installed import (
     quiet,
     weight_classes,
 )
-from tools.oracle.rows import Rows, request_spec, served_by, set_odd_values
+from tools.oracle.rows import Known, Rows, request_spec, served_by, set_odd_values
 
 #: The numbers that a placed server changes.
 COLUMNS = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
@@ -40,7 +40,7 @@ class Placement:
     """
 
     def __init__(self, fleet):
-        self.fleet = fleet
+        self.fleet, self.texts = fleet, Known(fleet).texts
         self.used = {n: inventory.used.tolist() for n, inventory in fleet.inventories.items()}
         self.allocations = {}
         self.query = self.candidates = None
@@ -50,7 +50,7 @@ class Placement:
         self.query = resources.to_querystring()
         required = set(resources._root_required) | group.required_traits
         forbidden = set(resources._root_forbidden) | group.forbidden_traits
-        self.candidates, texts = [], self.fleet.texts
+        self.candidates, texts = [], self.texts
         for row, host in enumerate(texts["host"]):
             traits = {"OWNER_NOVA", *texts["traits"][row]}
             traits |= {"COMPUTE_STATUS_DISABLED"} if texts["disabled"][row] else set()
@@ -75,7 +75,7 @@ class Placement:
 
     def claim_resources(self, _context, consumer, request, *_args, **_kwargs):
         ((provider, wanted),) = request["allocations"].items()
-        row = self.fleet.texts["uuid"].index(provider)
+        row = self.texts["uuid"].index(provider)
         if not self._fits(row, wanted["resources"]):
             return False
         self.allocations[consumer] = (row, wanted["resources"])
@@ -128,7 +128,7 @@ class HostManager(host_manager.HostManager):
         self.aggs_by_id = {}
         self.host_aggregates_map = host_manager.collections.defaultdict(set)
         self._init_aggregates()
-        hosts = rows.fleet.texts["host"]
+        hosts = list(rows.fleet.rows)
         self._instance_info = {
             host: {"updated": True, "instances": rows.instances(row)}
             for row, host in enumerate(hosts)
@@ -140,9 +140,10 @@ class HostManager(host_manager.HostManager):
         states = super()._get_host_states(ctxt, compute_nodes, services)
         for state in sorted(states, key=lambda state: fleet.rows[state.host]):
             row = fleet.rows[state.host]
-            metrics = {name: values[row] for name, values in fleet.metrics.items()}
-            set_odd_values(state, self.rows.values[row], fleet.texts["stats"][row], metrics)
-            state.cell_uuid = as_uuid(fleet.texts["cell_uuid"][row])
+            known = self.rows.known
+            stats, metrics = known.texts["stats"][row], known.metrics[row]
+            set_odd_values(state, self.rows.values[row], stats, metrics)
+            state.cell_uuid = as_uuid(known.texts["cell_uuid"][row])
             self.states[state.host] = state
             yield state
 
@@ -279,7 +280,7 @@ def alone(fleet, spec_obj, options, names):
     with quiet(), configured(options), served_by(rows):
         hosts = HostManager(rows, options)
         spec = request_spec(spec_obj, names, rows.cells)
-        states = list(hosts.get_host_states_by_uuids(None, fleet.texts["uuid"], None))
+        states = list(hosts.get_host_states_by_uuids(None, rows.known.texts["uuid"], None))
         for state in states:
             state.allocation_candidates = [{"mappings": {}}]
         for name, cls in FILTERS.items():

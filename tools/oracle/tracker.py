@@ -30,6 +30,8 @@ with warnings.catch_warnings():
 
     from tools.oracle.libvirt import stand_ins
 
+#: What placement takes as the body of an inventory.
+BODY = jsonschema.validators.validator_for(schema.PUT_INVENTORY_SCHEMA)(schema.PUT_INVENTORY_SCHEMA)
 LIBVIRT = SimpleNamespace(
     libvirtError=stand_ins.libvirtError,
     VIR_CONNECT_LIST_DOMAINS_ACTIVE=1,

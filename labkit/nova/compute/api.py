@@ -5,23 +5,20 @@ import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova import exception
-from labkit.nova.clock import BuildRequest as Written
-from labkit.nova.clock import Call, InstanceMapping
 from labkit.nova.compute import task_states as task
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.db.api import models
 from labkit.nova.image import glance
-from labkit.nova.notifications import instance as notify
-from labkit.nova.notifications import moves as notify_move
-from labkit.nova.objects import Destination, build_request, instance_action
+from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS
+from labkit.nova.objects.migration import Migration
 from labkit.nova.quota import check_deltas, check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import unforeseen
 
-_HERE = "compute/api.py:"
+_GIB = 1024**3
 #: The cell that the ``[database] connection`` of nova-api names: what it reads for a server whose
 #: mapping names no cell yet. As recorded; where it names cell0 instead, the API finds nothing
 #: there and the conductor destroys the row.
@@ -142,45 +139,11 @@ def check(guard: Guard, instance, action, is_admin=True, host_is_up=True):
         raise exception.ServiceUnavailable
 
 
-@dataclass(frozen=True)
-class Ask:
-    """An action that sets a task and asks the server's host for the rest.
-
-    *action* goes into the action log, *message* to the host; *expected* guards the save.
-    """
-
-    task_state: str
-    action: str
-    message: str
-    expected: tuple = (None,)
-
-
-#: By the function of nova/compute/api.py, Nova 34.0.0.
-ASKS = {
-    "force_stop": Ask(task.POWERING_OFF, "stop", "stop_instance"),
-    "start": Ask(task.POWERING_ON, "start", "start_instance"),
-    "pause": Ask(task.PAUSING, "pause", "pause_instance"),
-    "unpause": Ask(task.UNPAUSING, "unpause", "unpause_instance"),
-    "suspend": Ask(task.SUSPENDING, "suspend", "suspend_instance"),
-    "resume": Ask(task.RESUMING, "resume", "resume_instance"),
-    "rescue": Ask(task.RESCUING, "rescue", "rescue_instance"),
-    "unrescue": Ask(task.UNRESCUING, "unrescue", "unrescue_instance"),
-    "_soft_reboot": Ask(task.REBOOTING, "reboot", "reboot_instance"),
-    "_hard_reboot": Ask(task.REBOOTING_HARD, "reboot", "reboot_instance", task.ALLOW_REBOOT),
-    "set_admin_password": Ask(task.UPDATING_PASSWORD, "changePassword", "set_admin_password"),
-}
-
-
-_GIB = 1024**3
-
-
-_PROVIDER = "/resource_providers/{uuid}"
-
-
 class API:
     """The compute API, as the service that uses it does it: nova-api, or a nova-compute.
 
-    Every action is a generator; what it refuses it raises before the first save.
+    A method that waits for something is a generator; what a method refuses it raises before the
+    first save.
 
     Source: ``API`` in nova/compute/api.py, Nova 34.0.0. Unlike Nova, no server moves to another
     cell.
@@ -189,131 +152,56 @@ class API:
     def __init__(self, service):
         self.service = service
         self.site = service.site
-        self.placementclient = SchedulerReportClient(service)
         self.image_api = glance.API(service)
-
-    def do(self, method, instance, **arguments):
-        """Begin an action that was accepted, by the name of its function."""
-        if method in ASKS:
-            return self.ask(method, instance, **arguments)
-        return getattr(self, method)(instance, **arguments)
-
-    def stop(self, instance):
-        """Switch off, if the guard allows it."""
-        check(GUARDS["stop"], instance, "stop")
-        return self.ask("force_stop", instance)
+        self.placementclient = SchedulerReportClient(service)
 
     def _record_action_start(self, instance, action):
-        instance_action.action_start(instance, action, _HERE + "_record_action_start")
+        instance_action.action_start(instance, action)
 
-    def ask(self, method, instance, **arguments):
-        """Do one of ASKS: save the task, log the action, send the message."""
-        wanted = ASKS[method]
-        if method == "force_stop":
-            instance.progress = 0
-        instance.task_state = wanted.task_state
-        instance.save(_HERE + method, expected_task_state=wanted.expected)
-        self._record_action_start(instance, wanted.action)
-        send = getattr(self.service.compute_rpcapi, wanted.message)
-        waiting = send(self.service.context, instance, by=_HERE + method, **arguments)
-        if waiting is not None:
-            yield from waiting
+    def _get_image(self, name):
+        self.image_api.get(name)
 
-    def force_stop(self, instance):
-        """Switch off whatever the vm_state."""
-        return self.ask("force_stop", instance)
+    # -- create ----------------------------------------------------------------------------
+    def create(self, names, spec, networks="auto"):
+        """Write down what is wanted and ask the conductor for it; nothing is in a cell yet.
 
-    def trigger_crash_dump(self, instance):
-        """Let the guest dump its memory; no state changes."""
-        self._record_action_start(instance, "trigger_crash_dump")
-        self.service.compute_rpcapi.trigger_crash_dump(
-            self.service.context, instance, by=_HERE + "trigger_crash_dump"
-        )
-        return
-        yield
-
-    def snapshot(self, instance, **properties):
-        """Make an image of the server."""
-        by = _HERE + "snapshot"
-        name = instance.name
-        image_id = self.image_api.create(name, "compute/utils.py:create_image", **properties)
-        instance.task_state = task.IMAGE_SNAPSHOT_PENDING
-        try:
-            instance.save(by, expected_task_state=[None])
-        except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError) as error:
-            self.image_api.delete(name, by, image_id)
-            gone = isinstance(error, exception.InstanceNotFound)
-            attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
-            raise exception.InstanceInvalidState(
-                "createImage", instance.uuid, attr, state
-            ) from None
-        self._record_action_start(instance, "createImage")
-        self.service.compute_rpcapi.snapshot_instance(
-            self.service.context, instance, image_id=image_id, by=by
-        )
-        return
-        yield
-
-    def backup(self, instance, backup_type="daily", rotation=1):
-        """Make an image of the server, and keep *rotation* of its kind."""
-        image_id = self.image_api.create(
-            instance.name,
-            "compute/utils.py:create_image",
-            backup_type=backup_type,
-        )
-        instance.task_state = task.IMAGE_BACKUP
-        instance.save(_HERE + "backup", expected_task_state=[None])
-        self._record_action_start(instance, "createBackup")
-        self.service.compute_rpcapi.backup_instance(
-            self.service.context,
-            instance,
-            image_id=image_id,
-            backup_type=backup_type,
-            rotation=rotation,
-            by=_HERE + "backup",
-        )
-        return
-        yield
-
-    def lock(self, instance):
-        """Lock the server: only an administrator may act on it."""
-        if not instance.locked:
-            self._set_lock(instance, "lock", True, "owner")
-        return
-        yield
-
-    def unlock(self, instance):
-        """Take the lock off."""
-        self._set_lock(instance, "unlock", False, None)
-        return
-        yield
-
-    def _set_lock(self, instance, name, locked, locked_by):
-        by, service = _HERE + name, self.service
-        self._record_action_start(instance, name)
-        event, event_by = f"api_{name}", f"{_HERE}{name}"
-        instance_action.event_start(instance, event, event_by)
-        instance.locked = locked
-        instance.locked_by = locked_by
-        instance.save(by)
-        instance_action.event_finish(instance, event, "Success", event_by)
-        notify.about_action(service, instance, name, source="api")
-
-    def reset_state(self, instance, state="error"):
-        """Put a server in error, or back to active, and forget its task; only the row changes.
-
-        Source: ``_reset_state`` in nova/api/openstack/compute/admin_actions.py, Nova 34.0.0.
+        Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
         """
-        by = "api/openstack/compute/admin_actions.py:_reset_state"
-        if state not in ("error", "active"):
-            raise ValueError(f"reset to {state!r}: only error or active")
-        instance_action.action_start(instance, "resetState", by)
-        instance.vm_state = vm.ERROR if state == "error" else vm.ACTIVE
-        instance.task_state = None
-        instance.save(by)
-        instance_action.action_finish(instance, by)
-        return
-        yield
+        if spec.availability_zone and spec.availability_zone not in self.site.zones():
+            raise exception.HTTPBadRequest("The requested availability zone is not available")
+        self._get_image(names[0])
+        if networks != "none":
+            self._check_requested_networks(names[0])
+        self._validate_and_build_base_options(names[0], spec)
+        check_num_instances_quota(self.service, spec)
+        build_requests = [
+            self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
+        ]
+        self.service.compute_task_api.schedule_and_build_instances(
+            self.service.context,
+            build_requests=build_requests,
+            request_specs=[spec] * len(names),
+        )
+
+    def _check_requested_networks(self, name):
+        self.site.neutron.ask(self.service, name, "validate_networks")
+
+    def _validate_and_build_base_options(self, name, spec):
+        self.site.neutron.ask(self.service, name, "create_resource_requests")
+        if spec.image is not None and not spec.is_bfv:
+            _validate_flavor_image(spec.flavor, spec.image)
+        destination = spec.requested_destination
+        host = destination.host if destination is not None else None
+        if host is not None and host not in self.site.fleet.rows:
+            raise exception.ComputeHostNotFound(host=host)
+
+    def _create_reqspec_buildreq_instmapping(self, name, spec, networks):
+        request = BuildRequest(name, spec, _new_row(name, spec, self.site.env.now))
+        request.create(self.service)
+        instance_mapping.create(self.service, name, request.uuid)
+        if networks == "none":
+            self.site.without_network.add(request.uuid)
+        return request
 
     def update_instance(self, instance, name):
         """Give the server another display name."""
@@ -321,52 +209,9 @@ class API:
             self.site.api_db.build_requests[instance.uuid].values["display_name"] = name
         else:
             instance.display_name = name
-            instance.save(_HERE + "update_instance")
-        return
-        yield
+            instance.save()
 
-    def create(self, names, spec, networks="auto"):
-        """Note what is wanted and ask the conductor for it; nothing is in a cell yet.
-
-        Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
-        """
-        if spec.availability_zone and spec.availability_zone not in self.site.zones():
-            raise exception.HTTPBadRequest("The requested availability zone is not available")
-        service, db, first = self.service, self.site.api_db, names[0]
-        self.image_api.get(first, _HERE + "_get_image")
-        if networks != "none":
-            by = _HERE + "_check_requested_networks"
-            service.note(Call, first, "neutron", "validate_networks", by=by)
-        by = _HERE + "_validate_and_build_base_options"
-        service.note(Call, first, "neutron", "create_resource_requests", by=by)
-        self._validate(spec)
-        check_num_instances_quota(self.service, spec)
-        by = _HERE + "_create_reqspec_buildreq_instmapping"
-        build_requests = []
-        for name in names:
-            request = BuildRequest(name, spec, _new(name, spec, self.site.env.now))
-            uuid = request.values["uuid"]
-            db.build_requests[uuid] = request
-            service.note(Written, name, "create", vm.BUILDING, task.SCHEDULING, by=by)
-            db.instance_mappings[uuid] = models.InstanceMapping()
-            service.note(InstanceMapping, name, "create", by=by)
-            if networks == "none":
-                self.site.without_network.add(uuid)
-            build_requests.append(request)
-        service.compute_task_api.schedule_and_build_instances(
-            service.context, build_requests=build_requests, request_specs=[spec] * len(names)
-        )
-        return
-        yield
-
-    def _validate(self, spec):
-        if spec.image is not None and not spec.is_bfv:
-            check_image(spec.flavor, spec.image)
-        destination = spec.requested_destination
-        host = destination.host if destination is not None else None
-        if host is not None and host not in self.site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
-
+    # -- delete ----------------------------------------------------------------------------
     def delete(self, instance):
         """Delete a server."""
         return self._delete(instance, "delete", self._do_delete, task_state=task.DELETING)
@@ -385,43 +230,42 @@ class API:
             deleted_at=self.site.env.now,
         )
 
-    def _delete(self, instance, delete_type, callback, **attributes):
-        by, uuid, name = _HERE + "_delete", instance.uuid, instance.name
-        homeless = not instance.host and not _may_have_ports_or_volumes(instance)
-        if homeless:
+    def _delete(self, instance, delete_type, callback, **instance_attrs):
+        asked = instance
+        if not instance.host and not compute_utils.may_have_ports_or_volumes(instance):
             try:
                 if self._delete_while_booting(instance):
-                    self._local_delete_cleanup(name, uuid)
+                    self._local_delete_cleanup(asked)
                     return
                 instance = self._lookup_instance(instance)
                 if instance is not None:
                     with (
-                        notify.about_delete(self.service, instance),
+                        compute_utils.notify_about_instance_delete(self.service, instance),
                         contextlib.suppress(exception.InstanceNotFound),
                     ):
-                        instance.destroy(by)
-                self._local_delete_cleanup(name, uuid)
+                        instance.destroy()
+                self._local_delete_cleanup(asked)
                 return
             except exception.ObjectActionError:  # it found a host in the meantime
                 instance = self._lookup_instance(instance)
                 if instance is None:
-                    self._local_delete_cleanup(name, uuid)
+                    self._local_delete_cleanup(asked)
                     return
         if instance.vm_state in (vm.SHELVED, vm.SHELVED_OFFLOADED):
             image_id = instance.system_metadata.get("shelved_image_id")
             with contextlib.suppress(exception.ImageNotFound):
-                self.image_api.delete(name, by, image_id)
+                self.image_api.delete(instance.name, image_id)
         before = instance.task_state
         try:
-            for column, value in attributes.items():
+            for column, value in instance_attrs.items():
                 setattr(instance, column, value)
             instance.progress = 0
-            instance.save(by)
+            instance.save()
             if instance.vm_state == vm.RESIZED:
                 yield from self._confirm_resize_on_deleting(instance)
                 if delete_type == "soft_delete":
-                    instance.task_state = attributes["task_state"]
-                    instance.save(by)
+                    instance.task_state = instance_attrs["task_state"]
+                    instance.save()
             local = not (instance.host and self.site.service_is_up(instance.host))
             if local:
                 yield from self._local_delete(instance, delete_type, callback)
@@ -434,24 +278,23 @@ class API:
 
     def _delete_while_booting(self, instance) -> bool:
         """Try to be faster than the conductor: without a build request it stops."""
-        by = "_attempt_delete_of_buildrequest"
-        if not self._destroy_build_request(instance, by):
+        if not self._attempt_delete_of_buildrequest(instance):
             return False
         found = self._lookup_instance(instance)
         if found is not None:
             with contextlib.suppress(exception.InstanceNotFound):
-                found.destroy(_HERE + "_delete_while_booting")
+                found.destroy()
         return True
 
-    def _destroy_build_request(self, instance, by) -> bool:
-        if instance.uuid not in self.site.api_db.build_requests:
+    def _attempt_delete_of_buildrequest(self, instance) -> bool:
+        build_request = self.site.api_db.build_requests.get(instance.uuid)
+        if build_request is None:
             return False
-        build_request.destroy(self.service, instance.uuid)
-        self.service.note(Written, instance.name, "destroy", by=_HERE + by)
+        build_request.destroy(self.service)
         return True
 
     def _lookup_instance(self, instance):
-        """Return the server from its cell; None when it is in none, or deleted."""
+        """Return the server from its cell; None when it is in no cell, or deleted."""
         uuid = instance.uuid
         mapping = self.site.api_db.instance_mappings.get(uuid)
         if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
@@ -461,70 +304,246 @@ class API:
         except exception.InstanceNotFound:
             return None
 
-    def _local_delete_cleanup(self, name, uuid):
-        self.placementclient.delete_allocation_for_instance(name, uuid, force=True)
-        self._update_queued_for_deletion(name, uuid, True)
+    def _local_delete_cleanup(self, instance):
+        self.placementclient.delete_allocation_for_instance(
+            instance.name, instance.uuid, force=True
+        )
+        self._update_queued_for_deletion(instance, True)
 
-    def _update_queued_for_deletion(self, name, uuid, queued):
-        mapping = self.site.api_db.instance_mappings.get(uuid)
-        if mapping is None:
-            return
-        mapping.queued_for_delete = queued
-        by = _HERE + "_update_queued_for_deletion"
-        self.service.note(InstanceMapping, name, "save", mapping.cell, queued, by)
+    def _update_queued_for_deletion(self, instance, queued):
+        if instance.uuid in self.site.api_db.instance_mappings:
+            instance_mapping.save(self.service, instance, queued_for_delete=queued)
 
     def _local_delete(self, instance, delete_type, callback):
-        """Do all of it here, as nobody else is there to do it."""
+        """Delete a server from here, as its host is down or it has none."""
         kind = delete_type if delete_type != "soft_delete" else "delete"
-        with notify.about_delete(self.service, instance, kind):
-            yield from self.site.neutron.deallocate_for_instance(
-                self.service, instance, _HERE + "_local_delete"
-            )
+        with compute_utils.notify_about_instance_delete(self.service, instance, kind):
+            yield from self.site.neutron.deallocate_for_instance(self.service, instance)
             self.placementclient.delete_allocation_for_instance(
                 instance.name, instance.uuid, force=True
             )
             callback(instance, local=True)
-            instance.destroy(_HERE + "_local_delete")
+            instance.destroy()
 
     def _do_delete(self, instance, local=False):
-        self._finish(instance, vm.DELETED, "_do_delete", "terminate_instance", local)
-
-    def _do_soft_delete(self, instance, local=False):
-        self._finish(instance, vm.SOFT_DELETED, "_do_soft_delete", "soft_delete_instance", local)
-
-    def _finish(self, instance, vm_state, by, message, local):
         if local:
-            instance.vm_state = vm_state
+            instance.vm_state = vm.DELETED
             instance.task_state = None
             instance.terminated_at = self.site.env.now
-            instance.save(_HERE + by)
+            instance.save()
         else:
-            send = getattr(self.service.compute_rpcapi, message)
-            send(self.service.context, instance, by=_HERE + by)
-        self._update_queued_for_deletion(instance.name, instance.uuid, True)
+            self.service.compute_rpcapi.terminate_instance(
+                self.service.context,
+                instance,
+            )
+        self._update_queued_for_deletion(instance, True)
+
+    def _do_soft_delete(self, instance, local=False):
+        if local:
+            instance.vm_state = vm.SOFT_DELETED
+            instance.task_state = None
+            instance.terminated_at = self.site.env.now
+            instance.save()
+        else:
+            self.service.compute_rpcapi.soft_delete_instance(
+                self.service.context,
+                instance,
+            )
+        self._update_queued_for_deletion(instance, True)
 
     def restore(self, instance):
         """Take a soft-deleted server back."""
-        by = _HERE + "restore"
         self._record_action_start(instance, "restore")
         if not instance.host:
             instance.vm_state = vm.ACTIVE
         instance.task_state = task.RESTORING if instance.host else None
         instance.deleted_at = None
-        instance.save(by, expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         if instance.host:
-            self.service.compute_rpcapi.restore_instance(self.service.context, instance, by=by)
-        self._update_queued_for_deletion(instance.name, instance.uuid, False)
-        return
-        yield
+            self.service.compute_rpcapi.restore_instance(
+                self.service.context,
+                instance,
+            )
+        self._update_queued_for_deletion(instance, False)
 
-    # -- rebuild and evacuate -------------------------------------------------------------
+    # -- on, off and in between ------------------------------------------------------------
+    def force_stop(self, instance):
+        """Switch a server off whatever its vm_state."""
+        instance.task_state = task.POWERING_OFF
+        instance.progress = 0
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "stop")
+        self.service.compute_rpcapi.stop_instance(
+            self.service.context,
+            instance,
+        )
+
+    def stop(self, instance):
+        """Switch a server off, if the guard allows it."""
+        check(GUARDS["stop"], instance, "stop")
+        self.force_stop(instance)
+
+    def start(self, instance):
+        """Switch a server on."""
+        instance.task_state = task.POWERING_ON
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "start")
+        self.service.compute_rpcapi.start_instance(
+            self.service.context,
+            instance,
+        )
+
+    def trigger_crash_dump(self, instance):
+        """Have the guest dump its memory; no state changes."""
+        self._record_action_start(instance, "trigger_crash_dump")
+        self.service.compute_rpcapi.trigger_crash_dump(
+            self.service.context,
+            instance,
+        )
+
+    def _soft_reboot(self, instance, reboot_type="SOFT"):
+        instance.task_state = task.REBOOTING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "reboot")
+        self.service.compute_rpcapi.reboot_instance(
+            self.service.context, instance, reboot_type=reboot_type
+        )
+
+    def _hard_reboot(self, instance, reboot_type="HARD"):
+        instance.task_state = task.REBOOTING_HARD
+        instance.save(expected_task_state=task.ALLOW_REBOOT)
+        self._record_action_start(instance, "reboot")
+        self.service.compute_rpcapi.reboot_instance(
+            self.service.context, instance, reboot_type=reboot_type
+        )
+
+    def pause(self, instance):
+        """Pause a server."""
+        instance.task_state = task.PAUSING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "pause")
+        self.service.compute_rpcapi.pause_instance(
+            self.service.context,
+            instance,
+        )
+
+    def unpause(self, instance):
+        """Unpause a server."""
+        instance.task_state = task.UNPAUSING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "unpause")
+        self.service.compute_rpcapi.unpause_instance(
+            self.service.context,
+            instance,
+        )
+
+    def suspend(self, instance):
+        """Suspend a server."""
+        instance.task_state = task.SUSPENDING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "suspend")
+        self.service.compute_rpcapi.suspend_instance(
+            self.service.context,
+            instance,
+        )
+
+    def resume(self, instance):
+        """Resume a suspended server."""
+        instance.task_state = task.RESUMING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "resume")
+        self.service.compute_rpcapi.resume_instance(
+            self.service.context,
+            instance,
+        )
+
+    def rescue(self, instance):
+        """Start a server from a rescue image."""
+        instance.task_state = task.RESCUING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "rescue")
+        self.service.compute_rpcapi.rescue_instance(
+            self.service.context,
+            instance,
+        )
+
+    def unrescue(self, instance):
+        """Start a rescued server from its own disk."""
+        instance.task_state = task.UNRESCUING
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "unrescue")
+        self.service.compute_rpcapi.unrescue_instance(
+            self.service.context,
+            instance,
+        )
+
+    def set_admin_password(self, instance):
+        """Set the password inside the guest, and wait until it is set."""
+        instance.task_state = task.UPDATING_PASSWORD
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "changePassword")
+        yield from self.service.compute_rpcapi.set_admin_password(self.service.context, instance)
+
+    def lock(self, instance):
+        """Lock a server: only an administrator may act on it."""
+        if instance.locked:
+            return
+        self._record_action_start(instance, "lock")
+        with compute_utils.EventReporter(instance, "api_lock"):
+            instance.locked = True
+            instance.locked_by = "owner"
+            instance.save()
+        compute_utils.notify_about_instance_action(self.service, instance, "lock", source="api")
+
+    def unlock(self, instance):
+        """Take the lock off."""
+        self._record_action_start(instance, "unlock")
+        with compute_utils.EventReporter(instance, "api_unlock"):
+            instance.locked = False
+            instance.locked_by = None
+            instance.save()
+        compute_utils.notify_about_instance_action(self.service, instance, "unlock", source="api")
+
+    # -- images ----------------------------------------------------------------------------
+    def snapshot(self, instance, **extra_properties):
+        """Make an image of the server."""
+        image_id = compute_utils.create_image(self, instance, **extra_properties)
+        instance.task_state = task.IMAGE_SNAPSHOT_PENDING
+        try:
+            instance.save(expected_task_state=[None])
+        except (exception.InstanceNotFound, exception.UnexpectedDeletingTaskStateError) as error:
+            self.image_api.delete(instance.name, image_id)
+            gone = isinstance(error, exception.InstanceNotFound)
+            attr, state = ("vm_state", vm.DELETED) if gone else ("task_state", task.DELETING)
+            raise exception.InstanceInvalidState(
+                "createImage", instance.uuid, attr, state
+            ) from None
+        self._record_action_start(instance, "createImage")
+        self.service.compute_rpcapi.snapshot_instance(
+            self.service.context, instance, image_id=image_id
+        )
+
+    def backup(self, instance, backup_type="daily", rotation=1):
+        """Make an image of the server, and keep *rotation* of its kind."""
+        image_id = compute_utils.create_image(self, instance, backup_type=backup_type)
+        instance.task_state = task.IMAGE_BACKUP
+        instance.save(expected_task_state=[None])
+        self._record_action_start(instance, "createBackup")
+        self.service.compute_rpcapi.backup_instance(
+            self.service.context,
+            instance,
+            image_id=image_id,
+            backup_type=backup_type,
+            rotation=rotation,
+        )
+
+    # -- rebuild and evacuate --------------------------------------------------------------
     def rebuild(self, instance, image=None):
-        """Make a server anew where it is, of the same image or of another."""
+        """Build a server again where it is, from the same image or from another."""
         site, spec = self.site, self.site.spec_of(instance.name)
         image = image or spec.image
-        self.image_api.get(instance.name, _HERE + "_get_image")
-        check_image(instance.flavor, image)
+        self._get_image(instance.name)
+        _validate_flavor_image(instance.flavor, image)
         orig_image_ref, host = instance.image_ref, instance.host
         for column in ("architecture", "auto_disk_config", "os_type", "vm_mode"):
             setattr(instance, column, None)
@@ -532,9 +551,8 @@ class API:
         instance.image_ref = image.id
         instance.kernel_id = instance.ramdisk_id = ""
         instance.progress = 0
-        instance.save(_HERE + "rebuild", expected_task_state=[None])
-        instance.system_metadata["image_base_image_ref"] = image.id
-        instance.save(_HERE + "_reset_image_metadata")
+        instance.save(expected_task_state=[None])
+        self._reset_image_metadata(instance, image)
         self._record_action_start(instance, "rebuild")
         if orig_image_ref != image.id:
             spec = spec.replace(image=image)
@@ -554,11 +572,13 @@ class API:
             request_spec=spec,
             target_state=None,
         )
-        return
-        yield
+
+    def _reset_image_metadata(self, instance, image):
+        instance.system_metadata["image_base_image_ref"] = image.id
+        instance.save()
 
     def evacuate(self, instance, host=None, force=False, microversion="2.95"):
-        """Make a server anew on another host, as its own is dead; from 2.95 on it ends stopped.
+        """Build a server again on another host, as its own is dead; from 2.95 on it ends stopped.
 
         Before *microversion* 2.68 a *host* may be forced: the scheduler is not asked then.
         """
@@ -569,14 +589,14 @@ class API:
             raise exception.HTTPBadRequest("The target host can't be the same one.")
         if self.site.service_is_up(instance.host):
             raise exception.ComputeServiceInUse(host=instance.host)
-        by, spec = _HERE + "evacuate", self.site.spec_of(instance.name)
+        spec = self.site.spec_of(instance.name)
         instance.task_state = task.REBUILDING
-        instance.save(by)
+        instance.save()
         self._record_action_start(instance, "evacuate")
-        migration = migrations.Migration.new(self.service, instance, "evacuation", "accepted")
+        migration = Migration.new(self.service, instance, "evacuation", "accepted")
         migration.dest_compute = host
-        migration.create(by)
-        notify_move.about(self.service, instance, "evacuate", "evacuate", source="api")
+        migration.create()
+        compute_utils.notify_about_instance(self.service, instance, "evacuate", source="api")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
         self.service.compute_task_api.rebuild_instance(
@@ -589,16 +609,14 @@ class API:
             request_spec=spec,
             target_state=target_state,
         )
-        return
-        yield
 
     def _destination(self, host):
         return Destination(host=host, node=self.site.fleet[host].nodename)
 
-    # -- resize and cold migrate ----------------------------------------------------------
+    # -- resize and cold migrate -----------------------------------------------------------
     def resize(self, instance, flavor=None, host=None):
         """Move a server that is switched off meanwhile, to another flavor if there is one."""
-        by, site, current = _HERE + "resize", self.site, instance.flavor
+        site, current = self.site, instance.flavor
         if host is not None and host == instance.host:
             raise exception.CannotMigrateToSameHost
         if host is not None and host not in site.fleet.rows:
@@ -606,22 +624,21 @@ class API:
         spec, ignore_hosts = site.spec_of(instance.name), [instance.host]
         if flavor is not None:
             if flavor.root_gb == 0 and current.root_gb != 0 and not spec.is_bfv:
-                raise exception.CannotResizeDisk(
-                    reason="Resize to zero disk flavor is not allowed."
-                )
+                reason = "Resize to zero disk flavor is not allowed."
+                raise exception.CannotResizeDisk(reason=reason)
             if flavor == current:
                 raise exception.CannotResizeToSameFlavor
             check_deltas(self.service, instance, current, flavor)
             if not spec.is_bfv:
-                check_image(flavor, spec.image, status="active")
+                _validate_flavor_image(flavor, spec.image, status="active")
             if self.service.options.allow_resize_to_same_host:
                 ignore_hosts = []
         else:
-            self.placementclient.note(None, f"GET {_PROVIDER}/traits", 200, "get_provider_traits")
+            self.placementclient.get_provider_traits()
         instance.task_state = task.RESIZE_PREP
         instance.progress = 0
         instance.auto_disk_config = False
-        instance.save(by, expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         self._record_action_start(instance, "resize" if flavor is not None else "migrate")
         destination = Destination() if host is None else self._destination(host)
         spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
@@ -633,52 +650,44 @@ class API:
             host_list=None,
             do_cast=True,
         )
-        return
-        yield
 
     def confirm_resize(self, instance, migration=None):
         """Keep what a resize made, and clean up where the server came from."""
+        check(GUARDS["confirm_resize"], instance, "confirm_resize")
         if migration is None:
             migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
         if not self.site.service_is_up(migration.source_compute):
             raise exception.ServiceUnavailable
-        migration.set_status("confirming", _HERE + "confirm_resize")
+        migration.status = "confirming"
+        migration.save()
         self._record_action_start(instance, "confirmResize")
-        source = migration.source_compute
         self.service.compute_rpcapi.confirm_resize(
-            self.service.context, instance, source, migration=migration, by=_HERE + "confirm_resize"
+            self.service.context,
+            instance,
+            migration.source_compute,
+            migration=migration,
         )
-        return
-        yield
-
-    def confirm_by_itself(self, instance, migration):
-        """Confirm because the time is over, if the guard allows it."""
-        check(GUARDS["confirm_resize"], instance, "confirm_resize")
-        return self.confirm_resize(instance, migration)
 
     def revert_resize(self, instance):
         """Undo a resize: back to the host and the flavor that the server had."""
-        by, site = _HERE + "revert_resize", self.site
+        site = self.site
         migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
         check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
         instance.availability_zone = site.zone_of(migration.source_compute)
         spec = site.spec_of(instance.name).replace(flavor=instance.old_flavor)
         site.save_spec(instance.name, spec)
         instance.task_state = task.RESIZE_REVERTING
-        instance.save(by, expected_task_state=[None])
-        migration.set_status("reverting", by)
+        instance.save(expected_task_state=[None])
+        migration.status = "reverting"
+        migration.save()
         self._record_action_start(instance, "revertResize")
-        dest = migration.dest_compute
         self.service.compute_rpcapi.revert_resize(
             self.service.context,
             instance,
-            dest,
+            migration.dest_compute,
             migration=migration,
             request_spec=spec,
-            by=_HERE + "revert_resize",
         )
-        return
-        yield
 
     def _confirm_resize_on_deleting(self, instance):
         """Confirm first what is to be deleted, and wait for it."""
@@ -690,67 +699,58 @@ class API:
             return
         self._record_action_start(instance, "confirmResize")
         yield from self.service.compute_rpcapi.confirm_resize(
-            self.service.context,
-            instance,
-            found[0].source_compute,
-            migration=found[0],
-            by=_HERE + "_confirm_resize_on_deleting",
-            cast=False,
+            self.service.context, instance, found[0].source_compute, migration=found[0], cast=False
         )
 
-    # -- shelve ---------------------------------------------------------------------------
+    # -- shelve ----------------------------------------------------------------------------
     def shelve(self, instance):
         """Switch a server off and keep its disk as an image."""
         instance.task_state = task.SHELVING
-        instance.save(_HERE + "shelve", expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelve")
-        by = "compute/utils.py:create_image"
-        image_id = self.image_api.create(instance.name, by)
+        image_id = compute_utils.create_image(self, instance)
         self.service.compute_rpcapi.shelve_instance(
-            self.service.context, instance, image_id=image_id, by=_HERE + "shelve"
+            self.service.context, instance, image_id=image_id
         )
-        return
-        yield
 
     def shelve_offload(self, instance):
         """Take a shelved server off its host."""
         instance.task_state = task.SHELVING_OFFLOADING
-        instance.save(_HERE + "shelve_offload", expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelveOffload")
         self.service.compute_rpcapi.shelve_offload_instance(
-            self.service.context, instance, by=_HERE + "shelve_offload"
+            self.service.context,
+            instance,
         )
-        return
-        yield
 
     def unshelve(self, instance):
         """Start a shelved server, on another host if it was offloaded."""
         instance.task_state = task.UNSHELVING
-        instance.save(_HERE + "unshelve", expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
-        spec = self.site.spec_of(instance.name)
         self.service.compute_task_api.unshelve_instance(
-            self.service.context, instance, request_spec=spec
+            self.service.context,
+            instance,
+            request_spec=self.site.spec_of(instance.name),
         )
-        return
-        yield
 
-    # -- live migrate ---------------------------------------------------------------------
+    # -- live migrate ----------------------------------------------------------------------
     def live_migrate(self, instance, host=None, force=False):
         """Move a server while it runs; with *force* the scheduler is not asked (until 2.67)."""
         if host is not None and host not in self.site.fleet.rows:
             raise exception.ComputeHostNotFound(host=host)
         spec = self.site.spec_of(instance.name)
         instance.task_state = task.MIGRATING
-        instance.save(_HERE + "live_migrate", expected_task_state=[None])
+        instance.save(expected_task_state=[None])
         self._record_action_start(instance, "live-migration")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
         self.service.compute_task_api.live_migrate_instance(
-            self.service.context, instance, request_spec=spec, scheduler_hint={"host": host}
+            self.service.context,
+            instance,
+            request_spec=spec,
+            scheduler_hint={"host": host},
         )
-        return
-        yield
 
     def live_migrate_abort(self, instance):
         """Stop a live migration: the server stays where it is."""
@@ -761,20 +761,16 @@ class API:
             self.service.context,
             instance,
             migration_id=migration.id,
-            by=_HERE + "live_migrate_abort",
         )
-        return
-        yield
 
     def live_migrate_force_complete(self, instance):
         """Hurry a live migration."""
         self._live_migration(instance, ("running",), "force complete")
         self._record_action_start(instance, "live_migration_force_complete")
         self.service.compute_rpcapi.live_migration_force_complete(
-            self.service.context, instance, by=_HERE + "live_migrate_force_complete"
+            self.service.context,
+            instance,
         )
-        return
-        yield
 
     def _live_migration(self, instance, allowed, method):
         """Return the newest live migration of a server, if it is in a status that allows it."""
@@ -792,7 +788,7 @@ class API:
         return migration
 
 
-def check_image(flavor, image, status=None):
+def _validate_flavor_image(flavor, image, status=None):
     """Compare what an image asks for with the flavor.
 
     Source: ``_validate_flavor_image_nostatus`` in nova/compute/api.py, Nova 34.0.0.
@@ -813,7 +809,7 @@ def server_uuid(name: str) -> str:
     return str(uuids.uuid5(uuids.NAMESPACE_DNS, f"server/{name}"))
 
 
-def _new(name, spec, now):
+def _new_row(name, spec, now):
     values, flavor = dict.fromkeys((*FIELDS, *EXTRA)), spec.flavor
     return values | {
         "flavor": flavor,
@@ -834,11 +830,6 @@ def _new(name, spec, now):
         "project_id": spec.project_id,
         "created_at": now,
     }
-
-
-def _may_have_ports_or_volumes(instance) -> bool:
-    """Source: ``may_have_ports_or_volumes`` in nova/compute/utils.py, Nova 34.0.0."""
-    return instance.vm_state in (vm.SHELVED_OFFLOADED, vm.ERROR)
 
 
 def _version(text):

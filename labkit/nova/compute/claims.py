@@ -66,4 +66,4 @@ class MoveClaim(Claim):
     def abort(self):
         """Give it back."""
         self._tracker.drop_move_claim(self.instance, self.nodename, self.flavor)
-        self.instance.drop_migration_context("compute/claims.py:abort")
+        self.instance.drop_migration_context()

@@ -10,7 +10,6 @@ from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_
 from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
 from labkit.nova.objects.migration import MigrationContext
 
-_HERE = "compute/resource_tracker.py:"
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
 numa_topology""".split()
 _WHOLE = """vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used hypervisor_version
@@ -89,6 +88,9 @@ class ResourceTracker:
         for key in ("numa_topology", "pci_passthrough_devices"):
             if resources.get(key) not in (None, "[]"):
                 raise exception.NotModelled(f"Unlike Nova, the lab does not track {key} of a host")
+        self._update_available_resource(nodename, resources)
+
+    def _update_available_resource(self, nodename, resources):
         is_new = self._init_compute_node(resources)
         if self.disabled(nodename):
             return
@@ -100,7 +102,7 @@ class ResourceTracker:
         for instance in instances:
             if instance.compute_id != cn.id:
                 instance.compute_id = cn.id
-                instance.save(_HERE + "_update_available_resource")
+                instance.save()
         self._update_usage_from_migrations(
             cn,
             migrations,
@@ -276,10 +278,6 @@ class ResourceTracker:
             self._update_usage(cn, flavor, _volume_backed(instance))
             self.tracked_migrations[instance.uuid] = migration
 
-    def _mark_as_error(self, migration):
-        migration.status = "error"
-        migration.save("compute/resource_tracker.py:_update_usage_from_migrations")
-
     def _update_usage_from_migrations(self, cn, migrations, instances):
         """Count the newest migration of each server that moves; an outdated one is an error.
 
@@ -302,7 +300,8 @@ class ResourceTracker:
         for uuid, migration in newest.items():
             context = found[uuid].migration_context
             if context is not None and context.migration_id != migration.id:
-                self._mark_as_error(migration)
+                migration.status = "error"
+                migration.save()
             else:
                 self._update_usage_from_migration(cn, found[uuid], migration)
 
@@ -320,9 +319,7 @@ class ResourceTracker:
             )
         cn = self.compute_nodes[nodename]
         claim = Claim(self, instance, nodename)
-        instance.host = instance.launched_on = self.host
-        instance.node, instance.compute_id = nodename, cn.id
-        instance.save(_HERE + "_set_instance_host_and_node")
+        self._set_instance_host_and_node(instance, cn)
         self._update_usage_from_instance(cn, instance)
         self._update(cn)
         return claim
@@ -331,9 +328,17 @@ class ResourceTracker:
         """Take it back: the row names no host any more."""
         cn = self.compute_nodes[nodename]
         self._update_usage_from_instance(cn, instance, is_removed=True)
-        instance.host = instance.node = instance.compute_id = None
-        instance.save(_HERE + "_unset_instance_host_and_node")
+        self._unset_instance_host_and_node(instance)
         self._update(cn)
+
+    def _set_instance_host_and_node(self, instance, cn):
+        instance.host = instance.launched_on = self.host
+        instance.node, instance.compute_id = cn.hypervisor_hostname, cn.id
+        instance.save()
+
+    def _unset_instance_host_and_node(self, instance):
+        instance.host = instance.node = instance.compute_id = None
+        instance.save()
 
     def update_usage(self, instance, nodename):
         """Count a server anew after its states changed, if it counts here."""
@@ -351,29 +356,40 @@ class ResourceTracker:
         self.stats.build_succeeded()
 
     # -- servers that move ----------------------------------------------------------------
-    def move_claim(self, instance, flavor, nodename, migration) -> MoveClaim:
+    def resize_claim(self, instance, flavor, nodename, migration) -> MoveClaim:
         """Set room aside for a server that is to come.
 
         Raises ComputeResourcesUnavailable as instance_claim does.
-
-        Source: ``_move_claim`` in nova/compute/resource_tracker.py, Nova 34.0.0.
         """
+        return self._move_claim(instance, flavor, nodename, migration)
+
+    def rebuild_claim(self, instance, nodename, migration) -> MoveClaim:
+        """Set room aside for a server that is evacuated from a dead host.
+
+        Raises ComputeResourcesUnavailable as instance_claim does.
+        """
+        return self._move_claim(instance, instance.flavor, nodename, migration)
+
+    def _move_claim(self, instance, flavor, nodename, migration):
         if self.disabled(nodename):
             raise exception.ComputeResourcesUnavailable(
                 f"Attempt to claim move resources for instance {instance.uuid} on unknown node "
                 "nodename failed"
             )
         cn = self.compute_nodes[nodename]
-        migration.dest_compute, migration.dest_node = self.host, nodename
-        if not migration.is_live_migration:
-            migration.status = "pre-migrating"
-        migration.save(_HERE + "_claim_existing_migration")
+        self._claim_existing_migration(migration, nodename)
         claim = MoveClaim(self, self.tables.stashed(instance), nodename, flavor, migration)
         instance.migration_context = MigrationContext(migration.id)
-        instance.save(_HERE + "_move_claim")
+        instance.save()
         self._update_usage_from_migration(cn, instance, migration)
         self._update(cn)
         return claim
+
+    def _claim_existing_migration(self, migration, nodename):
+        migration.dest_compute, migration.dest_node = self.host, nodename
+        if not migration.is_live_migration:
+            migration.status = "pre-migrating"
+        migration.save()
 
     def drop_move_claim(self, instance, nodename, flavor=None):
         """Give back what was set aside for a server."""
@@ -382,17 +398,16 @@ class ResourceTracker:
     def drop_move_claim_at_source(self, instance, migration):
         """A move was confirmed: nothing of the server counts here any more."""
         migration.status = "confirmed"
-        migration.save(_HERE + "drop_move_claim_at_source")
+        migration.save()
         self._drop_move_claim(instance, migration.source_node, instance.old_flavor, "old_")
-        instance.drop_migration_context(_HERE + "drop_move_claim_at_source")
+        instance.drop_migration_context()
 
     def drop_move_claim_at_dest(self, instance, migration):
         """A move was reverted: nothing of the server counts here any more."""
-        by = _HERE + "drop_move_claim_at_dest"
         migration.status = "reverted"
-        migration.save(by)
+        migration.save()
         self._drop_move_claim(instance, migration.dest_node, instance.new_flavor, "new_")
-        instance.save(by, expected_task_state=["resize_reverting"])
+        instance.save(expected_task_state=["resize_reverting"])
 
     def _drop_move_claim(self, instance, nodename, flavor, prefix):
         uuid = instance.uuid
@@ -410,14 +425,13 @@ class ResourceTracker:
 
         Source: ``finish_evacuation`` in nova/compute/resource_tracker.py, Nova 34.0.0.
         """
-        by = _HERE + "finish_evacuation"
         instance.host, instance.node = self.host, node
         instance.compute_id = self.compute_nodes[node].id
-        instance.save(by)
-        instance.drop_migration_context(by)
+        instance.save()
+        instance.drop_migration_context()
         if migration:
             migration.status = "done"
-            migration.save(by)
+            migration.save()
 
 
 def _is_moving(instance) -> bool:

@@ -40,13 +40,13 @@ class InstanceRow:
     hidden: bool = False
     tables: object = field(default=None, repr=False, compare=False)
 
-    def save(self, by=None, **guards):
+    def save(self, **guards):
         """Write what a resource tracker changes; nobody else is there to guard against."""
         row = self.tables.instances[self.uuid]
         for name in ("host", "node", "compute_id", "launched_on", "migration_context"):
             setattr(row, name, getattr(self, name))
 
-    def drop_migration_context(self, by):
+    def drop_migration_context(self):
         """Forget the move that it is in, in the database as well."""
         if self.migration_context is not None:
             self.tables.instances[self.uuid].migration_context = None
@@ -89,7 +89,7 @@ class MigrationRow:
         """Return whether a server still has the size that it is to leave."""
         return instance.instance_type_id == self.old_instance_type_id
 
-    def save(self, by=None):
+    def save(self):
         """Write it."""
         self.tables.migrations[self.id] = copy.copy(self)
 

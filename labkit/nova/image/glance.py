@@ -49,8 +49,8 @@ def show(context, image_id) -> dict:
 class API:
     """One service's way to the glance of its cloud; each call is noted.
 
-    *name* is the server that a call is about, *by* the file:function of Nova that makes it. Raises
-    ImageNotFound for an image that snapshots made and that is gone.
+    *name* is the server that a call is about, *by* the file:function of Nova that makes it (by
+    default the one that is at work). Raises ImageNotFound for an image that snapshots made and that is gone.
 
     Source: ``API`` in nova/image/glance.py, Nova 34.0.0. Unlike Nova, a Cloud's glance asks for no
     token; ``show`` says which one Nova would send.
@@ -59,7 +59,7 @@ class API:
     def __init__(self, service):
         self._service = service
 
-    def get(self, name, by, image_id=None) -> dict:
+    def get(self, name, image_id=None, by=None) -> dict:
         """Return an image; without an id one that servers are made from."""
         self._note(name, "get", by)
         if image_id is None:
@@ -70,12 +70,12 @@ class API:
         """Return the ids of the images with these properties, newest first."""
         return self._service.site.glance.list(**properties)
 
-    def create(self, name, by, **properties) -> str:
+    def create(self, name, **properties) -> str:
         """Register an image of a server that is still to be uploaded; return its id."""
-        self._note(name, "create", by)
+        self._note(name, "create")
         return self._service.site.glance.create(instance=name, **properties)
 
-    def update(self, name, by, image_id, metadata, data=None, purge_props=True):
+    def update(self, name, image_id, metadata, data=None, purge_props=True, by=None):
         """Set an image's metadata, and its data: a number of bytes, None for none."""
         self._note(name, "update", by)
         size = {} if data is None else {"size": data}
@@ -85,12 +85,12 @@ class API:
         """Note that the data of an image is there."""
         self._service.site.glance.upload(image_id)
 
-    def delete(self, name, by, image_id):
+    def delete(self, name, image_id):
         """Delete an image."""
-        self._note(name, "delete", by)
+        self._note(name, "delete")
         self._ask("delete", image_id)
 
-    def _note(self, name, call, by):
+    def _note(self, name, call, by=None):
         self._service.note(Call, name, "glance", call, by=by)
 
     def _ask(self, call, image_id, *args):

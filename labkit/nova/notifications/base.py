@@ -73,15 +73,15 @@ def _compute_states_payload(
     }
 
 
-def send_save(service, instance, old, by):
+def send_save(service, instance, old):
     """Send the update that follows a save: one legacy, one versioned, as configured."""
     mode = service.options.notify_on_state_change
     if mode:
         new = {"vm_state": instance.vm_state, "task_state": instance.task_state}
-        send(service, instance, send_update(old, new, mode), by, old["display_name"])
+        send(service, instance, send_update(old, new, mode), old["display_name"])
 
 
-def send(service, instance, update, by, old_display_name=None, source="compute"):
+def send(service, instance, update, old_display_name=None, source="compute"):
     """Send compute.instance.update and instance.update with the four states of *update*.
 
     Source: ``_send_instance_update_notification`` and
@@ -90,7 +90,7 @@ def send(service, instance, update, by, old_display_name=None, source="compute")
     if update is None:
         return
     name, description = instance.name, {"state_description": instance.task_state or ""}
-    emit(service, name, "legacy", "compute.instance.update", source, update | description, by)
+    emit(service, name, "legacy", "compute.instance.update", source, update | description)
     try:  # the versioned one needs more of the row than this copy has
         db.instance_get_by_uuid(service.db_context, instance.uuid)
     except InstanceNotFound:
@@ -98,7 +98,7 @@ def send(service, instance, update, by, old_display_name=None, source="compute")
     payload = versioned(instance, "InstanceUpdatePayload/2.1") | {"state_update": update}
     if old_display_name not in (None, instance.display_name):
         payload["old_display_name"] = old_display_name
-    emit(service, name, "versioned", "instance.update", f"nova-{source}", payload, by)
+    emit(service, name, "versioned", "instance.update", f"nova-{source}", payload)
 
 
 def versioned(instance, payload_object) -> dict:
@@ -114,7 +114,7 @@ def versioned(instance, payload_object) -> dict:
     return payload
 
 
-def emit(service, name, form, event_type, publisher, payload, by, priority="INFO"):
+def emit(service, name, form, event_type, publisher, payload, by=None, priority="INFO"):
     """Send a notification about a server, unless ``notification_format`` leaves it out."""
     wanted = service.options.notification_format
     if wanted != "both" and (wanted == "versioned") != (form == "versioned"):

@@ -3,12 +3,15 @@
 import uuid as uuids
 from dataclasses import dataclass, field
 
+from labkit.nova.objects.base import NovaObject
+
 
 @dataclass(frozen=True)
-class Aggregate:
+class Aggregate(NovaObject):
     """A named set of hosts with key-value metadata; all values are text, as in Nova.
 
-    In: a name, the names of its hosts, a dict of text to text.
+    In: a name, the names of its hosts, a dict of text to text. A Fleet numbers its aggregates
+    from 1 (``id``).
     Raises ValueError when a metadata value is not text.
 
     >>> Aggregate("ssd", hosts=["cn-1"], metadata={"ram_weight_multiplier": "2.0"}).hosts
@@ -21,6 +24,7 @@ class Aggregate:
     hosts: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     uuid: str = ""
+    id: int | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
         for key, value in self.metadata.items():

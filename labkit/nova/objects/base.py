@@ -22,6 +22,10 @@ class NovaObject:
     FIELDS_SENT = ""
     ONLY_IF_SET = ()
 
+    def __contains__(self, name):
+        """Answer ``"name" in obj``: whether the field is set."""
+        return getattr(self, name, None) is not None
+
     def obj_what_changed(self) -> set:
         """Return the fields that were set and not saved; unlike Nova, an Instance's alone."""
         return set()

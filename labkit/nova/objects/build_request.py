@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
@@ -27,17 +28,27 @@ class BuildRequest(NovaObject):
         """The server, all its columns still to be written."""
         return self.get_new_instance(None)
 
+    @property
+    def uuid(self) -> str:
+        """The uuid of the server."""
+        return self.values["uuid"]
+
     def get_new_instance(self, service) -> Instance:
         """Return the server, all its columns still to be written."""
         instance = Instance(service, self.name, self.spec, self.values)
         instance.power_state = power_state.NOSTATE
         return instance
 
+    def create(self, service):
+        """Write it down."""
+        service.site.api_db.build_requests[self.uuid] = self
+        states = self.values["vm_state"], self.values["task_state"]
+        service.note(clock.BuildRequest, self.name, "create", *states)
 
-def destroy(service, uuid):
-    """Remove a build request. Raises BuildRequestNotFound when somebody was faster.
-
-    Source: ``destroy`` in nova/objects/build_request.py, Nova 34.0.0.
-    """
-    if service.site.api_db.build_requests.pop(uuid, None) is None:
-        raise BuildRequestNotFound(uuid=uuid)
+    def destroy(self, service):
+        """Delete it. Raises BuildRequestNotFound when another service was faster."""
+        if service.site.api_db.build_requests.pop(self.uuid, None) is None:
+            refused = BuildRequestNotFound.__name__
+            service.note(clock.BuildRequest, self.name, "destroy_refused", error=refused)
+            raise BuildRequestNotFound(uuid=self.uuid)
+        service.note(clock.BuildRequest, self.name, "destroy")

@@ -30,6 +30,7 @@ class Flavor(NovaObject):
     swap: int = 0
     extra_specs: dict[str, str] = field(default_factory=dict)
     name: str = "flavor"
+    flavorid: str = field(default="1", repr=False, compare=False)
 
     def __post_init__(self):
         for unit in ("vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap"):

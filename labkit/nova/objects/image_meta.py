@@ -77,6 +77,48 @@ def canonicalize(name: str, value):
     return value
 
 
+class ImageMetaProps(NovaObject):
+    """The properties of an image that Nova knows, as attributes.
+
+    ``get`` of one that is not set returns the default; of a name that Nova does not know it
+    raises AttributeError.
+
+    >>> ImageMetaProps(hw_vm_mode="hvm").get("hw_vm_mode")
+    'hvm'
+
+    Source: ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
+    """
+
+    def __init__(self, **properties):
+        self.__dict__.update(properties)
+
+    def __getattr__(self, name):
+        if name in KNOWN_PROPERTIES:
+            raise NotImplementedError(f"Cannot load {name!r} in the base class")
+        raise AttributeError(f"'ImageMetaProps' object has no attribute {name!r}")
+
+    def __contains__(self, name):
+        return name in self.__dict__
+
+    def get(self, name, defvalue=None):
+        """Return a property, or *defvalue* where the image does not have it."""
+        if name not in KNOWN_PROPERTIES:
+            raise AttributeError(f"'ImageMetaProps' object has no attribute {name!r}")
+        return self.__dict__.get(name, defvalue)
+
+    def to_dict(self) -> dict:
+        """Return the properties that are set."""
+        return dict(self.__dict__)
+
+    def __eq__(self, other):
+        return isinstance(other, ImageMetaProps) and self.__dict__ == other.__dict__
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"ImageMetaProps({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+
 @dataclass(frozen=True)
 class ImageMeta(NovaObject):
     """What the scheduler sees of an image: its id, disk format and properties.
@@ -87,7 +129,7 @@ class ImageMeta(NovaObject):
     Raises ValueError for a value of the wrong kind.
 
     >>> ImageMeta(properties={"hw_architecture": "amd64", "colour": "red"}).properties
-    {'hw_architecture': 'x86_64'}
+    ImageMetaProps(hw_architecture='x86_64')
 
     Source: ``ImageMeta`` and ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
     Unlike Nova, texts other than architecture, hypervisor type and VM mode are not checked
@@ -99,7 +141,7 @@ class ImageMeta(NovaObject):
 
     id: str | None = "image"
     disk_format: str = "qcow2"
-    properties: dict[str, object] = field(default_factory=dict)
+    properties: dict[str, object] | ImageMetaProps = field(default_factory=dict)
     custom: dict[str, object] = field(default_factory=dict)
     status: str = "active"
     size: int = 0
@@ -107,6 +149,8 @@ class ImageMeta(NovaObject):
     min_disk: int = 0
 
     def __post_init__(self):
+        if isinstance(self.properties, ImageMetaProps):
+            return
         known, custom = {}, dict(self.custom)
         for name, value in self.properties.items():
             if name in _LEGACY:
@@ -119,13 +163,13 @@ class ImageMeta(NovaObject):
                 known[name] = _coerce(name, value)
             elif name not in _LEGACY:
                 custom[name] = value
-        object.__setattr__(self, "properties", known)
+        object.__setattr__(self, "properties", ImageMetaProps(**known))
         object.__setattr__(self, "custom", custom)
 
     def obj_to_primitive(self) -> dict:
         """Return what travels of the image; its properties are an object of their own."""
         made = super().obj_to_primitive()
-        properties = primitive("ImageMetaProps", "1.44", dict(self.properties))
+        properties = primitive("ImageMetaProps", "1.44", self.properties.to_dict())
         made["nova_object.data"]["properties"] = properties
         return made
 

@@ -96,19 +96,18 @@ class Instance(NovaObject):
             changed.add("system_metadata")
         return changed
 
-    def create(self, by, cell):
+    def create(self, cell):
         """Write a new row into a cell's database."""
         service = self._service
         with target_cell(service.db_context, CellMapping(cell, service.site.db)) as targeted:
             row = db.instance_create(targeted, self._values)
-        service.note(Save, self.name, "create", None, states(row), by=by)
+        service.note(Save, self.name, "create", None, states(row))
         self._read(row)
 
-    def save(self, by, expected_vm_state=None, expected_task_state=None):
+    def save(self, expected_vm_state=None, expected_task_state=None):
         """Write the changed columns, if the row still is in one of the expected states.
 
-        In: *by*, the file:function of Nova that saves; a state or a tuple of states for each
-        guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
+        In: a state or a tuple of states for each guard, None for no guard. Raises UnexpectedDeletingTaskStateError when the row is being
         deleted, UnexpectedTaskStateError for another task, InstanceNotFound when it is gone;
         nothing is written then. After each save that wrote a column an update is sent.
 
@@ -141,7 +140,6 @@ class Instance(NovaObject):
                 columns,
                 *guards,
                 error=type(error).__name__,
-                by=by,
             )
             raise
         service.note(
@@ -153,14 +151,13 @@ class Instance(NovaObject):
             columns,
             *guards,
             host=new["host"],
-            by=by,
         )
         self._read(new)
         object.__setattr__(self, "saved_at", service.site.env.now)
-        notifications.send_save(service, self, old, by)
+        notifications.send_save(service, self, old)
         service.site.saved(self)
 
-    def destroy(self, by):
+    def destroy(self):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
 
         Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
@@ -171,12 +168,12 @@ class Instance(NovaObject):
             row = db.instance_destroy(service.db_context, self.uuid, constraint)
         except Exception as error:
             name = type(error).__name__
-            service.note(Save, self.name, "destroy_refused", None, None, error=name, by=by)
+            service.note(Save, self.name, "destroy_refused", None, None, error=name)
             raise
-        service.note(Save, self.name, "destroy", None, states(row), by=by)
+        service.note(Save, self.name, "destroy", None, states(row))
         self._read(row)
 
-    def drop_migration_context(self, by):
+    def drop_migration_context(self):
         """Forget the move that it is in, in the database as well.
 
         Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.
@@ -185,16 +182,6 @@ class Instance(NovaObject):
             nothing = {"migration_context": None}
             db.instance_extra_update_by_uuid(self._service.db_context, self.uuid, nothing)
             self._values.update(nothing)
-
-    def set_flavor(self, flavor):
-        """Give it the size of a flavor.
-
-        Source: ``_set_instance_info`` in nova/compute/manager.py, Nova 34.0.0.
-        """
-        self.instance_type_id = flavor.name
-        for name in ("memory_mb", "vcpus", "root_gb", "ephemeral_gb"):
-            setattr(self, name, getattr(flavor, name))
-        self.flavor = flavor
 
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""

@@ -1,6 +1,5 @@
 """The action log of a server (nova/objects/instance_action.py)."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from labkit.nova.clock import Action, ActionEvent
@@ -24,21 +23,21 @@ class InstanceAction:
     events: list = field(default_factory=list)
 
 
-def action_start(instance, action, by):
+def action_start(instance, action):
     """Begin an entry; what is done under the same request id from now on belongs to it."""
     service = instance._service
     context = service.db_context
     db.action_start(context, instance.uuid, InstanceAction(action, context.request_id))
-    service.note(Action, instance.name, action, by)
+    service.note(Action, instance.name, action)
 
 
-def action_finish(instance, by):
+def action_finish(instance):
     """End an entry; few actions do."""
     action = _action(instance).action
-    instance._service.note(Action, instance.name, action, by, "finish")
+    instance._service.note(Action, instance.name, action, op="finish")
 
 
-def event_start(instance, event, by):
+def event_start(instance, event, by=None):
     """Begin a part of the action, on the service's host."""
     service = instance._service
     action = _action(instance)
@@ -46,7 +45,7 @@ def event_start(instance, event, by):
     service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
 
 
-def event_finish(instance, event, result, by):
+def event_finish(instance, event, result, by=None):
     """End a part of the action.
 
     When a part happens twice, as in a build that goes on elsewhere, the first is written to
@@ -64,21 +63,6 @@ def event_finish(instance, event, result, by):
         action.message = "Error"
     note = instance._service.note
     note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
-
-
-@contextmanager
-def event_reporter(instance, event, by):
-    """Begin a part of the action, and end it with what became of it.
-
-    Source: ``EventReporter`` and ``wrap_instance_event`` in nova/compute/utils.py, 34.0.0.
-    """
-    event_start(instance, event, by)
-    try:
-        yield
-    except Exception:
-        event_finish(instance, event, "Error", by)
-        raise
-    event_finish(instance, event, "Success", by)
 
 
 def as_shown(log) -> list[dict]:

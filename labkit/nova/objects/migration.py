@@ -72,27 +72,22 @@ class Migration(NovaObject):
         """Whether the guest runs on meanwhile."""
         return self.migration_type == "live-migration"
 
-    def create(self, by):
+    def create(self):
         """Write a new row."""
         service = self._service
         self.created_at = service.site.env.now
         values = self._values()
         self.id = db.migration_create(service.db_context, values)
         self.uuid = values["uuid"]
-        self._note("create", None, by)
+        self._note("create", None)
 
-    def save(self, by):
+    def save(self):
         """Write all of it, and read it anew."""
         service = self._service
         old = db.migration_get(service.db_context, self.id)["status"]
         self.updated_at = service.site.env.now
         db.migration_update(service.db_context, self.id, self._values())
-        self._note("update", old, by)
-
-    def set_status(self, status, by):
-        """Give it another status and save it."""
-        self.status = status
-        self.save(by)
+        self._note("update", old)
 
     def has_old_flavor(self, instance) -> bool:
         """Return whether a server still has the size that it is to leave."""
@@ -105,7 +100,7 @@ class Migration(NovaObject):
     def _values(self):
         return {name: getattr(self, name) for name in FIELDS}
 
-    def _note(self, op, old, by):
+    def _note(self, op, old):
         self._service.note(
             Written,
             self.name,
@@ -116,7 +111,6 @@ class Migration(NovaObject):
             old,
             self.source_compute,
             self.dest_compute,
-            by,
         )
 
 

@@ -68,6 +68,10 @@ class RequestSpec(NovaObject):
     instance_uuid: str | None = None
     retry: list[str] | None = None
     requested_resources: list | None = field(default_factory=list, repr=False, compare=False)
+    user_id: str = field(default="user", repr=False)
+
+    def __contains__(self, name):
+        return name in self.__dataclass_fields__
 
     def __post_init__(self):
         if not isinstance(self.flavor, Flavor):

@@ -1,13 +1,21 @@
 """HostState and HostManager: what the scheduler believes, and who passes (host_manager.py)."""
 
+import copy
+import functools
 from collections import UserDict
 from types import SimpleNamespace
 
-import numpy as np
-
+from labkit.nova import conf, exception
+from labkit.nova.exception import OrphanedObjectError
+from labkit.nova.filters import BaseFilter
+from labkit.nova.objects.base import NovaObject
+from labkit.nova.objects.image_meta import ImageMeta
+from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler import filters, weights
+from labkit.nova.weights import BaseWeigher
 
-#: HostState's numbers, one float64 column each; RAM in MiB, ``_gb`` in GiB, the rest counts.
+#: HostState's numbers, and what they are before a host has reported; RAM in MiB, ``_gb`` in GiB,
+#: the rest counts.
 NUMBERS = {
     "total_usable_ram_mb": 0,
     "free_ram_mb": 0,
@@ -26,86 +34,148 @@ NUMBERS = {
 }
 #: The numbers that a placed server changes.
 CONSUMED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
-#: Texts of a fleet that Nova keeps elsewhere: in the service, in placement.
-_ELSEWHERE = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s", "traits")
-_RATIOS = ("cpu_allocation_ratio", "ram_allocation_ratio", "disk_allocation_ratio")
+
+
+class ReadOnlyDict(UserDict):
+    """A dict that cannot be changed.
+
+    Source: ``ReadOnlyDict`` in nova/scheduler/host_manager.py, Nova 34.0.0.
+    """
+
+    def _refuse(self, *args):
+        raise TypeError
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = _refuse
+
+    def __init__(self, source=None):
+        self.data = dict(source or {})
+
+
+class Instance(NovaObject):
+    """A server on a host, as far as the scheduler knows it.
+
+    What is not known of it cannot be read, as with Nova's objects that have no context.
+
+    Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+
+    def __init__(self, uuid, **known):
+        self.uuid = uuid
+        self.__dict__.update(known)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
+
+    def __contains__(self, name):
+        return name in self.__dict__
+
+    @functools.cached_property
+    def image_meta(self):
+        """The image that the server was created from."""
+        metadata = self.system_metadata.items()
+        found = {key.removeprefix("image_"): v for key, v in metadata if key.startswith("image_")}
+        return ImageMeta(properties=found)
+
+    def __repr__(self):
+        return f"Instance({self.uuid})"
 
 
 class HostState:
-    """What the scheduler believes about one compute node: one row of a fleet.
-
-    Reads as Nova's HostState (``free_ram_mb``, ``instances``, ``service["disabled"]``, ...).
+    """What the scheduler believes about one compute node.
 
     Source: ``HostState`` in nova/scheduler/host_manager.py, Nova 34.0.0.
     """
 
-    __slots__ = ("_fleet", "_row")
-    numa_topology = updated = None
+    def __init__(self, host, node, cell_uuid):
+        self.host = host
+        self.nodename = node
+        self.uuid = None
+        self.__dict__.update(NUMBERS)
+        self.numa_topology = None
+        self.pci_stats = None
+        self.host_ip = None
+        self.hypervisor_type = None
+        self.hypervisor_hostname = None
+        self.cpu_info = None
+        self.supported_instances = None
+        self.stats = {}
+        self.limits = {}
+        self.metrics = None
+        self.aggregates = []
+        self.instances = {}
+        self.cell_uuid = cell_uuid
+        self.updated = None
 
-    def __init__(self, fleet, row):
-        self._fleet = fleet
-        self._row = row
+    def update(self, compute=None, service=None, aggregates=None, inst_dict=None):
+        """Take over what is known of the host: its row, its service, its aggregates, its servers."""
+        if compute is not None:
+            self._update_from_compute_node(compute)
+        if aggregates is not None:
+            self.aggregates = aggregates
+        if service is not None:
+            self.service = ReadOnlyDict(service)
+        if inst_dict is not None:
+            self.instances = inst_dict
 
-    def __getattr__(self, name):
-        fleet, row = self._fleet, self._row
-        column = fleet.columns.get(name)
-        if column is not None:
-            return _number(name, float(column[row]))
-        if name in fleet.texts and name not in _ELSEWHERE:
-            return fleet.texts[name][row]
-        raise AttributeError(f"HostState of Nova has no attribute {name!r}")
-
-    @property
-    def _view(self):
-        return Hosts(self._fleet, np.array([self._row]))
-
-    @property
-    def aggregates(self) -> list:
-        """The aggregates that the host belongs to, in the fleet's order."""
-        return self._fleet.aggregates_of(self._row)
-
-    @property
-    def instances(self) -> dict:
-        """Servers on the host: name to image properties."""
-        return self._fleet.instances[self._row]
-
-    @property
-    def service(self) -> UserDict:
-        """The nova-compute service: disabled, disabled_reason, forced_down, heartbeat_age_s."""
-        texts, row = self._fleet.texts, self._row
-        return UserDict({key: texts[key][row] for key in _ELSEWHERE[:4]})
-
-    @property
-    def metrics(self) -> list:
-        """What monitors reported: objects with ``name`` and ``value``."""
-        found = self._fleet.metrics.items()
-        return [
-            SimpleNamespace(name=name, value=_number(name, float(values[self._row])))
-            for name, values in found
-            if not np.isnan(values[self._row])
-        ]
-
-    @property
-    def pci_stats(self):
-        """Free PCI devices: an object with ``pools``, each with a ``count``."""
-        return SimpleNamespace(pools=[dict(pool) for pool in self._fleet.pci_pools[self._row]])
-
-    @property
-    def limits(self) -> dict:
-        """Always empty: only NUMA puts limits here."""
-        return {}
+    def _update_from_compute_node(self, compute):
+        if compute.free_disk_gb is None:
+            return  # the row is there, but its usage was not reported yet
+        if self.updated and compute.updated_at and self.updated > compute.updated_at:
+            return
+        free_gb = compute.free_disk_gb
+        if compute.disk_available_least is not None:
+            free_gb = min(compute.disk_available_least, free_gb)
+        self.uuid = compute.uuid
+        self.disk_mb_used = compute.local_gb_used * 1024
+        self.free_ram_mb = compute.free_ram_mb
+        self.total_usable_ram_mb = compute.memory_mb
+        self.total_usable_disk_gb = compute.local_gb
+        self.free_disk_mb = free_gb * 1024
+        self.vcpus_total = compute.vcpus
+        self.vcpus_used = compute.vcpus_used
+        self.updated = compute.updated_at
+        self.pci_stats = PciDeviceStats()
+        self.host_ip = compute.host_ip
+        self.hypervisor_type = compute.hypervisor_type
+        self.hypervisor_version = compute.hypervisor_version
+        self.hypervisor_hostname = compute.hypervisor_hostname
+        self.cpu_info = compute.cpu_info
+        self.supported_instances = [list(spec) for spec in compute.supported_hv_specs]
+        self.stats = dict(compute.stats or {})
+        self.num_instances = int(self.stats.get("num_instances", 0))
+        self.num_io_ops = int(self.stats.get("io_workload", 0))
+        self.failed_builds = int(self.stats.get("failed_builds", 0))
+        self.metrics = metrics_from(compute.metrics)
+        self.cpu_allocation_ratio = compute.cpu_allocation_ratio
+        self.ram_allocation_ratio = compute.ram_allocation_ratio
+        self.disk_allocation_ratio = compute.disk_allocation_ratio
 
     def consume_from_request(self, spec_obj):
-        """Book one server on this host, in the scheduler's memory only."""
-        self._fleet.consume_from_request(self._row, spec_obj)
+        """Count one more server on this host, in the scheduler's memory only; swap is not counted.
 
-    def __eq__(self, other):
-        if not isinstance(other, HostState):
-            return NotImplemented
-        return self._row == other._row and self._fleet is other._fleet
+        With too few PCI devices it stops before PCI and I/O are counted, as in Nova.
+        """
+        self.free_ram_mb -= spec_obj.memory_mb
+        self.free_disk_mb -= (spec_obj.root_gb + spec_obj.ephemeral_gb) * 1024
+        self.vcpus_used += spec_obj.vcpus
+        self.num_instances += 1
+        if spec_obj.pci_requests:
+            if not self.pci_stats.support_requests(spec_obj.pci_requests):
+                return
+            self.pci_stats.apply_requests(spec_obj.pci_requests)
+        self.num_io_ops += 1
 
-    def __hash__(self):
-        return hash((id(self._fleet), self._row))
+    def own(self) -> "HostState":
+        """Return a copy for one request: what a request changes is the copy's own."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.limits = {}
+        other.instances = dict(self.instances)
+        if self.pci_stats is not None and self.pci_stats.pools:
+            other.pci_stats = PciDeviceStats(self.pci_stats.pools)
+        return other
 
     def __repr__(self):
         return (
@@ -115,69 +185,15 @@ class HostState:
         )
 
 
-def _number(name, value):
-    """Give whole numbers back as int, as Nova's objects hold them; a missing one as None."""
-    if name == "hypervisor_version" and np.isnan(value):
-        return None
-    return int(value) if name not in _RATIOS and value.is_integer() else value
-
-
-class Hosts:
-    """Some hosts of a fleet, in an order: a list of HostState that also answers in columns.
-
-    ``hosts["free_ram_mb"]`` is a float64 array, iterating yields HostState objects.
-    """
-
-    __slots__ = ("fleet", "rows")
-
-    def __init__(self, fleet, rows=None):
-        self.fleet = fleet
-        self.rows = np.arange(len(fleet)) if rows is None else rows
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __iter__(self):
-        return (HostState(self.fleet, row) for row in self.rows.tolist())
-
-    def __getitem__(self, column):
-        return self.take(self.fleet.columns[column])
-
-    def take(self, values):
-        """Return the part of a whole-fleet array that belongs to these hosts."""
-        return values if len(self.rows) == len(values) and self._in_order else values[self.rows]
-
-    @property
-    def _in_order(self):
-        return self.rows is self.fleet.every_row
-
-    @property
-    def names(self) -> list[str]:
-        """The hosts' names."""
-        return [self.fleet.texts["host"][row] for row in self.rows.tolist()]
-
-    def keep(self, passed) -> "Hosts":
-        """Return the hosts that passed: *passed* is a mask, True for all, or HostStates."""
-        if passed is True:
-            return self
-        if isinstance(passed, np.ndarray):
-            return self if passed.all() else Hosts(self.fleet, self.rows[passed])
-        rows = [host_state._row for host_state in passed]
-        return Hosts(self.fleet, np.array(rows, dtype=np.intp))
-
-
-class WeighedHosts(Hosts):
-    """The list that weighers see: columns as Hosts has them, but WeighedHost objects inside."""
-
-    __slots__ = ()
-
-    def __iter__(self):
-        return (weights.WeighedHost(state, 0.0) for state in super().__iter__())
+def metrics_from(values) -> list[SimpleNamespace]:
+    """Return what monitors reported as objects with ``name`` and ``value``."""
+    return [SimpleNamespace(name=name, value=value) for name, value in values.items()]
 
 
 class HostManager:
-    """Holds the enabled filters and weighers and applies them to hosts.
+    """Holds the enabled filters and weighers and applies them to the hosts of a fleet.
 
+    In: Options. ``reading(fleet)`` returns one that knows the hosts of a fleet.
     Raises SchedulerHostFilterNotFound for an unknown filter name, ValueError for an unknown
     weigher.
 
@@ -185,92 +201,111 @@ class HostManager:
     """
 
     def __init__(self, options):
+        self.options = options
+        self.fleet = None
         self.filter_handler = filters.HostFilterHandler()
         self.weight_handler = weights.HostWeightHandler()
-        self.enabled_filters = filters.load(options)
-        self.weighers = weights.load(options)
+        with conf.using(options):
+            self.enabled_filters = self._choose_host_filters(options.enabled_filters)
+            self.weighers = [cls() for cls in _weigher_classes(options.weight_classes)]
 
-    def get_filtered_hosts(self, hosts, spec_obj, index=0, trace=None):
+    def reading(self, fleet) -> "HostManager":
+        """Return a host manager with the same filters and weighers for the hosts of a fleet."""
+        other = copy.copy(self)
+        other.fleet = fleet
+        return other
+
+    def _choose_host_filters(self, filter_cls_names):
+        known = {cls.__name__: cls for cls in self.filter_handler.get_all_classes()}
+        bad = [name for name in filter_cls_names if isinstance(name, str) and name not in known]
+        if bad:
+            raise exception.SchedulerHostFilterNotFound(filter_name=", ".join(bad))
+        classes = [known[name] if isinstance(name, str) else name for name in filter_cls_names]
+        for cls in classes:
+            _check("enabled_filters", cls, BaseFilter, "BaseHostFilter")
+        return [cls() for cls in classes]
+
+    def get_host_states(self, rows=None) -> list[HostState]:
+        """Return fresh HostStates: of some rows of the fleet, or of all.
+
+        Source: ``get_host_states_by_uuids`` in nova/scheduler/host_manager.py, Nova 34.0.0.
+        """
+        return self.fleet.host_states(rows)
+
+    def only_in_cell(self, hosts, cell) -> list[HostState]:
+        """Return the hosts of one cell."""
+        return [host for host in hosts if host.cell_uuid == cell]
+
+    def get_filtered_hosts(self, hosts, spec_obj, index=0) -> list[HostState]:
         """Return the hosts that may take the request.
 
         Forced hosts skip all filters, unless the hint ``_nova_check_type`` is set.
         """
         destination = spec_obj.requested_destination
         if destination is not None and destination.host:
-            wanted = [
-                state.host == destination.host and destination.node in (None, "", state.nodename)
-                for state in hosts
-            ]
-            hosts = _step(hosts, wanted, "requested_destination", f"{destination.host}", trace)
-        ignore = {name.lower() for name in spec_obj.ignore_hosts or []}
-        force = {name.lower() for name in spec_obj.force_hosts or []}
-        nodes = set(spec_obj.force_nodes or [])
-        if ignore:
-            wanted = [name.lower() not in ignore for name in hosts.names]
-            hosts = _step(hosts, wanted, "ignore_hosts", "the host is to be ignored", trace)
-            if not len(hosts):
-                return hosts
-        if force:
-            wanted = [name.lower() in force for name in hosts.names]
-            hosts = _step(hosts, wanted, "force_hosts", "another host is forced", trace)
-        if nodes:
-            wanted = [state.nodename in nodes for state in hosts]
-            hosts = _step(hosts, wanted, "force_nodes", "another node is forced", trace)
-        if (force or nodes) and not spec_obj.scheduler_hints.get("_nova_check_type"):
+            hosts = self._get_hosts_matching_request(hosts, destination)
+        if spec_obj.ignore_hosts:
+            hosts = self._strip_ignore_hosts(hosts, spec_obj.ignore_hosts)
+            if not hosts:
+                return []
+        if spec_obj.force_hosts:
+            hosts = self._match_forced_hosts(hosts, spec_obj.force_hosts)
+        if spec_obj.force_nodes:
+            hosts = self._match_forced_nodes(hosts, spec_obj.force_nodes)
+        forced = spec_obj.force_hosts or spec_obj.force_nodes
+        if forced and not spec_obj.scheduler_hints.get("_nova_check_type"):
             return hosts
         return self.filter_handler.get_filtered_objects(
-            self.enabled_filters, hosts, spec_obj, index, trace
+            self.enabled_filters, hosts, spec_obj, index
         )
 
-    def get_weighed_hosts(self, hosts, spec_obj, trace=None, only_best=False):
-        """Return the order of the hosts (positions, best first) and their weights."""
-        return self.weight_handler.get_weighed_objects(
-            self.weighers, WeighedHosts(hosts.fleet, hosts.rows), spec_obj, trace, only_best
+    def _get_hosts_matching_request(self, hosts, destination):
+        host, node = destination.host, destination.node
+        return [x for x in hosts if x.host == host and (not node or x.nodename == node)]
+
+    def _strip_ignore_hosts(self, hosts, hosts_to_ignore):
+        ignored = {name.lower() for name in hosts_to_ignore}
+        return [x for x in hosts if x.host.lower() not in ignored]
+
+    def _match_forced_hosts(self, hosts, hosts_to_force):
+        forced = {name.lower() for name in hosts_to_force}
+        return [x for x in hosts if x.host.lower() in forced]
+
+    def _match_forced_nodes(self, hosts, nodes_to_force):
+        return [x for x in hosts if x.nodename in nodes_to_force]
+
+    def get_weighed_hosts(self, hosts, spec_obj) -> list[weights.WeighedHost]:
+        """Weigh the hosts; the highest weight comes first."""
+        return self.weight_handler.get_weighed_objects(self.weighers, hosts, spec_obj)
+
+
+def _weigher_classes(entries):
+    """Return the classes that ``[filter_scheduler] weight_classes`` names, in its order."""
+    known, found = weights.all_weighers(), []
+    names = {name: cls for cls in known for name in (cls.__name__, _name_in_nova(cls))}
+    for entry in entries:
+        if entry == "nova.scheduler.weights.all_weighers":
+            found += known
+        elif not isinstance(entry, str):
+            _check("weight_classes", entry, BaseWeigher, "BaseHostWeigher")
+            found.append(entry)
+        elif entry in names:
+            found.append(names[entry])
+        else:
+            raise ValueError(
+                f"[filter_scheduler] weight_classes: no weigher {entry!r}; the lab has "
+                + ", ".join(cls.__name__ for cls in known)
+            )
+    return found
+
+
+def _name_in_nova(cls):
+    return f"{cls.__module__.removeprefix('labkit.')}.{cls.__name__}"
+
+
+def _check(option, entry, base, name):
+    if not (isinstance(entry, type) and issubclass(entry, base)):
+        raise ValueError(
+            f"[filter_scheduler] {option}: {entry!r} is neither a name nor a class"
+            f" derived from {name}"
         )
-
-
-def _step(hosts, wanted, name, reason, trace):
-    left = hosts.keep(np.array(wanted, dtype=bool))
-    if trace is not None:
-        if name == "requested_destination":
-            reason = f"the request names the host {reason}"
-        trace.stage(name, hosts, left, lambda host_state: reason)
-    return left
-
-
-def update_from_compute_node(compute) -> dict | None:
-    """Turn a ComputeNode into HostState's values; None for a row without usage yet.
-
-    Source: ``HostState._update_from_compute_node`` in nova/scheduler/host_manager.py, 34.0.0.
-    """
-    if compute.free_disk_gb is None:
-        return None
-    free_gb = compute.free_disk_gb
-    if compute.disk_available_least is not None:
-        free_gb = min(compute.disk_available_least, free_gb)
-    stats = compute.stats or {}
-    return {
-        "host": compute.host,
-        "nodename": compute.hypervisor_hostname,
-        "uuid": compute.uuid,
-        "total_usable_ram_mb": compute.memory_mb,
-        "free_ram_mb": compute.free_ram_mb,
-        "total_usable_disk_gb": compute.local_gb,
-        "disk_mb_used": compute.local_gb_used * 1024,
-        "free_disk_mb": free_gb * 1024,
-        "vcpus_total": compute.vcpus,
-        "vcpus_used": compute.vcpus_used,
-        "cpu_allocation_ratio": compute.cpu_allocation_ratio,
-        "ram_allocation_ratio": compute.ram_allocation_ratio,
-        "disk_allocation_ratio": compute.disk_allocation_ratio,
-        "num_instances": int(stats.get("num_instances", 0)),
-        "num_io_ops": int(stats.get("io_workload", 0)),
-        "failed_builds": int(stats.get("failed_builds", 0)),
-        "hypervisor_type": compute.hypervisor_type,
-        "hypervisor_version": compute.hypervisor_version,
-        "host_ip": compute.host_ip,
-        "cpu_info": compute.cpu_info,
-        "supported_instances": [list(spec) for spec in compute.supported_hv_specs],
-        "stats": dict(stats),
-        "metrics": dict(compute.metrics),
-    }

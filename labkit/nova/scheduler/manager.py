@@ -1,16 +1,18 @@
-"""Choose hosts for a request, as nova/scheduler/manager.py does."""
+"""Choose hosts for a request (nova/scheduler/manager.py)."""
 
+import copy
+import itertools
 import random
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from labkit.neighbours import placement
-from labkit.nova import exception
+from labkit.neighbours.messaging import Target
+from labkit.nova import conf, exception
+from labkit.nova.compute import utils as compute_utils
 from labkit.nova.objects.selection import Selection as SelectedHost
-from labkit.nova.scheduler import request_filter
-from labkit.nova.scheduler.filters import request_is_rebuild
-from labkit.nova.scheduler.host_manager import HostManager
+from labkit.nova.scheduler import request_filter, utils
+from labkit.nova.scheduler.client.report import SchedulerReportClient
+from labkit.nova.scheduler.host_manager import Instance
+from labkit.nova.service import Service, unforeseen
 
 
 @dataclass
@@ -31,149 +33,215 @@ class Selection:
         return [SelectedHost(host).obj_to_primitive() for host in hosts]
 
 
-class SchedulerManager:
-    """The scheduler under one set of options.
+class SchedulerManager(Service):
+    """Chooses hosts: asks placement for candidates, filters, weighs, claims.
+
+    In: a HostManager that reads a fleet, a random.Random, a client of placement. In a cloud it is
+    also a service, with the cloud's Site, its name and its host, and has a client of its own.
+
+    >>> from labkit import Cloud, Flavor, Fleet, RequestSpec
+    >>> cloud = Cloud(Fleet.read("data/two_hosts"), schedulers=2)
+    >>> wide = RequestSpec(Flavor(vcpus=1, memory_mb=2560, root_gb=1))
+    >>> for name in ("web-1", "web-2"):
+    ...     cloud.at(0.0, name, "create", spec=wide)
+    >>> cloud.settle()
+    >>> claims = cloud.calls[cloud.calls.call.str.startswith("PUT /allocations")]
+    >>> claims.http_status.tolist()
+    [204, 409, 204]
 
     Source: ``SchedulerManager`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
 
-    def __init__(self, options):
-        self.options = options
-        self.host_manager = HostManager(options)
+    target = Target(version="4.5")
+
+    def __init__(
+        self,
+        host_manager,
+        rng=None,
+        placement_client=None,
+        site=None,
+        name="scheduler",
+        host=None,
+    ):
+        self.site = site
+        if site is not None:
+            super().__init__(site, name, host)
+        self.host_manager = host_manager
+        self.rng = rng or random.Random(0)
+        self.placement_client = placement_client or SchedulerReportClient(self)
+
+    @property
+    def options(self):
+        """The options of the scheduler."""
+        return self.host_manager.options
 
     def select_destinations(
-        self, fleet, spec_obj, instance_uuids, rng=None, return_alternates=True, trace=None
-    ) -> list[Selection]:
-        """Choose a host for each server of the request and book it in *fleet*.
+        self, spec_obj, instance_uuids, return_alternates=True, return_objects=True
+    ):
+        """Choose a host and alternates for each server of a cloud, and claim the resources there.
 
-        In: a fleet, which is changed; a RequestSpec of this call's own; n names; a
-        random.Random. Out: n Selections. Raises NoValidHost.
+        Placement and the rows are read first, and the claim comes later: what another request has
+        claimed meanwhile is refused then, and the next host by weight is tried. For a rebuild of
+        another image nothing is claimed: the server stays where it is. Raises NoValidHost; what
+        was claimed is given back then. Raises TypeError after the claim for a rebuild of a server
+        without a host: the conductor has not asked for the resources of its ports.
+
+        Unlike Nova, which servers are on a host, as server groups ask for, is as of the claim, the
+        same for all schedulers: what nova-computes tell of their servers (``_instance_info`` of
+        HostManager) is not kept.
 
         Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
-        hosts, request = self.get_allocation_candidates(fleet, spec_obj, trace)
-        if request is not None and not len(hosts):
+        names = [self.site.names[uuid] for uuid in instance_uuids]
+        candidates = self.get_allocation_candidates(spec_obj)
+        found = candidates is None or len(candidates.rows) > 0
+        hosts = self._get_all_host_states(candidates, spec_obj)
+        if found:
+            compute_utils.notify_about_scheduler_action(self, "start", names[0])
+        yield from self.step("select_destinations", names=names)
+        if not found:
             raise exception.NoValidHost(reason="")
+        self._update_instances(hosts)
+        own = copy.copy(spec_obj)
+        own.instance_group = self.site.group_of(spec_obj, names)
+        selections = self._schedule(own, names, candidates, hosts, return_alternates)
+        if candidates is not None and own.instance_group is not None:
+            for selection in selections:
+                fleet = self.host_manager.fleet
+                fleet.add_instance(fleet.rows[selection.host], selection.instance)
+        compute_utils.notify_about_scheduler_action(self, "end", names[-1])
+        return selections
 
-        def claim(instance, row):
-            return request is None or placement.claim(fleet.inventories, row, request.resources)
+    def update_instance_info(self, host_name, instance_info=None):
+        """Hear that a host has new servers; unlike Nova's scheduler, the lab's keeps nothing of it."""
 
-        return self.schedule(hosts, spec_obj, instance_uuids, claim, rng, return_alternates, trace)
+    def delete_instance_info(self, host_name, instance_uuid=None):
+        """Hear that a server has left a host; nothing is kept of it either."""
 
-    def get_allocation_candidates(self, fleet, spec_obj, trace=None):
-        """Return the hosts that placement leaves, and what it is asked; for a rebuild all, and None.
+    def _update_instances(self, hosts):
+        """Let hosts that were read a while ago have the servers that they have now."""
+        for host in hosts:
+            host.instances = self.host_manager.fleet.instances_on(host.host)
+
+    def decide(self, spec_obj, instance_uuids, return_alternates=True) -> list[Selection]:
+        """Do what select_destinations does, at once and outside of a cloud. Raises NoValidHost."""
+        candidates = self.get_allocation_candidates(spec_obj)
+        if candidates is not None and not len(candidates.rows):
+            raise exception.NoValidHost(reason="")
+        hosts = self._get_all_host_states(candidates, spec_obj)
+        return self._schedule(spec_obj, instance_uuids, candidates, hosts, return_alternates)
+
+    def get_allocation_candidates(self, spec_obj):
+        """Return the hosts that placement leaves, as Candidates; None for a rebuild.
 
         Raises NoValidHost for a request that asks for what there is not.
         """
-        if request_is_rebuild(spec_obj):
-            return fleet.all_hosts, None
+        if utils.request_is_rebuild(spec_obj):
+            return None
         try:
-            request = request_filter.process_reqspec(fleet, spec_obj, self.options)
+            request = request_filter.process_reqspec(
+                self.host_manager.fleet, spec_obj, self.options
+            )
         except exception.RequestFilterFailed as error:
             raise exception.NoValidHost(reason=str(error)) from None
-        return placement.allocation_candidates(fleet, request, trace), request
+        return self.placement_client.get_allocation_candidates(request)
 
-    def schedule(
-        self, hosts, spec_obj, instance_uuids, claim, rng=None, return_alternates=True, trace=None
-    ) -> list[Selection]:
+    def _get_all_host_states(self, candidates, spec_obj):
+        """Return fresh HostStates of the candidates; of all hosts for a rebuild."""
+        hosts = self.host_manager.get_host_states(None if candidates is None else candidates.rows)
+        destination = spec_obj.requested_destination
+        if destination is None or not destination.cell or destination.allow_cross_cell_move:
+            return hosts
+        return self.host_manager.only_in_cell(hosts, destination.cell)
+
+    def _schedule(self, spec_obj, instance_uuids, candidates, hosts, return_alternates):
         """Choose a host for each server, and claim there what it needs.
 
-        In: hosts that get_allocation_candidates returned; ``claim(instance, row)`` books a server
-        in placement and returns whether it fitted: if not, the next host by weight is tried. The
-        rest is as in select_destinations.
+        In: Candidates (None: nothing is claimed), and the HostStates that may be chosen.
 
-        Source: ``_schedule`` in nova/scheduler/manager.py, Nova 34.0.0.
+        Source: ``_schedule`` and ``_legacy_find_hosts`` in nova/scheduler/manager.py, 34.0.0.
         """
-        rng = rng or random.Random(0)
-        fleet, hosts = hosts.fleet, self._only_cell(hosts, spec_obj, trace)
-        alternates = return_alternates and self.options.max_attempts > 1
-        only_best = trace is None and not alternates and len(instance_uuids) == 1
-        selections, index = [], 0
-        for index, instance in enumerate(instance_uuids):
-            spec_obj.instance_uuid = instance
-            hosts, weights = self._get_sorted_hosts(
-                fleet, spec_obj, hosts, index, rng, trace, only_best
-            )
-            rows = enumerate(hosts.rows.tolist())
-            position = next((place for place, row in rows if claim(instance, row)), None)
-            if position is None:
-                break
-            self._consume_selected_host(fleet, hosts.rows[position], spec_obj, instance)
-            host = fleet.texts["host"][hosts.rows[position]]
-            selections.append(Selection(instance, host, float(weights[position])))
-            if trace is not None:
-                trace.chosen(hosts, weights, position)
-        if len(selections) < len(instance_uuids):
-            raise exception.NoValidHost(reason="There are not enough hosts available.")
-        if alternates:
-            if index > 0:
-                hosts, _ = self._get_sorted_hosts(fleet, spec_obj, hosts, index, rng)
-            self._add_alternates(selections, hosts)
+        selections, selected_hosts, claimed, index = [], [], [], 0
+        with conf.using(self.options):
+            for index, instance in enumerate(instance_uuids):
+                spec_obj.instance_uuid = instance
+                weighed = self._get_sorted_hosts(spec_obj, hosts, index)
+                hosts = [each.obj for each in weighed]
+                chosen = None
+                for each in weighed:
+                    if self._claim(instance, each.obj, spec_obj, candidates, claimed):
+                        chosen = each
+                        break
+                if chosen is None:
+                    break
+                selections.append(Selection(instance, chosen.obj.host, float(chosen.weight)))
+                selected_hosts.append(chosen.obj)
+                self._consume_selected_host(chosen.obj, spec_obj, instance)
+            self._ensure_sufficient_hosts(selections, instance_uuids, claimed)
+            if return_alternates and self.options.max_attempts > 1:
+                if index > 0:
+                    weighed = self._get_sorted_hosts(spec_obj, hosts, index)
+                    hosts = [each.obj for each in weighed]
+                self._get_alternate_hosts(selections, selected_hosts, hosts)
         return selections
 
-    def _get_sorted_hosts(self, fleet, spec_obj, hosts, index, rng, trace=None, only_best=False):
-        """Return the hosts that pass, the chosen one first, then the rest by weight.
-
-        *only_best* leaves the rest out where nobody will look at it.
+    def _get_sorted_hosts(self, spec_obj, host_states, index):
+        """Return the hosts that pass as WeighedHosts, the chosen one first, the rest by weight.
 
         Source: ``_get_sorted_hosts`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
-        if trace is not None:
-            trace.begin(fleet, spec_obj, index)
-        hosts = self.host_manager.get_filtered_hosts(hosts, spec_obj, index, trace)
-        if not len(hosts):
-            return hosts, np.zeros(0)
-        if trace is not None:
-            trace.weighing(hosts)
-        order, total = self.host_manager.get_weighed_hosts(
-            hosts, spec_obj, trace, only_best and self._picks_the_best
-        )
+        filtered = self.host_manager.get_filtered_hosts(host_states, spec_obj, index)
+        if not filtered:
+            return []
+        weighed = self.host_manager.get_weighed_hosts(filtered, spec_obj)
         if self.options.shuffle_best_same_weighed_hosts:
-            best = [place for place in order.tolist() if total[place] == total[order[0]]]
-            rng.shuffle(best)
-            order = np.array(best + order.tolist()[len(best) :])
-        choice = rng.choice(range(min(self.options.host_subset_size, len(order))))
-        if choice:
-            taken = order.tolist().index(order[choice])  # the first place, as list.remove takes it
-            order = np.concatenate(([order[choice]], np.delete(order, taken)))
-        return type(hosts)(fleet, hosts.rows[order]), total[order]
+            best = [each for each in weighed if each.weight == weighed[0].weight]
+            self.rng.shuffle(best)
+            weighed = best + weighed[len(best) :]
+        chosen = self.rng.choice(weighed[: self.options.host_subset_size])
+        weighed.remove(chosen)
+        return [chosen, *weighed]
 
-    @property
-    def _picks_the_best(self):
-        """Whether the host of the highest weight is taken, without any dice."""
-        conf = self.options.filter_scheduler
-        return conf.host_subset_size == 1 and not conf.shuffle_best_same_weighed_hosts
+    def _claim(self, instance, host, spec_obj, candidates, claimed) -> bool:
+        """Claim in placement what a server needs on a host; return whether it fitted.
 
-    def _consume_selected_host(self, fleet, row, spec_obj, instance):
-        fleet.consume_from_request(row, spec_obj)
+        Source: ``claim_resources`` in nova/scheduler/utils.py, Nova 34.0.0.
+        """
+        if candidates is None:
+            return True
+        uuid = self.site.uuid_of(instance) if self.site else instance
+        row = self.host_manager.fleet.rows[host.host]
+        if not self.placement_client.claim_resources(instance, uuid, row, candidates.resources):
+            return False
+        claimed.append((instance, uuid))
+        if spec_obj.requested_resources is None:
+            raise unforeseen(TypeError("'NoneType' object is not iterable"))
+        return True
+
+    def _ensure_sufficient_hosts(self, selections, instance_uuids, claimed):
+        """Give back what was claimed and raise NoValidHost when a server has no host."""
+        if len(selections) == len(instance_uuids):
+            return
+        for name, uuid in claimed:
+            self.placement_client.delete_allocation_for_instance(name, uuid, force=True)
+        raise exception.NoValidHost(reason="There are not enough hosts available.")
+
+    def _consume_selected_host(self, selected_host, spec_obj, instance_uuid):
+        selected_host.consume_from_request(spec_obj)
         if spec_obj.instance_group is not None:
-            spec_obj.instance_group.hosts.append(fleet.texts["host"][row])
-            if instance not in fleet.instances[row]:
-                fleet.add_instance(row, instance)
+            spec_obj.instance_group.hosts.append(selected_host.host)
+            selected_host.instances.setdefault(instance_uuid, Instance(instance_uuid))
 
-    def _add_alternates(self, selections, hosts):
+    def _get_alternate_hosts(self, selections, selected_hosts, hosts):
         """Give each selection up to max_attempts - 1 other hosts of its own cell.
 
         Source: ``_get_alternate_hosts`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
-        cells, names = hosts.fleet.texts["cell_uuid"], hosts.fleet.texts["host"]
-        taken = {selection.host for selection in selections}
-        wanted = self.options.max_attempts - 1
-        for selection in selections:
-            cell = cells[hosts.fleet.rows[selection.host]]
-            for row in hosts.rows.tolist():
-                if len(selection.alternates) == wanted:
-                    break
-                if cells[row] == cell and names[row] not in taken:
-                    selection.alternates.append(names[row])
-
-    def _only_cell(self, hosts, spec_obj, trace):
-        destination = spec_obj.requested_destination
-        if destination is None or not destination.cell or destination.allow_cross_cell_move:
-            return hosts
-        cells = hosts.fleet.texts["cell_uuid"]
-        mask = np.array([cells[row] == destination.cell for row in hosts.rows.tolist()], bool)
-        left = hosts.keep(mask)
-        if trace is not None:
-            trace.stage("cell", hosts, left, lambda state: f"the host is in {state.cell_uuid}")
-        return left
+        taken = {host.host for host in selected_hosts}
+        for selection, selected in zip(selections, selected_hosts, strict=True):
+            near = (
+                host.host
+                for host in hosts
+                if host.cell_uuid == selected.cell_uuid and host.host not in taken
+            )
+            selection.alternates.extend(itertools.islice(near, self.options.max_attempts - 1))

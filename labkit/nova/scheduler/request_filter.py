@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from labkit.nova import exception
 
@@ -50,22 +51,20 @@ class ResourceRequest:
     in_tree: str | None = None
     limit: int | None = None
 
-    def constraints(self, fleet):
-        """Yield (who asked, mask of the hosts that pass, reason for the others)."""
+    def to_querystring(self) -> str:
+        """Return what is sent to placement as the query of allocation_candidates.
+
+        Source: ``to_querystring`` in nova/scheduler/utils.py, Nova 34.0.0.
+        """
+        traits = ["OWNER_NOVA", *sorted(trait for _, trait in self.required)]
+        traits += [f"!{trait}" for trait in sorted(trait for _, trait in self.forbidden)]
+        amounts = ",".join(f"{name}:{self.resources[name]}" for name in sorted(self.resources))
+        fields = [("resources", amounts), ("root_required", ",".join(traits))]
+        if self.limit is not None:
+            fields.append(("limit", self.limit))
         if self.in_tree is not None:
-            reason = f"the request names the host {self.in_tree}"
-            yield "in_tree", fleet.is_host(self.in_tree), reason
-        for who, names, reason in self.member_of:
-            yield who, fleet.in_aggregates(names), reason
-        for who, trait in self.required:
-            yield who, fleet.has_trait(trait), f"the host lacks the trait {trait}"
-        for who, trait in self.forbidden:
-            reason = f"the host has the forbidden trait {trait}"
-            if trait == "COMPUTE_STATUS_DISABLED":
-                reason = f"the service is disabled (trait {trait})"
-            yield who, ~fleet.has_trait(trait), reason
-        for who, names, reason in self.not_member_of:
-            yield who, ~fleet.in_aggregates(names), reason
+            fields.append(("in_tree", "{uuid}"))
+        return urlencode(sorted(fields)).replace("%7Buuid%7D", "{uuid}")
 
 
 def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
@@ -74,7 +73,8 @@ def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
     Raises RequestFilterFailed for a project without an aggregate of its own where one is
     required, NoValidHost for a named host that is not there, NotModelled for an extra spec
     that would need one of NOT_MODELLED and for a request without an image, where Nova 34.0.0
-    itself fails (packed_virtqueue_filter reads the properties of None).
+    itself fails (packed_virtqueue_filter reads the properties of None). *fleet* are the hosts,
+    as labkit.Fleet has them: ``find`` and ``aggregates`` are asked for.
 
     Source: ``process_reqspec`` in nova/scheduler/request_filter.py and
     ``resources_from_request_spec`` in nova/scheduler/utils.py, Nova 34.0.0. Unlike Nova, which
@@ -138,7 +138,7 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
                 resources[name] = amount
         elif kind == "trait" and value in ("required", "forbidden"):
             (required if value == "required" else forbidden).append(name)
-    properties = spec_obj.image.properties if spec_obj.image else {}
+    properties = spec_obj.image.properties.to_dict() if spec_obj.image else {}
     for key, value in properties.items():
         _refuse(key, _REFUSED_PROPERTIES, "image property", value)
     required += properties.get("traits_required", [])

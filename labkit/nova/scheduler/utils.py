@@ -1,6 +1,48 @@
-"""What builds and moves have in common when they look for a host (nova/scheduler/utils.py)."""
+"""What scheduler and conductor share (nova/scheduler/utils.py)."""
 
-from labkit.nova.exception import MaxRetriesExceeded
+from labkit.nova.compute import utils as compute_utils
+from labkit.nova.exception import MaxRetriesExceeded, NoValidHost
+from labkit.nova.notifications.base import emit
+from labkit.nova.scheduler.filters import utils as filters_utils
+
+
+def parse_options(opts, sep="=", converter=str, name="") -> list[tuple[str, object]]:
+    """Split ``name=ratio`` items into pairs; an item that cannot be read is left out.
+
+    Source: ``parse_options`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    good = []
+    for opt in opts:
+        key, seen_sep, value = opt.partition(sep)
+        try:
+            value = converter(value)
+        except ValueError:
+            continue
+        if key and seen_sep:
+            good.append((key, value))
+    return good
+
+
+def request_is_rebuild(spec_obj) -> bool:
+    """Return whether the scheduler is only asked if a host may keep a rebuilt server.
+
+    Source: ``request_is_rebuild`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    return bool(spec_obj) and spec_obj.scheduler_hints.get("_nova_check_type") == ["rebuild"]
+
+
+def get_weight_multiplier(host_state, multiplier_name, multiplier_config):
+    """Return the smallest value that the host's aggregates have, else that of the option.
+
+    A value that is no number: the option counts.
+
+    Source: ``get_weight_multiplier`` in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    aggregate_vals = filters_utils.aggregate_values_from_key(host_state, multiplier_name)
+    try:
+        return filters_utils.validate_num_values(aggregate_vals, multiplier_config, cast_to=float)
+    except ValueError:
+        return multiplier_config
 
 
 def exhausted(instance):
@@ -30,3 +72,34 @@ def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
             f" Last exception: {exc_reason}"
         )
         raise MaxRetriesExceeded(reason=reason)
+
+
+def claim_resources_on_destination(conductor, instance, host):
+    """Claim on a host that was named what the server holds where it is. Raises NoValidHost.
+
+    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    site = conductor.site
+    spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
+    row, resources = site.fleet.rows[host], site.resources_of(spec)
+    claim = conductor.report_client.claim_resources
+    if not claim(instance.name, instance.uuid, row, resources):
+        raise NoValidHost(
+            reason=f"Unable to move instance {instance.uuid} to host {host}. There is not enough"
+            " capacity on the host for the instance."
+        )
+
+
+def set_vm_state_and_notify(service, instance, method, vm_state, error):
+    """Give a server a vm_state and no task, by a copy of its own, and tell why.
+
+    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    copy = service.site.from_row(service, instance.name, instance.uuid)
+    copy.vm_state = vm_state
+    copy.task_state = None
+    copy.save()
+    compute_utils.add_instance_fault_from_exc(copy, error)
+    event_type, payload = f"compute_task.{method}", {"state": vm_state}
+    emit(service, instance.name, "legacy", event_type, "compute_task", payload, priority="ERROR")
+    compute_utils.notify_about_compute_task_error(service, instance, method, vm_state, error)

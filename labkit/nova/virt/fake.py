@@ -2,7 +2,7 @@
 
 from labkit.nova.clock import Call
 from labkit.nova.compute import task_states
-from labkit.nova.virt.libvirt.driver import SNAPSHOT_BY, LibvirtDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
 
 
 class FakeDriver(LibvirtDriver):
@@ -24,12 +24,12 @@ class FakeDriver(LibvirtDriver):
     def _keep_disk(self, instance):
         """Guests have no disks."""
 
-    def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
+    def snapshot(self, service, instance, update_task_state, image_id=None):
         """Copy the disk and upload it, announcing each stage as libvirt does.
 
         Source: ``snapshot`` and ``_snapshot_domain`` in nova/virt/libvirt/driver.py, 34.0.0.
         """
-        service.note(Call, instance.name, "virt", "snapshot", by=by)
+        service.note(Call, instance.name, "virt", "snapshot")
         yield from service.step("snapshot", instance)
         pending, uploading = task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING
         update_task_state(pending)

@@ -3,7 +3,6 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.nova.compute.manager import SIMPLE
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
@@ -56,9 +55,19 @@ def test_a_failed_suspend_or_rescue_puts_the_server_in_error(cloud, action):
     assert after(cloud, "reboot", reboot_type="HARD") == ("active", None, "running")
 
 
-def test_only_some_of_the_simple_ones_put_the_server_in_error():
-    errors_out = {name for name, action in SIMPLE.items() if action.errors_out}
-    assert errors_out == {"suspend_instance", "resume_instance", "unrescue_instance"}
+@pytest.mark.parametrize(
+    ("there", "back", "ends"),
+    [
+        ("suspend", "resume", "error"),
+        ("rescue", "unrescue", "error"),
+        ("pause", "unpause", "paused"),
+        ("stop", "start", "stopped"),
+    ],
+)
+def test_a_failed_way_back_puts_only_some_servers_in_error(cloud, there, back, ends):
+    after(cloud, there)
+    cloud.add_fault(Fault({"start": "power_on"}.get(back, back), error="ValueError"))
+    assert after(cloud, back)[:2] == (ends, None)
 
 
 def test_a_reboot_that_fails_while_the_guest_runs_is_only_a_fault(cloud):

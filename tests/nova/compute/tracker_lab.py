@@ -140,7 +140,7 @@ class Lab:
         instance, migration = self.tables.instance(uuid), self.tables.migration(number)
         kept = migration.migration_type in ("live-migration", "evacuation")
         size = instance.flavor if kept else flavor(size)
-        self.claims[uuid] = self.tracker.move_claim(instance, size, node, migration)
+        self.claims[uuid] = self.tracker.resize_claim(instance, size, node, migration)
 
     def do_drop_at_source(self, uuid, number):
         self.tracker.drop_move_claim_at_source(

@@ -11,7 +11,6 @@ from labkit.nova.exception import (
 )
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
-BY = "tests:here"
 
 
 @pytest.fixture
@@ -38,10 +37,10 @@ def row(cloud):
 def test_of_two_who_expect_no_task_the_second_comes_too_late(cloud, two):
     one, other = two
     one.task_state = "pausing"
-    one.save(BY, expected_task_state=[None])
+    one.save(expected_task_state=[None])
     other.task_state = "suspending"
     with pytest.raises(UnexpectedTaskStateError) as late:
-        other.save(BY, expected_task_state=[None])
+        other.save(expected_task_state=[None])
     assert row(cloud) == ("active", "pausing")
     assert "Expected: {'task_state': [None]}. Actual: {'task_state': 'pausing'}" in str(late.value)
 
@@ -49,46 +48,46 @@ def test_of_two_who_expect_no_task_the_second_comes_too_late(cloud, two):
 def test_without_a_guard_the_last_one_wins(cloud, two):
     for copy, task_state in zip(two, ("pausing", "suspending"), strict=True):
         copy.task_state = task_state
-        copy.save(BY)
+        copy.save()
     assert row(cloud) == ("active", "suspending")
 
 
 def test_a_row_that_is_being_deleted_is_told_apart(two):
     one, other = two
     one.task_state = "deleting"
-    one.save(BY)
+    one.save()
     other.task_state = "pausing"
     with pytest.raises(UnexpectedDeletingTaskStateError):
-        other.save(BY, expected_task_state=[None])
+        other.save(expected_task_state=[None])
 
 
 def test_the_vm_state_can_be_a_guard_too(cloud, two):
     one, other = two
     one.vm_state = "error"
-    one.save(BY)
+    one.save()
     other.vm_state = "active"
     with pytest.raises(InstanceUpdateConflict) as late:
-        other.save(BY, expected_vm_state=["building", "active"])
+        other.save(expected_vm_state=["building", "active"])
     assert type(late.value) is InstanceUpdateConflict  # no task was unexpected
     assert row(cloud) == ("error", None)
 
 
 def test_a_deleted_row_takes_no_more_saves(two):
     one, other = two
-    one.destroy(BY)
+    one.destroy()
     other.task_state = "pausing"
     with pytest.raises(InstanceNotFound):
-        other.save(BY)
+        other.save()
 
 
 def test_a_refused_save_is_noted_and_tells_nobody(cloud, two):
     one, other = two
     one.task_state = "pausing"
-    one.save(BY)
+    one.save()
     told = len(cloud.notifications)
     other.task_state = "suspending"
     with pytest.raises(UnexpectedTaskStateError):
-        other.save(BY, expected_task_state=[None])
+        other.save(expected_task_state=[None])
     last = cloud.saves.iloc[-1]
     assert (last.op, last.refused) == ("update_refused", "UnexpectedTaskStateError")
     assert (last.columns, last.expected_task_state) == ("task_state", "None")
@@ -98,12 +97,12 @@ def test_a_refused_save_is_noted_and_tells_nobody(cloud, two):
 def test_only_what_was_set_is_written_and_nothing_if_nothing_was(cloud, two):
     one, other = two
     saves = len(cloud.saves)
-    one.save(BY)
+    one.save()
     assert len(cloud.saves) == saves
     one.power_state = one.power_state  # set to the same is set
     other.display_name = "renamed"
-    other.save(BY)
-    one.save(BY)
+    other.save()
+    one.save()
     assert cloud.saves.tail(2)["columns"].tolist() == ["display_name", "power_state"]
     assert cloud.show("web-1")["name"] == "renamed"  # the other column was left alone
 
@@ -111,9 +110,9 @@ def test_only_what_was_set_is_written_and_nothing_if_nothing_was(cloud, two):
 def test_after_a_save_the_copy_is_the_row(two):
     one, other = two
     one.display_name = "renamed"
-    one.save(BY)
+    one.save()
     other.progress = 5
-    other.save(BY)
+    other.save()
     assert other.display_name == "renamed"
     assert other.obj_what_changed() == set()
 

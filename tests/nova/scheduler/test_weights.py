@@ -6,18 +6,18 @@ import pytest
 from labkit import (
     Aggregate,
     BaseHostWeigher,
-    Destination,
     Flavor,
     Fleet,
     ImageMeta,
     InstanceGroup,
     Options,
     RequestSpec,
-    normalize,
 )
 from labkit.decision import select_destinations
-from labkit.nova.conf import ALL_WEIGHERS
 from labkit.nova.exception import ComputeHostMetricNotFound
+from labkit.nova.objects import Destination
+from labkit.nova.scheduler.weights import all_weighers
+from labkit.nova.weights import normalize
 
 NOTHING = RequestSpec(Flavor(vcpus=0, memory_mb=0))
 
@@ -152,7 +152,7 @@ def test_equal_weights_keep_the_order_of_the_fleet():
 def test_weighers_run_in_one_order_and_weight_classes_is_honoured():
     rows = [{"host": "a"}, {"host": "b"}]
     names = select_destinations(Fleet(rows), NOTHING).weights.weigher.unique().tolist()
-    assert tuple(names) == ALL_WEIGHERS
+    assert names == [cls.__name__ for cls in all_weighers()]
     two = Options(weight_classes="nova.scheduler.weights.ram.RAMWeigher, CPUWeigher")
     names = select_destinations(Fleet(rows), NOTHING, two).weights.weigher.unique().tolist()
     assert names == ["RAMWeigher", "CPUWeigher"]
@@ -165,6 +165,9 @@ class Twice(BaseHostWeigher):
 
     def weight_multiplier(self, host_state):
         return 10.0 if host_state.host == "cn-1" else 1.0
+
+    def _weigh_object(self, host_state, weight_properties):
+        raise NotImplementedError
 
     def weigh_objects(self, weighed_obj_list, weight_properties):
         return [2 * one.obj.num_instances for one in weighed_obj_list]

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from labkit.nova import exception
+from labkit.nova.api.openstack.compute.admin_actions import _reset_state
+from labkit.nova.clock import finish
 from labkit.nova.compute.api import GUARDS, Guard, check
 from labkit.nova.objects import migration as migrations
 
@@ -40,7 +42,7 @@ ACTIONS = {
     "delete": Action("servers:delete", "delete", 204, "delete"),
     "forceDelete": Action("os-deferred-delete:force", "force_delete", 202, "force_delete"),
     "restore": Action("os-deferred-delete:restore", "restore", 202, "restore"),
-    "stop": Action("servers:stop", "force_stop", 202, "stop"),
+    "stop": Action("servers:stop", "stop", 202, "stop"),
     "start": Action("servers:start", "start", 202, "start"),
     "reboot": Action("servers:reboot", "_soft_reboot", 202, "_soft_reboot", None, ("reboot_type",)),
     "pause": Action("os-pause-server:pause", "pause", 202, "pause"),
@@ -189,7 +191,7 @@ def create(api, context, names, spec, networks):
     """
     target = {"user_id": context.user_id, "project_id": context.project_id}
     context.can("os_compute_api:servers:create", target)
-    yield from api.create(names, spec, networks)
+    yield from finish(api.create(names, spec, networks))
     return 202
 
 
@@ -206,7 +208,10 @@ def handle(api, context, action, instance, arguments):
         # what never was up is not worth keeping
         method = "delete" if instance.launched_at is None else "soft_delete"
     try:
-        yield from api.do(method, instance, **arguments)
+        if action == "resetState":
+            _reset_state(instance, **arguments)
+        else:
+            yield from finish(getattr(api, method)(instance, **arguments))
     except exception.MigrationNotFoundByStatus:
         raise exception.HTTPBadRequest("Instance has not been resized.") from None
     return wanted.status

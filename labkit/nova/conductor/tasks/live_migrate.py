@@ -4,7 +4,6 @@ from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.conductor.tasks.migrate import (
-    claim_on_destination,
     replace_allocation_with_migration,
     revert_allocation_for_migration,
 )
@@ -13,8 +12,8 @@ from labkit.nova.exception import (
     MigrationPreCheckError,
     UnableToMigrateToSelf,
 )
+from labkit.nova.scheduler.utils import claim_resources_on_destination
 
-_HERE = "conductor/tasks/live_migrate.py:"
 #: These leave the server as it was; any other puts it in error.
 _EXPECTED = (
     exception.NoValidHost,
@@ -77,14 +76,13 @@ class LiveMigrationTask:
         migration.source_node = instance.node
         migration.dest_node = conductor.site.fleet[self.destination].nodename
         migration.dest_compute = self.destination
-        migration.save(_HERE + "_execute")
+        migration.save()
         conductor.compute_rpcapi.live_migration(
             conductor.context,
             instance,
             self.source,
             dest=self.destination,
             migration=migration,
-            by=_HERE + "_execute",
         )
 
     def _check_host_is_up(self, host):
@@ -98,7 +96,7 @@ class LiveMigrationTask:
             raise UnableToMigrateToSelf(instance_id=self.instance.uuid, host=host)
         self._check_host_is_up(host)
         self._check_destination_has_enough_memory(host)
-        claim_on_destination(self.conductor, self.instance, host)
+        claim_resources_on_destination(self.conductor, self.instance, host)
         try:
             yield from self._call_livem_checks_on_host(host)
         except Exception:
@@ -137,16 +135,22 @@ class LiveMigrationTask:
                 return host
 
     def _call_livem_checks_on_host(self, host):
-        conductor, by = self.conductor, _HERE + "_call_livem_checks_on_host"
+        conductor = self.conductor
         try:
             yield from conductor.compute_rpcapi.check_can_live_migrate_destination(
-                conductor.context, self.instance, host, migration=self.migration, by=by
+                conductor.context,
+                self.instance,
+                host,
+                migration=self.migration,
             )
         except MessagingTimeout as error:
             reason = f"Timeout while checking if we can live migrate to host: {host}"
             raise MigrationPreCheckError(reason) from error
-        by = _HERE + "_bind_ports_on_destination"
-        conductor.site.neutron.ask(conductor, self.instance.name, "bind_ports_to_host", by)
+        self._bind_ports_on_destination()
+
+    def _bind_ports_on_destination(self):
+        conductor = self.conductor
+        conductor.site.neutron.ask(conductor, self.instance.name, "bind_ports_to_host")
 
     def _remove_host_allocations(self, host):
         self.conductor.report_client.remove_provider_tree_from_instance_allocation(
@@ -157,7 +161,8 @@ class LiveMigrationTask:
         limit, retries = self.conductor.options.migrate_max_retries, len(attempted) - 1
         if limit == -1 or retries <= limit:
             return
-        self.migration.set_status("failed", _HERE + "_check_not_over_max_retries")
+        self.migration.status = "failed"
+        self.migration.save()
         raise exception.MaxRetriesExceeded(
             reason=f"Exceeded max scheduling retries {retries} for instance"
             f" {self.instance.uuid} during live migration"

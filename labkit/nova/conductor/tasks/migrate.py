@@ -1,11 +1,8 @@
 """How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
 
-from labkit.nova import exception
 from labkit.nova.objects.migration import Migration, find
 from labkit.nova.objects.selection import Selection
 from labkit.nova.scheduler.utils import exhausted, populate_retry
-
-_HERE = "conductor/tasks/migrate.py:"
 
 
 def replace_allocation_with_migration(conductor, instance, migration) -> bool:
@@ -50,7 +47,7 @@ class MigrationTask:
         try:
             yield from self._execute()
         except Exception:
-            self._rollback()
+            self.rollback()
             raise
 
     def _preallocate_migration(self):
@@ -63,7 +60,7 @@ class MigrationTask:
             self.migration = Migration.new(
                 self.conductor, instance, kind, "pre-migrating", self.flavor
             )
-            self.migration.create(_HERE + "_preallocate_migration")
+            self.migration.create()
         self._held = replace_allocation_with_migration(self.conductor, instance, self.migration)
 
     def _execute(self):
@@ -76,7 +73,9 @@ class MigrationTask:
         self._preallocate_migration()
         if self.host_list is None:
             selections = yield from conductor.query_client.select_destinations(
-                conductor.context, spec_obj=spec, instance_uuids=[instance.uuid]
+                conductor.context,
+                spec_obj=spec,
+                instance_uuids=[instance.uuid],
             )
             host = selections[0].host
             self.host_list = [Selection(host) for host in selections[0].alternates]
@@ -94,33 +93,11 @@ class MigrationTask:
             request_spec=spec,
             filter_properties=properties,
             host_list=self.host_list,
-            by=_HERE + "_execute",
         )
 
-    def _rollback(self):
+    def rollback(self):
         if self.migration is not None:
-            self.migration.set_status("error", _HERE + "rollback")
+            self.migration.status = "error"
+            self.migration.save()
         if self._held:
             revert_allocation_for_migration(self.conductor, self.instance, self.migration)
-
-
-def no_valid_host(resized) -> exception.NoValidHost:
-    """Return what a move that found no host is refused with."""
-    what = "resize" if resized else "cold migrate"
-    return exception.NoValidHost(reason=f"No valid host found for {what}")
-
-
-def claim_on_destination(conductor, instance, host):
-    """Claim on a host that was named, what the server holds where it is.
-
-    Source: ``claim_resources_on_destination`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
-    site = conductor.site
-    spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
-    row, resources = site.fleet.rows[host], site.resources_of(spec)
-    claim = conductor.report_client.claim_resources
-    if not claim(instance.name, instance.uuid, row, resources):
-        raise exception.NoValidHost(
-            reason=f"Unable to move instance {instance.uuid} to host {host}. There is not enough"
-            " capacity on the host for the instance."
-        )

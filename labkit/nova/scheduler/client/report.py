@@ -39,9 +39,14 @@ class SchedulerReportClient:
         """Add a call of placement's API to what happened."""
         self._service.note(Call, name, "placement", call, http_status, _HERE + by)
 
-    def get_allocation_candidates(self, query):
-        """Note the question for hosts; the answer is the scheduler's own affair."""
-        self.note(None, f"GET /allocation_candidates?{query}", 200, "get_allocation_candidates")
+    def get_allocation_candidates(self, request):
+        """Ask for the hosts that can hold a request; return Candidates.
+
+        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
+        """
+        call = f"GET /allocation_candidates?{request.to_querystring()}"
+        self.note(None, call, 200, "get_allocation_candidates")
+        return self._service.site.fleet.providers.allocation_candidates(request)
 
     def get_allocs_for_consumer(self, name):
         """Read what one server holds."""
@@ -66,6 +71,11 @@ class SchedulerReportClient:
             (f"{provider}/traits", "get_provider_traits"),
         ):
             self.note(None, f"GET {call}", 200, by)
+
+    def get_provider_traits(self):
+        """Read what a host can do."""
+        call = "GET /resource_providers/{uuid}/traits"
+        self.note(None, call, 200, "get_provider_traits")
 
     def get_allocations_for_resource_provider(self):
         """Read who holds something of one's own host."""

@@ -1,7 +1,7 @@
 """Match extra specs against aggregate metadata (filters/aggregate_instance_extra_specs.py)."""
 
 from labkit.nova.scheduler import filters
-from labkit.nova.scheduler.filters import extra_specs_ops
+from labkit.nova.scheduler.filters import extra_specs_ops, utils
 
 _SCOPE = "aggregate_instance_extra_specs"
 
@@ -14,27 +14,20 @@ class AggregateInstanceExtraSpecsFilter(filters.BaseHostFilter):
 
     run_filter_once_per_request = True
 
-    def asks(self, spec_obj):
-        """Return whether the flavor has extra specs."""
-        return bool(spec_obj.flavor.extra_specs)
-
     def host_passes(self, host_state, spec_obj):
         """Return whether all extra specs match."""
-        return self._failing(host_state, spec_obj) is None
+        return next(mismatches(host_state, spec_obj), None) is None
 
-    def reason(self, host_state, spec_obj):
-        """Return the first extra spec that does not match."""
-        return self._failing(host_state, spec_obj)
 
-    def _failing(self, host_state, spec_obj):
-        metadata = filters.aggregate_metadata_get_by_host(host_state)
-        for key, req in spec_obj.flavor.extra_specs.items():
-            scope, colon, rest = key.partition(":")
-            if colon and scope != _SCOPE:
-                continue
-            values = metadata.get(rest if colon else key)
-            if not values:
-                return f"extra spec {key} is not in any aggregate of the host"
-            if not any(extra_specs_ops.match(value, req) for value in sorted(values)):
-                return f"extra spec {key}: '{', '.join(sorted(values))}' does not match '{req}'"
-        return None
+def mismatches(host_state, spec_obj):
+    """Yield (extra spec, what it asks for, the values that the host's aggregates have)."""
+    if not spec_obj.flavor.extra_specs:
+        return
+    metadata = utils.aggregate_metadata_get_by_host(host_state)
+    for key, req in spec_obj.flavor.extra_specs.items():
+        scope, colon, rest = key.partition(":")
+        if colon and scope != _SCOPE:
+            continue
+        values = metadata.get(rest if colon else key, ())
+        if not any(extra_specs_ops.match(value, req) for value in sorted(values)):
+            yield key, req, values

@@ -1,6 +1,7 @@
 """Keep projects in their own aggregates (filters/aggregate_multitenancy_isolation.py)."""
 
 from labkit.nova.scheduler import filters
+from labkit.nova.scheduler.filters import utils
 
 
 class AggregateMultiTenancyIsolation(filters.BaseHostFilter):
@@ -13,15 +14,12 @@ class AggregateMultiTenancyIsolation(filters.BaseHostFilter):
 
     def host_passes(self, host_state, spec_obj):
         """Return whether the project may use the host."""
-        tenants = self._tenants(host_state)
-        return not tenants or spec_obj.project_id in tenants
+        tenant_ids = configured_tenant_ids(host_state)
+        return not tenant_ids or spec_obj.project_id in tenant_ids
 
-    def reason(self, host_state, spec_obj):
-        """Return whom the host belongs to."""
-        owners = ", ".join(sorted(self._tenants(host_state)))
-        return f"the host is kept for {owners}; the request is of {spec_obj.project_id}"
 
-    def _tenants(self, host_state):
-        metadata = filters.aggregate_metadata_get_by_host(host_state)
-        names = [name for name in metadata if name.startswith("filter_tenant_id")]
-        return set().union(*(metadata[name] for name in names))
+def configured_tenant_ids(host_state) -> set[str]:
+    """Return the projects that the host's aggregates are kept for."""
+    metadata = utils.aggregate_metadata_get_by_host(host_state)
+    names = [name for name in metadata if name.startswith("filter_tenant_id")]
+    return set().union(*(metadata[name] for name in names))

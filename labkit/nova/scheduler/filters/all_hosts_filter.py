@@ -4,16 +4,12 @@ from labkit.nova.scheduler import filters
 
 
 class AllHostsFilter(filters.BaseHostFilter):
-    """No-op filter.
+    """Let every host pass.
 
     Source: nova/scheduler/filters/all_hosts_filter.py, Nova 34.0.0.
     """
 
     run_filter_once_per_request = True
-
-    def asks(self, spec_obj):
-        """Never ask anything."""
-        return False
 
     def host_passes(self, host_state, spec_obj):
         """Return True."""

@@ -17,53 +17,45 @@ class ComputeCapabilitiesFilter(filters.BaseHostFilter):
 
     run_filter_once_per_request = True
 
-    def asks(self, spec_obj):
-        """Return whether the flavor has extra specs at all."""
-        return bool(spec_obj.flavor.extra_specs)
-
     def host_passes(self, host_state, spec_obj):
         """Return whether the host meets all extra specs."""
-        return self._failing(host_state, spec_obj) is None
+        return next(mismatches(host_state, spec_obj), None) is None
 
-    def reason(self, host_state, spec_obj):
-        """Return the first extra spec that does not match."""
-        return self._failing(host_state, spec_obj)
 
-    def _failing(self, host_state, spec_obj):
-        especs = dict(spec_obj.flavor.extra_specs)
-        bits = especs.pop("hw:maxphysaddr_bits", None)
-        if bits is not None:
-            especs["capabilities:cpu_info:maxphysaddr:bits"] = ">= " + bits
-        for key, req in especs.items():
-            scope = key.split(":")
-            if len(scope) == 1:
-                if not hasattr(host_state, key) and key not in host_state.stats:
-                    continue
-            elif scope[0] != "capabilities":
+def mismatches(host_state, spec_obj):
+    """Yield (extra spec, what it asks for, what the host has or None)."""
+    especs = dict(spec_obj.flavor.extra_specs)
+    bits = especs.pop("hw:maxphysaddr_bits", None)
+    if bits is not None:
+        especs["capabilities:cpu_info:maxphysaddr:bits"] = ">= " + bits
+    for key, req in especs.items():
+        scope = key.split(":")
+        if len(scope) == 1:
+            if not hasattr(host_state, key) and key not in host_state.stats:
                 continue
-            else:
-                del scope[0]
-            cap = self._get_capabilities(host_state, scope)
-            if cap is None:
-                return f"extra spec {key}: the host has no such capability"
-            if not extra_specs_ops.match(str(cap), req):
-                return f"extra spec {key}: '{req}' does not match '{cap}'"
-        return None
+        elif scope[0] != "capabilities":
+            continue
+        else:
+            del scope[0]
+        cap = _get_capabilities(host_state, scope)
+        if cap is None or not extra_specs_ops.match(str(cap), req):
+            yield key, req, cap
 
-    def _get_capabilities(self, host_state, scope):
-        cap = host_state
-        for name in scope:
-            try:
-                if isinstance(cap, str):
-                    cap = json.loads(cap)
-                if isinstance(cap, dict):
-                    cap = cap.get(name)
-                elif getattr(cap, name, None) is None:
-                    cap = cap.stats.get(name)
-                else:
-                    cap = getattr(cap, name)
-            except (AttributeError, ValueError):
-                return None
-            if cap is None:
-                return None
-        return cap
+
+def _get_capabilities(host_state, scope):
+    cap = host_state
+    for name in scope:
+        try:
+            if isinstance(cap, str):
+                cap = json.loads(cap)
+            if isinstance(cap, dict):
+                cap = cap.get(name)
+            elif getattr(cap, name, None) is None:
+                cap = cap.stats.get(name)
+            else:
+                cap = getattr(cap, name)
+        except (AttributeError, ValueError):
+            return None
+        if cap is None:
+            return None
+    return cap

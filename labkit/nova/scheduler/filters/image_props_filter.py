@@ -3,10 +3,12 @@
 import operator
 import re
 
+from labkit.nova import conf
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.image_meta import canonicalize
 from labkit.nova.scheduler import filters
 
+CONF = conf.CONF
 _PREDICATE = re.compile(r"^\s*(<=|>=|<|>|!=|==)\s*(\d+(?:\.\d+)*)\s*$")
 _COMPARE = {
     "<=": operator.le,
@@ -29,46 +31,33 @@ class ImagePropertiesFilter(filters.BaseHostFilter):
     RUN_ON_REBUILD = True
     run_filter_once_per_request = True
 
-    def asks(self, spec_obj):
-        """Return whether the image, or the default architecture, asks for anything."""
-        return any(self._wanted(spec_obj))
-
     def host_passes(self, host_state, spec_obj):
         """Return whether one supported triple holds everything asked."""
-        wanted = self._wanted(spec_obj)
-        if not any(wanted):
+        image_props = spec_obj.image.properties if spec_obj.image else {}
+        wanted = wanted_props(image_props)
+        if not wanted:
             return True
-        props = spec_obj.image.properties if spec_obj.image else {}
+        version = image_props.get("img_hv_requested_version")
         for supported in host_state.supported_instances or []:
-            if all(item in supported for item in wanted if item) and version_satisfied(
-                host_state.hypervisor_version, props.get("img_hv_requested_version")
+            if all(item in supported for item in wanted) and version_satisfied(
+                host_state.hypervisor_version, version
             ):
-                if props.get("hw_maxphysaddr_bits"):
+                if image_props.get("hw_maxphysaddr_bits"):
                     raise NotModelled("Unlike Nova, the lab does not judge hw_maxphysaddr_bits")
                 return True
         return False
 
-    def reason(self, host_state, spec_obj):
-        """Return what was asked and what the host supports."""
-        wanted = " ".join(item for item in self._wanted(spec_obj) if item)
-        version = (spec_obj.image.properties if spec_obj.image else {}).get(
-            "img_hv_requested_version"
-        )
-        wanted += f" version {version}" if version else ""
-        has = ", ".join(" ".join(one) for one in host_state.supported_instances or [])
-        return (
-            f"the image needs {wanted}; the host supports {has or 'nothing that it tells'}"
-            f" (hypervisor_version {host_state.hypervisor_version})"
-        )
 
-    def _wanted(self, spec_obj):
-        props = spec_obj.image.properties if spec_obj.image else {}
-        default = self.CONF.filter_scheduler.image_properties_default_architecture
-        return (
-            canonicalize("hw_architecture", props.get("hw_architecture", default)),
-            props.get("img_hv_type"),
-            props.get("hw_vm_mode"),
-        )
+def wanted_props(image_props) -> list[str]:
+    """Return architecture, hypervisor type and VM mode that an image asks for, if it does."""
+    default = CONF.filter_scheduler.image_properties_default_architecture
+    architecture = image_props.get("hw_architecture", default)
+    wanted = (
+        canonicalize("hw_architecture", architecture),
+        image_props.get("img_hv_type"),
+        image_props.get("hw_vm_mode"),
+    )
+    return [item for item in wanted if item]
 
 
 def version_satisfied(hypervisor_version, predicates) -> bool:

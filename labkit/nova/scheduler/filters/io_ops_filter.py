@@ -1,6 +1,10 @@
 """Limit what a host builds, resizes and snapshots at a time (filters/io_ops_filter.py)."""
 
+from labkit.nova import conf
 from labkit.nova.scheduler import filters
+from labkit.nova.scheduler.filters import utils
+
+CONF = conf.CONF
 
 
 class IoOpsFilter(filters.BaseHostFilter):
@@ -9,18 +13,12 @@ class IoOpsFilter(filters.BaseHostFilter):
     Source: nova/scheduler/filters/io_ops_filter.py, Nova 34.0.0.
     """
 
-    def passed(self, hosts, spec_obj):
-        """Return a mask: num_io_ops below the limit."""
-        return hosts["num_io_ops"] < self._limits(hosts)
+    def _get_max_io_ops_per_host(self, host_state, spec_obj):
+        return CONF.filter_scheduler.max_io_ops_per_host
 
-    def reason(self, host_state, spec_obj):
-        """Return the number and the limit."""
-        limit = self._limits(host_state._view)
-        limit = limit if isinstance(limit, int) else int(limit[0])
-        return f"num_io_ops {host_state.num_io_ops} >= max_io_ops_per_host {limit}"
-
-    def _limits(self, hosts):
-        return self.CONF.filter_scheduler.max_io_ops_per_host
+    def host_passes(self, host_state, spec_obj):
+        """Return whether num_io_ops is below the limit."""
+        return host_state.num_io_ops < self._get_max_io_ops_per_host(host_state, spec_obj)
 
 
 class AggregateIoOpsFilter(IoOpsFilter):
@@ -29,5 +27,10 @@ class AggregateIoOpsFilter(IoOpsFilter):
     Source: nova/scheduler/filters/io_ops_filter.py, Nova 34.0.0.
     """
 
-    def _limits(self, hosts):
-        return hosts.take(hosts.fleet.integer_limits("max_io_ops_per_host", super()._limits(hosts)))
+    def _get_max_io_ops_per_host(self, host_state, spec_obj):
+        default = CONF.filter_scheduler.max_io_ops_per_host
+        aggregate_vals = utils.aggregate_values_from_key(host_state, "max_io_ops_per_host")
+        try:
+            return utils.validate_num_values(aggregate_vals, default, cast_to=int)
+        except ValueError:
+            return default

@@ -1,6 +1,9 @@
 """Keep some images on some hosts (filters/isolated_hosts_filter.py)."""
 
+from labkit.nova import conf
 from labkit.nova.scheduler import filters
+
+CONF = conf.CONF
 
 
 class IsolatedHostsFilter(filters.BaseHostFilter):
@@ -14,21 +17,12 @@ class IsolatedHostsFilter(filters.BaseHostFilter):
 
     def host_passes(self, host_state, spec_obj):
         """Return whether image and host belong together."""
-        conf = self.CONF.filter_scheduler
-        restrict = conf.restrict_isolated_hosts_to_isolated_images
-        host_isolated = host_state.host in conf.isolated_hosts
-        if not conf.isolated_images:
+        isolated_images = CONF.filter_scheduler.isolated_images
+        restrict = CONF.filter_scheduler.restrict_isolated_hosts_to_isolated_images
+        host_isolated = host_state.host in CONF.filter_scheduler.isolated_hosts
+        if not isolated_images:
             return not restrict or not host_isolated
-        image_isolated = (spec_obj.image.id if spec_obj.image else None) in conf.isolated_images
+        image_isolated = (spec_obj.image.id if spec_obj.image else None) in isolated_images
         if restrict:
             return image_isolated == host_isolated
         return not image_isolated or host_isolated
-
-    def reason(self, host_state, spec_obj):
-        """Return which of the two is isolated."""
-        isolated = host_state.host in self.CONF.filter_scheduler.isolated_hosts
-        return (
-            "the host is kept for isolated images"
-            if isolated
-            else "the image is isolated and the host is not"
-        )

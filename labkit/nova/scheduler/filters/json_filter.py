@@ -33,10 +33,6 @@ class JsonFilter(filters.BaseHostFilter):
         "and": all,
     }
 
-    def asks(self, spec_obj):
-        """Return whether a query was given."""
-        return bool(spec_obj.get_scheduler_hint("query"))
-
     def host_passes(self, host_state, spec_obj):
         """Return whether the query holds for the host."""
         query = spec_obj.get_scheduler_hint("query")
@@ -48,10 +44,6 @@ class JsonFilter(filters.BaseHostFilter):
             raise ValueError(f"hint query: {query!r} is not JSON") from None
         result = self._process_filter(query, host_state)
         return bool(any(result) if isinstance(result, list) else result)
-
-    def reason(self, host_state, spec_obj):
-        """Return the query."""
-        return f"the query {spec_obj.get_scheduler_hint('query')} is not true here"
 
     def _process_filter(self, query, host_state):
         if not query:

@@ -1,7 +1,9 @@
 """Keep hosts that report every metric the weigher needs (filters/metrics_filter.py)."""
 
-from labkit.nova.conf import parse_options
-from labkit.nova.scheduler import filters
+from labkit.nova import conf
+from labkit.nova.scheduler import filters, utils
+
+CONF = conf.CONF
 
 
 class MetricsFilter(filters.BaseHostFilter):
@@ -10,14 +12,12 @@ class MetricsFilter(filters.BaseHostFilter):
     Source: nova/scheduler/filters/metrics_filter.py, Nova 34.0.0.
     """
 
+    def __init__(self):
+        opts = utils.parse_options(
+            CONF.metrics.weight_setting, sep="=", converter=float, name="metrics.weight_setting"
+        )
+        self.keys = {name for name, _ in opts}
+
     def host_passes(self, host_state, spec_obj):
         """Return whether no metric is missing."""
-        return not self._missing(host_state)
-
-    def reason(self, host_state, spec_obj):
-        """Name the missing metrics."""
-        return f"the host does not report {', '.join(self._missing(host_state))}"
-
-    def _missing(self, host_state):
-        wanted = {name for name, _ in parse_options(self.CONF.metrics.weight_setting)}
-        return sorted(wanted - {metric.name for metric in host_state.metrics})
+        return self.keys <= {metric.name for metric in host_state.metrics}

@@ -1,6 +1,10 @@
 """Limit the number of servers on a host (filters/num_instances_filter.py)."""
 
+from labkit.nova import conf
 from labkit.nova.scheduler import filters
+from labkit.nova.scheduler.filters import utils
+
+CONF = conf.CONF
 
 
 class NumInstancesFilter(filters.BaseHostFilter):
@@ -9,18 +13,12 @@ class NumInstancesFilter(filters.BaseHostFilter):
     Source: nova/scheduler/filters/num_instances_filter.py, Nova 34.0.0.
     """
 
-    def passed(self, hosts, spec_obj):
-        """Return a mask: num_instances below the limit."""
-        return hosts["num_instances"] < self._limits(hosts)
+    def _get_max_instances_per_host(self, host_state, spec_obj):
+        return CONF.filter_scheduler.max_instances_per_host
 
-    def reason(self, host_state, spec_obj):
-        """Return the number and the limit."""
-        limit = self._limits(host_state._view)
-        limit = limit if isinstance(limit, int) else int(limit[0])
-        return f"num_instances {host_state.num_instances} >= max_instances_per_host {limit}"
-
-    def _limits(self, hosts):
-        return self.CONF.filter_scheduler.max_instances_per_host
+    def host_passes(self, host_state, spec_obj):
+        """Return whether num_instances is below the limit."""
+        return host_state.num_instances < self._get_max_instances_per_host(host_state, spec_obj)
 
 
 class AggregateNumInstancesFilter(NumInstancesFilter):
@@ -29,6 +27,10 @@ class AggregateNumInstancesFilter(NumInstancesFilter):
     Source: nova/scheduler/filters/num_instances_filter.py, Nova 34.0.0.
     """
 
-    def _limits(self, hosts):
-        limit = super()._limits(hosts)
-        return hosts.take(hosts.fleet.integer_limits("max_instances_per_host", limit))
+    def _get_max_instances_per_host(self, host_state, spec_obj):
+        default = CONF.filter_scheduler.max_instances_per_host
+        aggregate_vals = utils.aggregate_values_from_key(host_state, "max_instances_per_host")
+        try:
+            return utils.validate_num_values(aggregate_vals, default, cast_to=int)
+        except ValueError:
+            return default

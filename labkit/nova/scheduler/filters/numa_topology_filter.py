@@ -11,12 +11,8 @@ class NUMATopologyFilter(filters.BaseHostFilter):
     request with a topology is refused with NotModelled.
     """
 
-    def asks(self, spec_obj):
-        """Return whether the request has a topology."""
-        return spec_obj.numa_topology is not None
-
     def host_passes(self, host_state, spec_obj):
         """Return True, or refuse."""
-        if self.asks(spec_obj):
+        if spec_obj.numa_topology is not None:
             raise NotModelled("Unlike Nova, the lab does not place NUMA topologies")
         return True

@@ -10,15 +10,7 @@ class PciPassthroughFilter(filters.BaseHostFilter):
     request is a number of devices of any kind, without an alias.
     """
 
-    def asks(self, spec_obj):
-        """Return whether devices are asked for."""
-        return spec_obj.pci_requests > 0
-
-    def passed(self, hosts, spec_obj):
-        """Return a mask: enough free devices."""
-        return hosts.take(hosts.fleet.free_pci_devices) >= spec_obj.pci_requests
-
-    def reason(self, host_state, spec_obj):
-        """Return how many there are and how many are asked for."""
-        free = sum(pool["count"] for pool in host_state.pci_stats.pools)
-        return f"{free} free PCI devices < {spec_obj.pci_requests} asked for"
+    def host_passes(self, host_state, spec_obj):
+        """Return whether enough devices are free."""
+        pci_requests = spec_obj.pci_requests
+        return not pci_requests or host_state.pci_stats.support_requests(pci_requests)

@@ -3,25 +3,21 @@
 Soft affinity prefers the hosts with more of them, soft anti-affinity those with fewer.
 """
 
-import numpy as np
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
 
-from labkit.nova.scheduler import weights
+CONF = conf.CONF
 
 
 class _SoftAffinityWeigherBase(weights.BaseHostWeigher):
     policy_name = None
-    sign = 1.0
 
-    def weigh_objects(self, weighed_obj_list, request_spec):
+    def _weigh_object(self, host_state, request_spec):
         """Higher weights win."""
         group = request_spec.instance_group
         if not group or group.policy != self.policy_name:
-            return self.clamp(weights.nothing(len(weighed_obj_list)))
-        members = set(group.members)
-        instances = weighed_obj_list.fleet.instances
-        rows = weighed_obj_list.rows.tolist()
-        found = np.array([float(len(members & instances[row].keys())) for row in rows])
-        return self.clamp(self.sign * found + 0.0)  # never -0.0
+            return 0
+        return len(set(host_state.instances) & set(group.members))
 
 
 class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
@@ -31,7 +27,14 @@ class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
     """
 
     policy_name = "soft-affinity"
-    multiplier_option = "soft_affinity_weight_multiplier"
+
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "soft_affinity_weight_multiplier",
+            CONF.filter_scheduler.soft_affinity_weight_multiplier,
+        )
 
 
 class ServerGroupSoftAntiAffinityWeigher(_SoftAffinityWeigherBase):
@@ -41,5 +44,14 @@ class ServerGroupSoftAntiAffinityWeigher(_SoftAffinityWeigherBase):
     """
 
     policy_name = "soft-anti-affinity"
-    sign = -1.0
-    multiplier_option = "soft_anti_affinity_weight_multiplier"
+
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "soft_anti_affinity_weight_multiplier",
+            CONF.filter_scheduler.soft_anti_affinity_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, request_spec):
+        return -1 * super()._weigh_object(host_state, request_spec)

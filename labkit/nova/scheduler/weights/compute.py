@@ -1,6 +1,9 @@
 """Weigh hosts by their recent failed builds (weights/compute.py)."""
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class BuildFailureWeigher(weights.BaseHostWeigher):
@@ -11,11 +14,14 @@ class BuildFailureWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/compute.py, Nova 34.0.0.
     """
 
-    multiplier_option = "build_failure_weight_multiplier"
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return -1 * utils.get_weight_multiplier(
+            host_state,
+            "build_failure_weight_multiplier",
+            CONF.filter_scheduler.build_failure_weight_multiplier,
+        )
 
-    def _column_multipliers(self, hosts):
-        return -1 * super()._column_multipliers(hosts)
-
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win; the multiplier is negative."""
-        return self.clamp(weighed_obj_list["failed_builds"])
+        return host_state.failed_builds

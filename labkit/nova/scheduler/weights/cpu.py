@@ -3,7 +3,10 @@
 The default spreads servers; a negative ``cpu_weight_multiplier`` packs them.
 """
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class CPUWeigher(weights.BaseHostWeigher):
@@ -13,10 +16,15 @@ class CPUWeigher(weights.BaseHostWeigher):
     """
 
     minval = 0
-    multiplier_option = "cpu_weight_multiplier"
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "cpu_weight_multiplier",
+            CONF.filter_scheduler.cpu_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win: spreading is the default."""
-        hosts = weighed_obj_list
-        vcpus_free = hosts["vcpus_total"] * hosts["cpu_allocation_ratio"] - hosts["vcpus_used"]
-        return self.clamp(vcpus_free)
+        return host_state.vcpus_total * host_state.cpu_allocation_ratio - host_state.vcpus_used

@@ -1,8 +1,9 @@
 """When a server moves, prefer its own cell (weights/cross_cell.py)."""
 
-import numpy as np
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
 
-from labkit.nova.scheduler import weights
+CONF = conf.CONF
 
 
 class CrossCellWeigher(weights.BaseHostWeigher):
@@ -11,14 +12,17 @@ class CrossCellWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/cross_cell.py, Nova 34.0.0.
     """
 
-    multiplier_option = "cross_cell_move_weight_multiplier"
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "cross_cell_move_weight_multiplier",
+            CONF.filter_scheduler.cross_cell_move_weight_multiplier,
+        )
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win."""
         destination = weight_properties.requested_destination
-        if not destination or not destination.cell or not destination.allow_cross_cell_move:
-            return self.clamp(weights.nothing(len(weighed_obj_list)))
-        cells = weighed_obj_list.fleet.texts["cell_uuid"]
-        rows = weighed_obj_list.rows.tolist()
-        cells = [1.0 if cells[row] == destination.cell else -1.0 for row in rows]
-        return self.clamp(np.array(cells))
+        if destination and destination.cell and destination.allow_cross_cell_move:
+            return 1 if host_state.cell_uuid == destination.cell else -1
+        return 0

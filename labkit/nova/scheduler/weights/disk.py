@@ -3,7 +3,10 @@
 The default spreads servers; a negative ``disk_weight_multiplier`` packs them.
 """
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class DiskWeigher(weights.BaseHostWeigher):
@@ -13,8 +16,15 @@ class DiskWeigher(weights.BaseHostWeigher):
     """
 
     minval = 0
-    multiplier_option = "disk_weight_multiplier"
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "disk_weight_multiplier",
+            CONF.filter_scheduler.disk_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win: spreading is the default."""
-        return self.clamp(weighed_obj_list["free_disk_mb"])
+        return host_state.free_disk_mb

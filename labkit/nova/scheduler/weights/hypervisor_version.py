@@ -3,9 +3,10 @@
 The default prefers newer hosts.
 """
 
-import numpy as np
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
 
-from labkit.nova.scheduler import weights
+CONF = conf.CONF
 
 
 class HypervisorVersionWeigher(weights.BaseHostWeigher):
@@ -14,10 +15,14 @@ class HypervisorVersionWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/hypervisor_version.py, Nova 34.0.0.
     """
 
-    multiplier_option = "hypervisor_version_weight_multiplier"
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "hypervisor_version_weight_multiplier",
+            CONF.filter_scheduler.hypervisor_version_weight_multiplier,
+        )
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win: newer hosts by default."""
-        versions = weighed_obj_list["hypervisor_version"]
-        missing = np.isnan(versions)
-        return self.clamp(np.where(missing, 0.0, versions) if missing.any() else versions)
+        return host_state.hypervisor_version or 0

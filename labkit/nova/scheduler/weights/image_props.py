@@ -4,15 +4,10 @@ A positive ``image_props_weight_multiplier`` packs alike servers, a negative one
 them; the default 0 switches the weigher off (weights/image_props.py).
 """
 
-import functools
-from collections import Counter
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
 
-import numpy as np
-
-from labkit.nova.conf import parse_options
-from labkit.nova.exception import OrphanedObjectError
-from labkit.nova.objects.image_meta import ImageMeta
-from labkit.nova.scheduler import weights
+CONF = conf.CONF
 
 
 class ImagePropertiesWeigher(weights.BaseHostWeigher):
@@ -27,37 +22,41 @@ class ImagePropertiesWeigher(weights.BaseHostWeigher):
     set in no fixed order, properties are added in alphabetical order.
     """
 
-    multiplier_option = "image_props_weight_multiplier"
+    def __init__(self):
+        self.setting = dict(
+            utils.parse_options(
+                CONF.filter_scheduler.image_props_weight_setting,
+                sep="=",
+                converter=float,
+                name="filter_scheduler.image_props_weight_setting",
+            )
+        )
 
-    def weigh_objects(self, weighed_obj_list, request_spec):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "image_props_weight_multiplier",
+            CONF.filter_scheduler.image_props_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, request_spec):
         """Higher weights win: hosts where these properties are common."""
-        if self.CONF.filter_scheduler.image_props_weight_multiplier == 0.0:
-            return self.clamp(weights.nothing(len(weighed_obj_list)))
-        properties = request_spec.image.properties if request_spec.image else {}
-        requested = sorted((key, f"{value}") for key, value in properties.items())
-        setting = dict(parse_options(self.CONF.filter_scheduler.image_props_weight_setting))
-        instances = weighed_obj_list.fleet.instances
-        rows = weighed_obj_list.rows.tolist()
-        found = [self._weigh(instances[row], requested, setting) for row in rows]
-        return self.clamp(np.array(found))
-
-    def _weigh(self, instances, requested, setting):
-        existing = Counter()
-        for props in instances.values():
-            if props is None:
-                raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
-            existing.update(_known(tuple(props.items())))
         weight = 0.0
-        for pair in requested:
-            if existing[pair]:
-                weight += (setting.get(pair[0], 0.0) if setting else 1) * existing[pair]
+        if CONF.filter_scheduler.image_props_weight_multiplier == 0.0:
+            return weight
+        requested_props = _pairs(request_spec.image)
+        existing_props = []
+        for instance in host_state.instances.values():
+            existing_props.extend(_pairs(instance.image_meta))
+        for prop, value in sorted(requested_props & set(existing_props)):
+            count = existing_props.count((prop, value))
+            weight += (self.setting.get(prop, 0.0) if self.setting else 1) * count
         return weight
 
 
-@functools.lru_cache(maxsize=4096)
-def _known(properties):
-    """Return the properties that Nova knows, as (name, text) pairs, spelled as Nova stores them."""
-    return [
-        (key, str(value))
-        for key, value in ImageMeta(properties=dict(properties)).properties.items()
-    ]
+def _pairs(image):
+    """Return the properties of an image as (name, text): lists could not be in a set."""
+    return (
+        {(key, str(value)) for key, value in image.properties.to_dict().items()} if image else set()
+    )

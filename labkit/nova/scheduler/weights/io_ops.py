@@ -3,7 +3,10 @@
 The default multiplier is negative: a host with little such work is better.
 """
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class IoOpsWeigher(weights.BaseHostWeigher):
@@ -13,8 +16,15 @@ class IoOpsWeigher(weights.BaseHostWeigher):
     """
 
     minval = 0
-    multiplier_option = "io_ops_weight_multiplier"
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "io_ops_weight_multiplier",
+            CONF.filter_scheduler.io_ops_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win; the multiplier is negative by default."""
-        return self.clamp(weighed_obj_list["num_io_ops"])
+        return host_state.num_io_ops

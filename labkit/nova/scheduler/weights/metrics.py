@@ -3,11 +3,10 @@
 ``[metrics] weight_setting = name1=1.0, name2=-1.0`` weighs name1 * 1.0 + name2 * -1.0.
 """
 
-import numpy as np
+from labkit.nova import conf, exception
+from labkit.nova.scheduler import utils, weights
 
-from labkit.nova import exception
-from labkit.nova.conf import parse_options
-from labkit.nova.scheduler import weights
+CONF = conf.CONF
 
 
 class MetricsWeigher(weights.BaseHostWeigher):
@@ -20,30 +19,28 @@ class MetricsWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/metrics.py, Nova 34.0.0.
     """
 
-    multiplier_option = "weight_multiplier"
-    aggregate_key = "metrics_weight_multiplier"
+    def __init__(self):
+        self.setting = utils.parse_options(
+            CONF.metrics.weight_setting, sep="=", converter=float, name="metrics.weight_setting"
+        )
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state, "metrics_weight_multiplier", CONF.metrics.weight_multiplier
+        )
+
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win."""
-        conf = self.CONF.metrics
-        setting = parse_options(conf.weight_setting)
-        if not setting:
-            return self.clamp(weights.nothing(len(weighed_obj_list)))
-        hosts = weighed_obj_list
-        value, gone = np.zeros(len(hosts)), np.zeros(len(hosts), dtype=bool)
-        multipliers = self.weight_multipliers(hosts)
-        lacking = []
-        for name, ratio in setting:
-            column = hosts.fleet.metrics.get(name)
-            found = np.full(len(hosts), np.nan) if column is None else hosts.take(column)
-            missing = np.isnan(found)
-            lacking += [(row, name) for row in np.flatnonzero(missing)]
-            value += np.where(missing | gone, 0.0, found * ratio)
-            gone |= missing & (ratio * multipliers != 0)
-        if lacking and conf.required:
-            row, name = min(lacking, key=lambda pair: pair[0])
-            host_state = list(hosts)[row].obj
-            raise exception.ComputeHostMetricNotFound(
-                host=host_state.host, node=host_state.nodename, name=name
-            )
-        return self.clamp(np.where(gone, conf.weight_of_unavailable, value))
+        value = 0.0
+        metrics = {metric.name: metric for metric in host_state.metrics or []}
+        for name, ratio in self.setting:
+            if name in metrics:
+                value += metrics[name].value * ratio
+            elif CONF.metrics.required:
+                raise exception.ComputeHostMetricNotFound(
+                    host=host_state.host, node=host_state.nodename, name=name
+                )
+            elif ratio * self.weight_multiplier(host_state) != 0:
+                return CONF.metrics.weight_of_unavailable
+        return value

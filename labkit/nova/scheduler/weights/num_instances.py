@@ -3,7 +3,10 @@
 Off by default (multiplier 0.0); a negative multiplier prefers hosts with fewer servers.
 """
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class NumInstancesWeigher(weights.BaseHostWeigher):
@@ -12,8 +15,14 @@ class NumInstancesWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/num_instances.py, Nova 34.0.0.
     """
 
-    multiplier_option = "num_instances_weight_multiplier"
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "num_instances_weight_multiplier",
+            CONF.filter_scheduler.num_instances_weight_multiplier,
+        )
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win."""
-        return self.clamp(weighed_obj_list["num_instances"])
+        return host_state.num_instances

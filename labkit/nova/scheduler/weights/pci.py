@@ -1,9 +1,10 @@
 """Keep hosts with PCI devices free for those who ask for them (weights/pci.py)."""
 
-import numpy as np
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
 
-from labkit.nova.scheduler import weights
-
+CONF = conf.CONF
+#: So many devices are no longer scarce.
 MAX_DEVS = 100
 
 
@@ -13,9 +14,16 @@ class PCIWeigher(weights.BaseHostWeigher):
     Source: nova/scheduler/weights/pci.py, Nova 34.0.0.
     """
 
-    multiplier_option = "pci_weight_multiplier"
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "pci_weight_multiplier",
+            CONF.filter_scheduler.pci_weight_multiplier,
+        )
 
-    def weigh_objects(self, weighed_obj_list, request_spec):
+    def _weigh_object(self, host_state, request_spec):
         """Higher weights win: the fewest free devices are best."""
-        free = weighed_obj_list.take(weighed_obj_list.fleet.free_pci_devices)
-        return self.clamp(MAX_DEVS - np.minimum(free, MAX_DEVS - 1))
+        pools = host_state.pci_stats.pools if host_state.pci_stats else []
+        free = sum(pool["count"] for pool in pools)
+        return MAX_DEVS - min(free, MAX_DEVS - 1)

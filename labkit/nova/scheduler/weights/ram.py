@@ -3,7 +3,10 @@
 The default spreads servers; a negative ``ram_weight_multiplier`` packs them.
 """
 
-from labkit.nova.scheduler import weights
+from labkit.nova import conf
+from labkit.nova.scheduler import utils, weights
+
+CONF = conf.CONF
 
 
 class RAMWeigher(weights.BaseHostWeigher):
@@ -13,8 +16,15 @@ class RAMWeigher(weights.BaseHostWeigher):
     """
 
     minval = 0
-    multiplier_option = "ram_weight_multiplier"
 
-    def weigh_objects(self, weighed_obj_list, weight_properties):
+    def weight_multiplier(self, host_state):
+        """Return the option, or what an aggregate of the host says instead."""
+        return utils.get_weight_multiplier(
+            host_state,
+            "ram_weight_multiplier",
+            CONF.filter_scheduler.ram_weight_multiplier,
+        )
+
+    def _weigh_object(self, host_state, weight_properties):
         """Higher weights win: spreading is the default."""
-        return self.clamp(weighed_obj_list["free_ram_mb"])
+        return host_state.free_ram_mb

@@ -24,9 +24,6 @@ from labkit.nova.virt.libvirt.guest import (
 from labkit.nova.virt.libvirt.host import GI, Domain, Host
 
 _BY = "virt/libvirt/driver.py:snapshot"
-_BUILD = "compute/manager.py:_build_and_run_instance"
-#: Who asks for a snapshot, unless the caller names another.
-SNAPSHOT_BY = "compute/manager.py:_snapshot_instance"
 #: Seconds between two questions whether the mirror is complete.
 POLL_S = 0.5
 #: The power state that a call leaves behind; suspend is libvirt's managed save.
@@ -82,7 +79,7 @@ class LibvirtDriver:
 
     ``guests`` maps a server's uuid to its power state, ``jobs`` a server whose memory is being
     copied to an event that ends that. A driver outlives a nova-compute that dies. Each method that
-    takes time is a generator; *by* is the file:function of Nova that calls it.
+    takes time is a generator.
 
     >>> from labkit import Cloud, Flavor, Fleet, LibvirtDriver, RequestSpec
     >>> cloud = Cloud(Fleet.read("data/two_hosts"), driver=LibvirtDriver)
@@ -143,9 +140,9 @@ class LibvirtDriver:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
         return self.guests[instance.uuid]
 
-    def call(self, service, name, instance, by):
+    def call(self, service, name, instance):
         """Do something to a guest that takes time and leaves it in another power state."""
-        service.note(Call, instance.name, "virt", name, by=by)
+        service.note(Call, instance.name, "virt", name)
         if name in ("soft_delete", "restore"):
             raise NotImplementedError  # as libvirt: the manager switches off or on instead
         yield from service.step(name, instance)
@@ -159,28 +156,26 @@ class LibvirtDriver:
             self.host.saved.pop(instance.uuid, None)
         self._keep_disk(instance)
 
-    def plug(self, service, name, instance, by):
+    def plug(self, service, name, instance):
         """Plug or unplug the interfaces."""
-        service.note(Call, instance.name, "virt", name, by=by)
+        service.note(Call, instance.name, "virt", name)
 
     def prepare_for_spawn(self, service, instance):
         """Get ready for a new guest."""
-        yield from self.ask(
-            service, "prepare_for_spawn", instance, "compute/manager.py:_build_resources"
-        )
+        yield from self.ask(service, "prepare_for_spawn", instance)
 
-    def spawn(self, service, instance, network_info, by=_BUILD):
+    def spawn(self, service, instance, network_info):
         """Fetch the image, wait for the network if it is not there yet, start the guest."""
-        service.note(Call, instance.name, "virt", "spawn", by=by)
+        service.note(Call, instance.name, "virt", "spawn")
         yield from service.step("image", instance)
         yield from service.step("spawn", instance)
         if network_info is not None:
             yield from network_info.wait()
         self._set_guest(instance, power_state.RUNNING)
 
-    def destroy(self, service, instance, by):
+    def destroy(self, service, instance):
         """Remove the guest, if there is one, and its disk."""
-        yield from self.ask(service, "destroy", instance, by)
+        yield from self.ask(service, "destroy", instance)
         self._remove_guest(instance)
 
     def _set_guest(self, instance, state):
@@ -199,25 +194,25 @@ class LibvirtDriver:
             self.host.define(instance.uuid, self.root_disk(instance))
 
     # -- moves -----------------------------------------------------------------------------
-    def ask(self, service, name, instance, by):
+    def ask(self, service, name, instance):
         """Do something that takes time and leaves the guest, if there is one, as it is."""
-        service.note(Call, instance.name, "virt", name, by=by)
+        service.note(Call, instance.name, "virt", name)
         yield from service.step(name, instance)
 
-    def start_here(self, service, name, instance, by, power_on=True):
+    def start_here(self, service, name, instance, power_on=True):
         """Start a guest, or only define it, from a disk that is here: finish_migration and its like."""
-        yield from self.ask(service, name, instance, by)
+        yield from self.ask(service, name, instance)
         self._set_guest(instance, power_state.RUNNING if power_on else power_state.SHUTDOWN)
 
-    def confirm_migration(self, service, instance, by, same_host):
+    def confirm_migration(self, service, instance, same_host):
         """Remove a guest that has moved away."""
-        yield from self.ask(service, "confirm_migration", instance, by)
+        yield from self.ask(service, "confirm_migration", instance)
         if not same_host:
             self._remove_guest(instance)
 
-    def live_migration(self, service, instance, by) -> str:
+    def live_migration(self, service, instance) -> str:
         """Copy the memory of a guest; return "completed", "cancelled", or "failed"."""
-        yield from self.ask(service, "live_migration", instance, by)
+        yield from self.ask(service, "live_migration", instance)
         job = self.jobs[instance.uuid] = service.site.env.event()
         try:
             yield from service.step("memory_copy", instance, until=job)
@@ -227,31 +222,31 @@ class LibvirtDriver:
             self.jobs.pop(instance.uuid, None)
         return job.value if job.triggered else "completed"
 
-    def end_job(self, service, name, instance, by):
+    def end_job(self, service, name, instance):
         """Abort the copying of a guest's memory, or complete it at once."""
-        service.note(Call, instance.name, "virt", name, by=by)
+        service.note(Call, instance.name, "virt", name)
         job = self.jobs.get(instance.uuid)
         if job is not None and not job.triggered:
             job.succeed("cancelled" if name == "live_migration_abort" else "completed")
 
-    def post_live_migration(self, service, instance, by):
+    def post_live_migration(self, service, instance):
         """Remove a guest that runs on another host now."""
-        yield from self.ask(service, "post_live_migration", instance, by)
+        yield from self.ask(service, "post_live_migration", instance)
         self._remove_guest(instance)
 
-    def post_live_migration_at_destination(self, service, instance, by):
+    def post_live_migration_at_destination(self, service, instance):
         """Take over a guest that has arrived, paused if it was."""
-        yield from self.ask(service, "post_live_migration_at_destination", instance, by)
+        yield from self.ask(service, "post_live_migration_at_destination", instance)
         paused = instance.power_state == power_state.PAUSED
         self._set_guest(instance, power_state.PAUSED if paused else power_state.RUNNING)
 
     # -- the snapshot ----------------------------------------------------------------------
-    def snapshot(self, service, instance, update_task_state, by=SNAPSHOT_BY, image_id=None):
+    def snapshot(self, service, instance, update_task_state, image_id=None):
         """Make an image of a guest's first disk, live or cold, directly or by way of a file.
 
         Source: ``snapshot`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
         """
-        service.note(Call, instance.name, "virt", "snapshot", by=by)
+        service.note(Call, instance.name, "virt", "snapshot")
         host = self.host.at_work(service, instance)
         try:
             yield from service.step("snapshot", instance)
@@ -267,7 +262,7 @@ class LibvirtDriver:
         except exception.InstanceNotFound:
             raise exception.InstanceNotRunning(instance_id=instance.uuid) from None
         image_api = host.service.image_api
-        snapshot = image_api.get(instance.name, _BY, image_id)
+        snapshot = image_api.get(instance.name, image_id, _BY)
         disk_path, source_format = self.libvirt_utils.find_disk(guest)
         source_type = self.get_disk_type_from_path(disk_path)
         if source_type is None:  # a file: the XML knows
@@ -301,7 +296,7 @@ class LibvirtDriver:
                 seconds=seconds,
             )
             yield from self._resume_guest_after_snapshot(host, live, original_power_state, guest)
-            image_api.update(instance.name, _BY, image_id, metadata, purge_props=False)
+            image_api.update(instance.name, image_id, metadata, purge_props=False, by=_BY)
         except (NotImplementedError, exception.ImageUnacceptable, exception.Forbidden) as error:
             standard = True
             if type(error) is not NotImplementedError:
@@ -386,7 +381,7 @@ class LibvirtDriver:
         host.spent = 0.0, length, length, ""
         host.staged("upload", start_s)
         host.strike("update")
-        host.service.image_api.update(instance.name, _BY, image_id, metadata, length)
+        host.service.image_api.update(instance.name, image_id, metadata, length, by=_BY)
 
     @staticmethod
     def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:

@@ -284,7 +284,7 @@ class Host:
     def image_locations(self, image_id) -> list[dict]:
         """Return where glance keeps an image."""
         by = "virt/libvirt/imagebackend.py:_get_parent_pool"
-        image = self.service.image_api.get(self.instance.name, by)
+        image = self.service.image_api.get(self.instance.name, by=by)
         return image.get("locations", []) if image_id else []
 
     # -- the mirror of a running guest's disk ----------------------------------------------

@@ -1,6 +1,7 @@
 """A snapshot by the lab's LibvirtDriver, put in the form of tools/oracle/libvirt.py."""
 
 import contextlib
+import inspect
 import itertools
 import json
 import re
@@ -13,7 +14,8 @@ from labkit.cloud.durations import SnapshotCosts
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent
 from labkit.nova.compute import power_state
-from labkit.nova.notifications import instance as notify
+from labkit.nova.compute import utils as compute_utils
+from labkit.nova.compute.manager import ComputeManager, delete_image_on_error
 from labkit.nova.objects import ImageMeta
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
@@ -119,7 +121,7 @@ class Glance:
         self._files = files
         self._failing = failing
 
-    def get(self, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         if image_id is None:  # asked for the locations of the base image
             self._note("glance", "get", BASE_IMAGE)
             return {}
@@ -128,7 +130,7 @@ class Glance:
             raise self._failing["get"]
         return {"name": "snap"}
 
-    def update(self, name, by, image_id, metadata, data=None, purge_props=True):
+    def update(self, name, image_id, metadata, data=None, purge_props=True, by=None):
         self._note("glance", "update", image_id, dict(metadata), data is not None, purge_props)
         self._note("files", *sorted(self._files))
         if "update" in self._failing:
@@ -140,21 +142,21 @@ class OneImage(Glance):
 
     status = "queued"
 
-    def get(self, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         with self._gone_if_not_found():
-            found = super().get(name, by, image_id)
+            found = super().get(name, image_id, by)
             self._there(image_id)
             return found | {"status": self.status}
 
-    def update(self, name, by, image_id, *args, **kwargs):
+    def update(self, name, image_id, *args, **kwargs):
         with self._gone_if_not_found():
-            super().update(name, by, image_id, *args, **kwargs)
+            super().update(name, image_id, *args, **kwargs)
             self._there(image_id)
 
     def upload(self, image_id):
         self.status = "active"
 
-    def delete(self, name, by, image_id):
+    def delete(self, name, image_id):
         self._note("glance", "delete", image_id)
         self._there(image_id)
         self.status = None
@@ -270,7 +272,7 @@ class Managed(Bench):
 
     def snapshot(self, case):
         """Return what the oracle does: also the image's status and the server's task_state."""
-        with mock.patch.object(notify, "about"):
+        with mock.patch.object(compute_utils, "notify_about_instance"):
             found = super().snapshot(case)
         return found | {
             "image": self._service.image_api.status,
@@ -281,7 +283,7 @@ class Managed(Bench):
         self._instance, saves = instance, itertools.count(1)
         instance.task_state, instance.vm_state = "image_snapshot", "active"
 
-        def save(by, expected_task_state="any"):
+        def save(expected_task_state="any"):
             self._note("save", instance.task_state, expected_task_state)
             number = next(saves)
             if case.refused is not None and number == case.refused[0]:
@@ -290,8 +292,8 @@ class Managed(Bench):
         instance.save = save
         self._service.driver = driver
         self._service.image_api = OneImage(self._note, self.wrong(case, driver), driver.host.files)
-        work = self._service._snapshot(instance, IMAGE, "image_snapshot")
-        return self._service._deleting(instance, IMAGE, work)
+        snapshot = delete_image_on_error(inspect.unwrap(ComputeManager._snapshot_instance))
+        return snapshot(self._service, instance, IMAGE, "image_snapshot")
 
 
 def _instance(case):

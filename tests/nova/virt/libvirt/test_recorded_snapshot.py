@@ -39,19 +39,19 @@ class Glance(image.API):
 
     refuses = ()
 
-    def get(self, name, by, image_id=None):
+    def get(self, name, image_id=None, by=None):
         self._gone("get", by, image_id)
-        return super().get(name, by, image_id)
+        return super().get(name, image_id, by)
 
-    def update(self, name, by, image_id, *args, **kwargs):
+    def update(self, name, image_id, *args, by=None, **kwargs):
         self._gone("update", by, image_id)
         if "update" in self.refuses:
             self._service.note(Call, name, "glance", "update", by=by)
             raise self.refuses.pop("update")
-        super().update(name, by, image_id, *args, **kwargs)
+        super().update(name, image_id, *args, by=by, **kwargs)
 
     def _gone(self, call, by, image_id):
-        error = self.refuses.get(call) if "driver" in by else None
+        error = self.refuses.get(call) if by and "driver" in by else None
         if type(error).__name__ == "ImageNotFound":
             del self.refuses[call], self._service.site.glance.images[image_id]
 

@@ -2,29 +2,75 @@
 
 import configparser
 import difflib
+import math
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from labkit.nova.conf_opt import TRUE, Opt
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.image_meta import ARCHITECTURES
 
-#: Nova's weighers in the order of its sorted module names: the order in which scores add up.
-ALL_WEIGHERS = (
-    "ServerGroupSoftAffinityWeigher",
-    "ServerGroupSoftAntiAffinityWeigher",
-    "BuildFailureWeigher",
-    "CPUWeigher",
-    "CrossCellWeigher",
-    "DiskWeigher",
-    "HypervisorVersionWeigher",
-    "ImagePropertiesWeigher",
-    "IoOpsWeigher",
-    "MetricsWeigher",
-    "NumInstancesWeigher",
-    "PCIWeigher",
-    "RAMWeigher",
-)
+TRUE, FALSE = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
+
+
+@dataclass(frozen=True)
+class Opt:
+    """One option: where Nova keeps it, what it accepts, what it is when nobody sets it.
+
+    *modelled* is False for options that Nova has and the lab has no use for; those of
+    _MUST_BE_DEFAULT would change the answer: they are accepted with their default only.
+    """
+
+    group: str
+    name: str
+    kind: type
+    default: object
+    min: float | None = None
+    modelled: bool = True
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value):
+        """Turn *value* (an object, or text from a file) into what the option holds."""
+        if self.kind is list:
+            if isinstance(value, str):
+                text = value.strip().rstrip(",")
+                value = [part.strip() for part in text.split(",")] if text else []
+            elif not isinstance(value, list | tuple):
+                self.refuse(value, "a list, or names with commas between them")
+            result = tuple(value)
+        elif self.kind is bool:
+            text = str(value).strip().lower()
+            if text not in TRUE | FALSE:
+                self.refuse(value, "true or false")
+            result = text in TRUE
+        elif self.kind is str:
+            result = None if value is None else str(value)
+            if (self.name, result) == ("images_type", "ploop"):
+                raise NotModelled("Unlike Nova, the lab has no ploop disks (images_type = ploop)")
+            if self.choices and result is not None and result not in self.choices:
+                self.refuse(value, "one of " + ", ".join(self.choices))
+        elif value is None and self.default is None:
+            result = None
+        else:
+            try:
+                result = self.kind(value)
+                if isinstance(value, bool) or (self.kind is int and float(value) != result):
+                    self.refuse(value, "a whole number" if self.kind is int else "a number")
+            except (TypeError, ValueError, OverflowError):
+                self.refuse(value, "a whole number" if self.kind is int else "a number")
+            if self.min is not None and not (result >= self.min):
+                self.refuse(value, f"at least {self.min}")
+            if self.kind is float and math.isnan(result):
+                self.refuse(value, "a number")
+        return result
+
+    def refuse(self, value, wanted):
+        """Say which value of which option is not what was expected."""
+        raise ValueError(f"[{self.group}] {self.name} = {value!r}: expected {wanted}") from None
+
+
 DEFAULT_FILTERS = (
     "ComputeFilter",
     "ComputeCapabilitiesFilter",
@@ -223,26 +269,32 @@ class Options:
         return options
 
 
+class _Conf:
+    """Nova's CONF: reads the Options of the decision that is running."""
+
+    def __getattr__(self, name):
+        return getattr(_IN_FORCE.get(), name)
+
+
+#: The options in force. Unlike in Nova, which has one configuration for the whole process,
+#: each decision and each cloud has its own; ``using`` says which.
+CONF = _Conf()
+_IN_FORCE = ContextVar("options", default=Options())  # noqa: B039 - Options cannot be changed
+
+
+@contextmanager
+def using(options):
+    """Let CONF be these options for a while."""
+    token = _IN_FORCE.set(options)
+    try:
+        yield
+    finally:
+        _IN_FORCE.reset(token)
+
+
 def multiplier_names() -> tuple[str, ...]:
     """Return the names of all multiplier options, in the table's order."""
     return tuple(opt.name for opt in OPTIONS if opt.name.endswith("weight_multiplier"))
-
-
-def parse_options(opts, sep="=", converter=float) -> list[tuple[str, object]]:
-    """Split ``name=ratio`` items into pairs; an item that cannot be read is left out.
-
-    Source: ``parse_options`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
-    good = []
-    for opt in opts:
-        key, seen_sep, value = opt.partition(sep)
-        try:
-            value = converter(value)
-        except ValueError:
-            continue
-        if key and seen_sep:
-            good.append((key, value))
-    return good
 
 
 def _find(name, error=ValueError, where="", group=None) -> Opt:

@@ -1,0 +1,1 @@
+"""What a service of Nova knows of ports (nova/network)."""
