@@ -27,18 +27,9 @@ USES = {
 }
 USES = {room: set(others.split()) for room, others in USES.items()}
 #: What is not so yet; each of these sets is to become empty.
-PENDING_IMPORTS = {
-    "labkit/neighbours/keystone.py -> nova",
-    "labkit/neighbours/messaging/envelope.py -> nova",
-    "labkit/neighbours/messaging/serializer.py -> nova",
-    "labkit/neighbours/neutron.py -> nova",
-    "labkit/nova/conductor/manager.py -> cloud",
-}
+PENDING_IMPORTS = set()
 PENDING_NAMES = set()
 PENDING_PRIVATE = {
-    "labkit/cloud/site.py: _service",
-    "labkit/nova/objects/instance_action.py: _service",
-    "labkit/nova/objects/instance_fault.py: _service",
     "labkit/qcow2/check.py: _blocks",
     "labkit/qcow2/check.py: _compressed_at",
     "labkit/qcow2/check.py: _l1",

@@ -12,7 +12,7 @@ from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.clock import Request
+from labkit.nova.clock import Request, ServiceStoppedError, Thread
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
@@ -20,7 +20,7 @@ from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.db.main import api as db
 from labkit.nova.scheduler.fast import FastSchedulerManager
 from labkit.nova.scheduler.host_manager import HostManager
-from labkit.nova.service import Service, ServiceStoppedError, Thread, expected
+from labkit.nova.service import Service, expected
 from labkit.tables import broker as broker_tables
 from labkit.tables import cloud as tables
 from labkit.tables import hosts as host_tables
@@ -121,8 +121,8 @@ class Cloud:
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        env, site = self.site.env, self.site
-        while site.under_way and env.peek() < math.inf:
+        env, site, broker = self.site.env, self.site, self.site.broker
+        while (site.busy or broker.on_the_way) and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------

@@ -11,20 +11,20 @@ from labkit.neighbours.keystone import Keystone
 from labkit.neighbours.messaging import Broker
 from labkit.neighbours.neutron import Neutron
 from labkit.neighbours.placement import Allocations
-from labkit.nova import conf, exception, servicegroup
-from labkit.nova.clock import Message, Reply
+from labkit.nova import conf, exception, rpc, servicegroup
+from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states
+from labkit.nova.context import RequestContext
 from labkit.nova.db.api import models as api_models
 from labkit.nova.db.main import api as db
 from labkit.nova.db.main import models
 from labkit.nova.objects.instance import Instance
+from labkit.nova.rpc import message_of, reply_of
 from labkit.nova.scheduler import request_filter
-from labkit.nova.service import ServiceStoppedError
 
 DEFAULT_ZONE = "nova"
 #: Where API, conductor and scheduler run.
 CONTROLLER = "controller"
-EXCHANGE = "nova"
 
 
 class Site:
@@ -52,7 +52,7 @@ class Site:
         self.envelopes = {}
         self._calls = {}
         self.allocations = Allocations(fleet.inventories)
-        self.keystone = Keystone(self.env, seed)
+        self.keystone = Keystone(self.env, seed, RequestContext)
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
@@ -95,22 +95,20 @@ class Site:
     # -- messages -------------------------------------------------------------------------
     def _latency_s(self, envelope):
         """Return how long an envelope travels. Unlike in Nova, an answer and a fanout take no time."""
-        to_one = envelope.exchange == EXCHANGE
+        to_one = envelope.exchange == rpc.EXCHANGE
         return self.durations.draw("message") if to_one else 0.0
 
     def _published(self, envelope):
         """Note what is sent; return whether a fault loses it, and by how much it comes late."""
-        content = envelope.content
-        lost, late_s = False, 0.0
+        content, lost, late_s = envelope.content, False, 0.0
         if envelope.exchange:
-            name = _server_of(content["args"])
-            host = _address(envelope)[1]
-            lost, late_s = self.faults.at_message(content["method"], host, name)
-            record = _message(envelope, name, lost)
-            if "_msg_id" in content:
-                self._calls[content["_msg_id"]] = record
+            record = message_of(envelope)
+            lost, late_s = self.faults.at_message(record.method, record.server, record.instance)
+            if lost:
+                record = record._replace(lost=True)
+            self._calls[content.get("_msg_id")] = record
         elif content["ending"]:
-            record = _reply(envelope, self._calls.pop(content["_msg_id"]))
+            record = reply_of(envelope, self._calls.pop(content["_msg_id"]))
         else:
             return lost, late_s
         self.envelopes[len(self.trace)] = envelope
@@ -227,7 +225,7 @@ class Site:
         expected = guards[0]
         if expected is None:
             return
-        host = instance._service.host
+        host = instance.service.host
         at = updates.get("task_state"), updates.get("vm_state")
         if self.faults.conflicts(host, instance.name, at):
             actual = task_states.REBOOTING_HARD if None in expected else None
@@ -236,7 +234,7 @@ class Site:
 
     def saved(self, instance):
         """Let what waits for a task state strike, now that it is saved."""
-        self.reached(instance._service, instance.name, (instance.task_state, instance.vm_state))
+        self.reached(instance.service, instance.name, (instance.task_state, instance.vm_state))
 
     def reached(self, service, name, at):
         """Let a delete arrive or a host die, if a fault says so.
@@ -256,52 +254,3 @@ class Site:
             self.strike["host_down"](host, name)
         if service.stopped:
             raise ServiceStoppedError
-
-
-def _server_of(args):
-    """Return the name of the server that a message is about."""
-    instance = args.get("instance") or next(iter(args.get("instances", ())), None)
-    return instance and instance.name
-
-
-def _address(envelope):
-    """Return the topic and the server that a message is for."""
-    if envelope.exchange != EXCHANGE:
-        return envelope.exchange.removesuffix("_fanout"), None
-    topic, _, server = envelope.routing_key.partition(".")
-    return topic, server or None
-
-
-def _message(envelope, name, lost) -> Message:
-    content, context = envelope.content, envelope.context
-    topic, server = _address(envelope)
-    method, fanout = content["method"], envelope.exchange != EXCHANGE
-    return Message(
-        envelope.t_s,
-        envelope.sender,
-        name,
-        "call" if "_msg_id" in content else "cast",
-        topic,
-        server,
-        content.get("namespace"),
-        method,
-        content["version"],
-        tuple(sorted(content["args"])),
-        fanout,
-        envelope.by,
-        f"{topic.removesuffix('-alt')}/rpcapi.py:{method}",
-        lost,
-        context.is_admin,
-        context.request_id,
-    )
-
-
-def _reply(envelope, call) -> Reply:
-    error, result = envelope.content["failure"], envelope.content["result"]
-    hosts = None
-    if call.method == "select_destinations" and error is None:
-        hosts = tuple((selection.host, *selection.alternates) for selection in result)
-    raised = error and type(error).__name__
-    return Reply(
-        envelope.t_s, envelope.sender, call.instance, call.method, raised, hosts, call.request_id
-    )

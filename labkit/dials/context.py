@@ -66,7 +66,6 @@ class ContextDial(Panel):
         super().__init__([*self._controls.values(), self.picture])
 
     def _turned(self) -> None:
-        """Ask with the context that the controls describe, and draw what it may do."""
         role, way = self.role.value, self.way.value
         self.context = made(role, way, self.read_deleted.value)
         self.table: pd.DataFrame = rights({way: self.context})
@@ -99,7 +98,6 @@ class ContextDial(Panel):
         )
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         controls: dict[str, Any] = {
             "role": Choices(options=tuple(ROLES), value="member", description="role"),
             "way": Buttons(options=tuple(WAYS), description="way"),

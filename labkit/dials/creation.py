@@ -121,7 +121,6 @@ class CreationDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Create a server with what the controls say, and draw that."""
         self.every_host.disabled = self.fault.value == "none"
         self.cloud = self._new_cloud()
         try:
@@ -138,7 +137,6 @@ class CreationDial(Panel):
         self._redraw(answer)
 
     def _new_cloud(self) -> Cloud:
-        """The cloud that the controls describe, before anything has happened in it."""
         options = self._options.replace(max_attempts=self.max_attempts.value)
         return Cloud(self._fleet, options, seed=self._seed, faults=self._faults())
 
@@ -149,14 +147,12 @@ class CreationDial(Panel):
         return [Fault(step, at=FAULTS[step].at, times=ALWAYS if self.every_host.value else 1)]
 
     def _said_first(self) -> str:
-        """What goes wrong, and where."""
         words = FAULTS[self.fault.value].words
         where = "every host" if self.every_host.value else "the first host"
         return f"{words.format(where)}: " if words else ""
 
     # -- drawing ------------------------------------------------------------------------
     def _redraw(self, answer: str) -> None:
-        """Draw the events in the rows that there are, and write figure and answer into the page."""
         table = self.cloud.events
         rows = [with_alternates(row, self.cloud) for row in events_of(table)] if len(table) else []
         tried = [row.service for row in rows if row.service.startswith("compute@")]
@@ -170,7 +166,6 @@ class CreationDial(Panel):
         self._show(self._ax.get_figure(root=True), answer)
 
     def _lay_out(self, tried: list[str]) -> None:
-        """Make the figure, with a row for each host that may be tried, once for all turns."""
         hosts = [f"compute@{host}" for host in self._fleet.rows]
         chosen = [f"compute@{host}" for host in selected(self.cloud)]
         computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
@@ -186,7 +181,6 @@ class CreationDial(Panel):
         settle(figure)
 
     def _name_rows(self, signs: dict[str, str]) -> None:
-        """Write the services beside their rows, with a sign where a fault strikes."""
         names = [
             "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
             for name in self._drawing.services
@@ -196,7 +190,6 @@ class CreationDial(Panel):
             tick.set_color(VERMILLION if name in signs else "black")
 
     def _struck(self) -> dict[str, str]:
-        """The sign of the fault at the hosts that have it."""
         if self.fault.value == "none":
             return {}
         hosts = self._drawing.services[len(LEVELS) :]
@@ -205,7 +198,6 @@ class CreationDial(Panel):
         return dict.fromkeys(hosts, struck(self.fault.value))
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         most = self._options.max_attempts
         controls = {
             "fault": Buttons(
@@ -245,7 +237,6 @@ def said(cloud: Cloud, name: str, most: int) -> str:
 
 
 def _cleaned(cloud: Cloud) -> str:
-    """Which services took away what."""
     by_service: dict[str, dict[str, None]] = {}
     for service, system, call in cloud.calls[["service", "system", "call"]].itertuples(index=False):
         if f"{system} {call}".startswith(UNDONE):
@@ -261,7 +252,6 @@ def _cleaned(cloud: Cloud) -> str:
 
 
 def _left(cloud: Cloud, name: str) -> list[str]:
-    """What the books still hold of a server that does not run."""
     books = cloud.books(name)
     held = [f"its allocation on {host}" for host in books["allocations"]]
     held += [f"its port on {host}" for host in books["ports"]]
@@ -270,7 +260,6 @@ def _left(cloud: Cloud, name: str) -> list[str]:
 
 
 def _api(cloud: Cloud, name: str) -> str:
-    """What the API shows: the last fault in its own words."""
     faults = cloud.faults
     if faults.empty or cloud.show(name) is None:
         return ""

@@ -44,11 +44,11 @@ def overcommit(
     In: the host's CPUs, MiB of memory and GiB of disk, and a flavor (2 CPUs, 4 GiB, 20 GiB by
     default). Out: a panel. Each control is an attribute: ``cpu_allocation_ratio``,
     ``ram_allocation_ratio``, ``disk_allocation_ratio``, ``reserved_host_memory_mb``; all of them
-    together are ``dial.value``, a dict; a ratio of 0 is none, and Nova takes that of the
+    together are ``dial.value``, a dict; with a ratio of 0 Nova takes that of the
     beginning. ``dial.servers`` is how many servers fit, ``dial.table``
     what placement then says of one more (see ``labkit.tables.hosts.inventory_table``),
     ``dial.host_state`` what the scheduler believes of the full host, and ``dial.answer`` the
-    sentence below the figure. Raises ValueError for a host that is none, or a value outside of a
+    sentence below the figure. Raises ValueError for a size below 1, or a value outside of a
     slider.
 
     >>> dial = overcommit()
@@ -82,7 +82,6 @@ class OvercommitDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Start the host with what the controls say, fill it, and ask for one server more."""
         fleet, self.servers = self._filled(self._reported())
         self.host_state = fleet[HOST]
         asked = process_reqspec(fleet, self._spec, Options()).resources
@@ -92,7 +91,6 @@ class OvercommitDial(Panel):
         self._show(self._bars.ax.get_figure(root=True), self._said(fleet))
 
     def _reported(self) -> Fleet:
-        """What the scheduler sees after the host's first report."""
         vcpus, memory_mb, disk_gb = self._size
         disk = dict(zip(("total", "free", "used"), (disk_gb * GI, disk_gb * GI, 0), strict=True))
         hypervisor = Hypervisor(HOST, [1] * vcpus, memory_mb, memory_mb * 1024, disk)
@@ -101,7 +99,6 @@ class OvercommitDial(Panel):
         return fleet_of([tracker])
 
     def _filled(self, fleet: Fleet) -> tuple[Fleet, int]:
-        """The host with as many servers as fit, and their number."""
         servers = 0
         while servers < MOST:
             fleet, placed = place(fleet, [self._spec] * CHUNK)
@@ -125,7 +122,6 @@ class OvercommitDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _lay_out(self) -> InventoryBars:
-        """Make the figure; after this only lengths and words change."""
         longest = f"{self._size[1]:,} MiB, {self._size[1]:,} reserved, ratio 3.75"
         head, foot, left, right = 8, 46, 96, max(220, 16 + wide(longest))
         around = {"left": left, "right": right, "foot": foot, "head": head}
@@ -135,7 +131,6 @@ class OvercommitDial(Panel):
         return bars
 
     def _make_controls(self) -> dict[str, Any]:
-        """A slider for each option."""
         controls: dict[str, Any] = {
             name: ipywidgets.FloatSlider(value, min=0.0, max=most, step=step)
             for name, (value, most, step) in RATIOS.items()

@@ -65,13 +65,12 @@ class OverlayDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Draw the overlay after the write that the controls say now."""
         self.table, self.grown, answer = self._ask()
         self._squares.show(kinds_of(self.table))
         self._show(self._figure, answer)
 
     def _ask(self) -> tuple[pd.DataFrame, int, str]:
-        """The clusters, the growth and the answer: a real file is made, and deleted again."""
+        # The clusters, the growth and the answer: a real file is made, and deleted again.
         value = self.value
         start, length = value["start_kib"] * KIB, value["length_kib"] * KIB
         with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +114,6 @@ class OverlayDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _lay_out(self) -> None:
-        """Make the figure; after this nothing in it moves, only colours and letters change."""
         lines = -(-self._count // COLUMNS)
         wide = max(min(COLUMNS, self._count), 26)
         self._figure = canvas(0.9 + wide * SQUARE, 1.1 + lines * SQUARE)
@@ -126,7 +124,6 @@ class OverlayDial(Panel):
         settle(self._figure)
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned; guests write in blocks of 4 KiB."""
         whole = max(4, self._size // KIB)
         return {
             "start_kib": ipywidgets.IntSlider(0, min=0, max=max(4, whole - 4), step=4),
@@ -136,5 +133,4 @@ class OverlayDial(Panel):
 
 
 def _counted(count: int, noun: str, what: str) -> str:
-    """A number of things, nothing for none."""
     return f"{count} {noun}{'s' if count > 1 else ''} {what}" if count else ""

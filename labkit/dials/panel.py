@@ -117,7 +117,6 @@ class Panel(ipywidgets.VBox):
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Draw once after several changes instead of after each."""
         self._quiet = True
         try:
             yield
@@ -126,7 +125,7 @@ class Panel(ipywidgets.VBox):
             self._turned()
 
     def _changed(self, change: object) -> None:
-        """Draw what the controls say now, never what an event said: so no picture can be old."""
+        # Draw what the controls say now, never what an event said: so no picture can be old.
         if not self._quiet:
             self._turned()
 

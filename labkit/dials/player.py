@@ -124,7 +124,6 @@ class PlayerDial(Panel):
         return self._records[self.step.value - 1][0]
 
     def _turned(self) -> None:
-        """Draw the moment, and what the API would answer then."""
         seq, action = self._seq, self.action.value
         status, answer = self._try(seq)
         self.happens = Sentence(self._happening(seq))
@@ -136,7 +135,7 @@ class PlayerDial(Panel):
         self.answer = answer
 
     def _try(self, seq):
-        """The status of the answer to the chosen action after record *seq*, and all of it."""
+        # The status of the answer to the chosen action after record *seq*, and all of it.
         action = self.action.value
         status, words = self._history.answer(
             seq, action.split()[0], self._is_admin, **TRIES[action]
@@ -144,7 +143,6 @@ class PlayerDial(Panel):
         return status, Sentence(f"{status} {words}" if words else f"{status}, accepted.")
 
     def _happening(self, seq):
-        """What happens at a step, and what the server shows after it."""
         row = self._events.loc[self.step.value]
         by = f" ({row['by']})" if row["by"] else ""
         words = f"Step {self.step.value} of {self.step.max}, {seconds(row['t_s'])} s: "
@@ -162,7 +160,6 @@ class PlayerDial(Panel):
         return own.assign(by=by).set_axis(range(1, len(own) + 1)).rename_axis("step")
 
     def _lay_out(self, notifications):
-        """Make the figure, all but the place of the cursor; it is never laid out again."""
         states = states_of(self._states)
         marks = marks_of(notifications, self._name, states, None)
         moments = [(seq, record.t_s) for seq, record in self._records]

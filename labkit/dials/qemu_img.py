@@ -61,7 +61,6 @@ class QemuImgPanel(ipywidgets.VBox):
         return bundle | {"text/plain": f"{table}\n{self.answer}"}
 
     def _pressed(self, button: ipywidgets.Button) -> None:
-        """Ask, and show the answers beside the lab's."""
         if not shutil.which("qemu-img"):
             self._show({}, f"{NO_QEMU_IMG}.")
             return
@@ -74,7 +73,6 @@ class QemuImgPanel(ipywidgets.VBox):
         self._show(theirs, version + " {verdict}.")
 
     def _show(self, theirs: dict, said: str) -> None:
-        """Write both sides and a sentence into the page; *theirs* is empty until it was asked."""
         rows = []
         for key, ours in _ours(self._path).items():
             other = theirs.get(key)
@@ -91,7 +89,7 @@ class QemuImgPanel(ipywidgets.VBox):
 
 
 def _ours(path: Path) -> dict:
-    """What the lab says of a file: {(command, what): answer}."""
+    # What the lab says of a file: {(command, what): answer}.
     with qcow2.Image(path) as image:
         header = image.header
         extents = [extent._asdict() for extent in image.map()]
@@ -107,7 +105,6 @@ def _ours(path: Path) -> dict:
 
 
 def _mistakes(path: Path) -> int | str:
-    """How many mistakes the lab counts, or why it does not."""
     try:
         with qcow2.WritableImage(path) as image:
             return len(qcow2.check(image))
@@ -118,7 +115,6 @@ def _mistakes(path: Path) -> int | str:
 
 
 def _theirs(path: Path) -> dict:
-    """What the real qemu-img says of a file, under the same keys."""
     info, pieces, check = (
         json.loads(_asked(name, "-U", "-f", "qcow2", "--output=json", str(path)))
         for name in ("info", "map", "check")
@@ -138,7 +134,7 @@ def _theirs(path: Path) -> dict:
 
 
 def _asked(*words: str) -> str:
-    """What qemu-img prints; of check, codes 2 and 3 tell of mistakes that it also prints."""
+    # What qemu-img prints; of check, codes 2 and 3 tell of mistakes that it also prints.
     done = subprocess.run(  # noqa: S603 - the learner's own file is its only argument
         [shutil.which("qemu-img") or "qemu-img", *words],
         capture_output=True,
@@ -152,7 +148,6 @@ def _asked(*words: str) -> str:
 
 
 def _text(key: tuple, value: Any) -> str:
-    """An answer as the table shows it."""
     if key == ("map", "pieces"):
         own = sum(piece["length"] for piece in value if piece["data"] and not piece["depth"])
         return f"{len(value)}, {own // KIB} KiB of data in the file itself"

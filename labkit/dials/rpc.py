@@ -39,7 +39,7 @@ def rpc() -> RpcDial:
 
     Out: a panel. Each control is an attribute: ``latency_s``, the seconds of each message's way;
     ``work_s``, how long the host works; ``timeout_s``, the caller's patience (Nova's default: 60);
-    ``call_monitor_timeout``, the seconds after which a caller who is told of a heartbeat in time
+    ``call_monitor_timeout``, the seconds after which a caller that got a heartbeat in time
     goes on waiting (0: no heartbeats); ``host_up``, whether the host reads its queue. All together
     are ``dial.value``, a dict; ``dial.answer`` says what the caller meets and what the host did,
     ``dial.table`` is the table ``messages`` behind it. Raises ValueError for a value that a slider
@@ -74,14 +74,13 @@ class RpcDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Make the call with what the controls say, and draw that."""
         came_s, answered = self._call()
         messages = self.table
         self._draw(messages, came_s, answered)
         self._show(self._figure, self._said(messages, came_s, answered))
 
     def _call(self) -> tuple[float, bool]:
-        """When the call came back, and whether with an answer; the clock then runs to the end."""
+        # When the call came back, and whether with an answer; the clock then runs to the end.
         self._broker = broker = Broker(latency_s=self.latency_s.value)
         self.began_s = self.done_s = None
 
@@ -115,7 +114,6 @@ class RpcDial(Panel):
         return came_s, answered
 
     def _said(self, messages: pd.DataFrame, came_s: float, answered: bool) -> str:
-        """What the caller meets, and what the host did."""
         signs = int((messages.kind == "heartbeat").sum())
         if answered:
             beats = f", {signs} heartbeat{'s' if signs > 1 else ''} on the way" if signs else ""
@@ -132,7 +130,6 @@ class RpcDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _draw(self, messages: pd.DataFrame, came_s: float, answered: bool) -> None:
-        """Move the bars and the messages to where they are now."""
         self._wait.set_width(came_s)
         began, done = (0, 0) if self.done_s is None else (self.began_s, self.done_s)
         heard = min(done, max(came_s, began)) if not answered else done
@@ -154,7 +151,6 @@ class RpcDial(Panel):
         self._waiting.set_data([s[1][0] for s in waits], [s[1][1] for s in waits])
 
     def _lay_out(self) -> None:
-        """Make the figure; after this nothing in it moves but bars and lines."""
         from matplotlib.collections import LineCollection
         from matplotlib.lines import Line2D
 
@@ -202,7 +198,6 @@ class RpcDial(Panel):
         settle(self._figure)
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         controls: dict[str, Any] = {}
         for name, (first, low, high, step) in SLIDERS.items():
             slider = ipywidgets.FloatSlider if isinstance(first, float) else ipywidgets.IntSlider

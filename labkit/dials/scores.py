@@ -97,7 +97,6 @@ class ScoresDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
-        """Draw what the scheduler decides now."""
         try:
             decided = self._decide()
         except Exception as error:
@@ -106,7 +105,6 @@ class ScoresDial(Panel):
         self._redraw(decided)
 
     def _ask(self) -> Decision:
-        """Ask the scheduler with what the controls say."""
         value = self.value
         count = value.pop("hosts")
         if count not in self._fleets:
@@ -120,7 +118,7 @@ class ScoresDial(Panel):
         )
 
     def _decide(self) -> tuple[Scores, int | None, str]:
-        """The scores, the position of the chosen host, and the answer; no tables on the way."""
+        # The scores, the position of the chosen host, and the answer; no tables on the way.
         try:
             decision = self._ask()
         except NoValidHost as error:
@@ -140,7 +138,6 @@ class ScoresDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _redraw(self, decided: tuple[Scores, int | None, str]) -> None:
-        """Move the bars, and write figure and answer into the page."""
         table, winner, answer = decided
         order = table.order()[:MOST_HOSTS]
         needed = {
@@ -177,7 +174,6 @@ class ScoresDial(Panel):
         settle(figure)
 
     def _make_controls(self, multipliers: Sequence[str]) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         of = {
             fast.MULTIPLIERS[base.__name__]: cls.__name__
             for cls in self._weighers
@@ -216,7 +212,6 @@ class ScoresDial(Panel):
         return controls
 
     def _arranged(self, multipliers: int) -> ipywidgets.Box:
-        """Multipliers at the left, the rest at the right, each with room for its name."""
         controls = list(self._controls.values())
         columns = []
         for column in (controls[:multipliers], controls[multipliers:]):

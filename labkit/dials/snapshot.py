@@ -95,7 +95,6 @@ class SnapshotDial(Panel):
         return self.cloud.stages
 
     def _turned(self) -> None:
-        """Take the snapshot with what the controls say, and draw that."""
         on = self.snapshot_compression.value
         self.cloud, start_s = self._taken(on)
         other, _ = self._taken(not on)
@@ -106,7 +105,7 @@ class SnapshotDial(Panel):
         self._show(self._rows.ax.get_figure(root=True), said)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
-        """A cloud in which the snapshot was taken, and when it was asked for."""
+        # A cloud in which the snapshot was taken, and when it was asked for.
         wanted = self.snapshot_image_format.value
         options = Options(
             images_type=self.images_type.value,
@@ -130,7 +129,6 @@ class SnapshotDial(Panel):
         return cloud, start_s
 
     def _disk(self) -> RootDisk:
-        """The disk that the controls describe."""
         written = self._size_mb * self.allocated_percent.value / 100
         sizes = {"size_mb": self._size_mb, "allocated_mb": written, "ratio": self._ratio}
         match self.images_type.value:
@@ -158,7 +156,6 @@ class SnapshotDial(Panel):
         )
 
     def _pays(self, end_s: float, other_s: float, other: Cloud) -> str:
-        """Whether compression applies, and whether it makes the whole shorter."""
         on = self.snapshot_compression.value
         commands = [*(self.cloud if on else other).stages.command]
         if not any(" -c " in command for command in commands):
@@ -173,13 +170,11 @@ class SnapshotDial(Panel):
         return f"{turned} -c it would take {other_s:.1f} s: compression {verdict}."
 
     def _lay_out(self) -> StageRows:
-        """Make the figure, with a row for each stage that there can be, once for all turns."""
         box = {"left": max(map(wide, TASKS)) + 16, "right": 20, "foot": FOOT, "head": 10}
         axes = pixel_axes(WIDTH * DPI, ROW * height_of(LOOKS, TASKS), **box)
         return StageRows(axes, list(LOOKS), TASKS)
 
     def _make_controls(self) -> dict[str, Any]:
-        """A control for each thing that can be turned."""
         controls: dict[str, Any] = {
             name: Buttons(options=options, style={"button_width": "5em"})
             for name, options in CHOICES.items()
@@ -196,13 +191,11 @@ class SnapshotDial(Panel):
 
 
 def _stages(cloud: Cloud, zero: float) -> list[Stage]:
-    """The stages, in seconds since the request."""
     columns = ["stage", "start_s", "end_s", "bytes_in", "bytes_out"]
     rows = cloud.stages[columns].itertuples(index=False)
     return [Stage(name, start - zero, end - zero, *more) for name, start, end, *more in rows]
 
 
 def _tasks(cloud: Cloud, zero: float) -> list[Task]:
-    """The task_states since the request."""
     rows = cloud.states.query("t_s >= @zero")[["t_s", "task_state"]].itertuples(index=False)
     return tasks_of([(t_s - zero, task if isinstance(task, str) else None) for t_s, task in rows])

@@ -58,7 +58,6 @@ def _said(letter):
 
 
 def _letters(answer):
-    """Return the letters of an answer such as "ACF", "A, C, F" or ["A", "C", "F"]."""
     understood = 'letters, such as "AB" or ["A", "B"]'
     if not isinstance(answer, (str, list, tuple, set, frozenset)):
         raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {understood}.")

@@ -38,7 +38,7 @@ def flip():
 
 
 def _without_ram():
-    """How far cn-3 lies behind cn-2 when RAM does not count, and what RAM adds to that gap."""
+    # How far cn-3 lies behind cn-2 when RAM does not count, and what RAM adds to that gap.
     gaps = []
     for value in (0.0, 1.0):
         weight = _weights(two(), ram_weight_multiplier=value)
@@ -93,7 +93,6 @@ def _number(one, asked):
 
 
 def _number_close_to(right, asked, slips):
-    """Judge one number, three decimals of which are enough."""
 
     def judge(answer):
         given, exact = _number(answer, asked), right()

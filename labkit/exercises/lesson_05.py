@@ -1,4 +1,4 @@
-"""Lesson 05: what the API calls a pair of states, and what a boot tells others."""
+"""Lesson 05: what the API calls a pair of states, and the notifications of a boot."""
 
 import difflib
 import reprlib
@@ -63,7 +63,7 @@ def saves():
 
 
 def wanted(old, new):
-    """Say whether a save is one that the vm_state mode promises to tell."""
+    """Whether a save changes the vm_state, as the mode of that name promises."""
     return old is None or old["vm_state"] != new["vm_state"]
 
 

@@ -58,7 +58,7 @@ def held():
 
 
 def _held(cloud):
-    """What placement holds: a list of resources for each host."""
+    # What placement holds: a list of resources for each host.
     rows = cloud.holdings.query("what == 'allocation'")
     last = rows.drop_duplicates(["host", "consumer"], keep="last").dropna(subset="value")
     return {host: list(own.value) for host, own in last.groupby("host")}

@@ -22,7 +22,6 @@ _SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=10))
 
 @functools.cache
 def _taken(backend, guest="running", compress=False):
-    """A cloud in which a server was made into an image."""
     options = {"snapshot_compression": True, "snapshot_image_format": "qcow2"} if compress else {}
     options = Options(images_type=backend, images_volume_group="vg0", **options)
     stop = ["stop"] if guest == "stopped" else []

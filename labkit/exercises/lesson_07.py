@@ -66,7 +66,7 @@ def places():
 
 
 def _mark_as_zeros(path, number):
-    """Mark a cluster that keeps its place in the file, as QEMU may."""
+    # Mark a cluster that keeps its place in the file, as QEMU may.
     raw = bytearray(path.read_bytes())
     upper = int.from_bytes(raw[40:48])
     lower = int.from_bytes(raw[upper : upper + 8]) & OFFSET

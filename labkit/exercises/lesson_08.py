@@ -155,7 +155,6 @@ def judge_repair(answer):
 
 
 def _played(repair, **situation):
-    """Play one snapshot with the learner's function."""
     try:
         return Outcome(lambda driver: repaired(repair, driver), **situation)
     except (Wrong, Uncheckable):
@@ -166,7 +165,7 @@ def _played(repair, **situation):
 
 
 def _types(repair):
-    """The disk is no logical volume, and each logical volume still is one."""
+    # The disk is no logical volume, and each logical volume still is one.
     _type(repair, DISK, None)
     first = _type(repair, DISK)
     if first == "lvm":
@@ -188,7 +187,7 @@ def _types(repair):
 
 
 def _still(repair):
-    """Say what comes of a disk that is taken for a logical volume."""
+    # Say what comes of a disk that is taken for a logical volume.
     seen = _played(repair)
     if not seen.raised:
         return ": the image arrives, and from now on every logical volume is treated like a disk."
@@ -219,7 +218,7 @@ def _type(repair, path, group="vg0"):
 
 
 def _each_state(repair):
-    """The image arrives, in the format that is asked for, and the guest is as it was."""
+    # The image arrives, in the format that is asked for, and the guest is as it was.
     for wanted, state in itertools.product(FORMATS, STATES):
         seen = _played(repair, state=state, snapshot_image_format=wanted)
         begin = f"With what you gave, {seen.where}"
@@ -243,7 +242,7 @@ def _each_state(repair):
 
 
 def _look_at(command, begin):
-    """A line that reads the disk itself does so as root, and takes it for what it is."""
+    # A line that reads the disk itself does so as root, and takes it for what it is.
     if DISK not in command:
         return
     line = " ".join(command[command.index("qemu-img") : command.index(DISK) + 1])
@@ -271,7 +270,7 @@ def _advice(seen):
 
 
 def _failing(repair):
-    """When qemu-img fails, the guest goes on and nothing is left behind."""
+    # When qemu-img fails, the guest goes on and nothing is left behind.
     for state in STATES:
         full = Fault("extract", error="ProcessExecutionError")
         seen = _played(repair, state=state, fault=full)
@@ -285,7 +284,7 @@ def _failing(repair):
 
 
 def _other_backends(repair):
-    """For the disks that Nova knows nothing changes."""
+    # For the disks that Nova knows nothing changes.
     for name, options in OTHERS.items():
         for state in STATES:
             now = _played(repair, disk=None, state=state, **options)

@@ -29,7 +29,6 @@ FILL = Flavor(vcpus=4, memory_mb=8192, root_gb=80)
 
 
 def _tracker(vcpus, memory_mb, disk_gb, free_gb=None, **options):
-    """Return the tracker of a host before its first report."""
     free_gb = disk_gb if free_gb is None else free_gb
     disk = {"total": int(disk_gb * GI), "free": int(free_gb * GI)}
     disk["used"] = disk["total"] - disk["free"]

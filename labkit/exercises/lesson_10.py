@@ -44,7 +44,7 @@ class _Manager:
 
 
 def _cloud(latency_s=0.1):
-    """A broker, a client of compute, the manager of cn-1, and the server of cn-2, which is down."""
+    # A broker, a client of compute, the manager of cn-1, and the server of cn-2, which is down.
     broker = Broker(latency_s=latency_s)
     manager = _Manager(broker)
     for host in ("cn-1", "cn-2"):

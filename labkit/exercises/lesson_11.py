@@ -12,7 +12,6 @@ _CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance"}]}]
 
 
 def _alice(number):
-    """A user of a request, another one for each number."""
     return RequestContext(
         ("alice", "bob")[number % 2],
         "physics",
@@ -51,7 +50,6 @@ def _judge_wanted(answer):
 
 
 def _judge_context(given, alice):
-    """Raise Wrong at the first thing that a context lacks."""
     table = rights({"yours": given})
     refused = table.query("asked in ['read', 'save'] and not allowed")
     image = table.query("asked == 'image' and not allowed")

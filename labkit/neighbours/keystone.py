@@ -4,7 +4,7 @@ import random
 import uuid
 from datetime import timedelta
 
-from labkit.nova.context import EPOCH, RequestContext
+from labkit.neighbours.oslo_context import EPOCH
 
 #: By user; a user of keystone's has the roles below his own too.
 ROLES = {"admin": ("admin", "member", "reader"), "demo": ("member", "reader")}
@@ -13,7 +13,8 @@ ROLES = {"admin": ("admin", "member", "reader"), "demo": ("member", "reader")}
 class Keystone:
     """Knows an administrator, "admin", and an ordinary user, "demo", in whatever project.
 
-    In: the simpy environment, and a seed for the tokens and the ids of requests.
+    In: the simpy environment, a seed for the tokens and the ids of requests, and the class of the
+    contexts that it makes.
 
     Unlike the real one, it lets everybody in, and its tokens hold nothing.
 
@@ -21,24 +22,25 @@ class Keystone:
     in nova/api/auth.py, Nova 34.0.0.
     """
 
-    def __init__(self, env, seed):
+    def __init__(self, env, seed, request_context):
         self._env = env
         self._random = random.Random(f"request ids, seed {seed}")
         self._tokens = {}
+        self._request_context = request_context
 
-    def asking(self, project_id, is_admin) -> RequestContext:
+    def asking(self, project_id, is_admin):
         """Return a context to ask policy with, of a request that is never made."""
         user = "admin" if is_admin else "demo"
-        return RequestContext(
+        return self._request_context(
             user, project_id, is_admin=is_admin, roles=list(ROLES[user]), request_id="req-none"
         )
 
-    def context(self, project_id, is_admin) -> RequestContext:
+    def context(self, project_id, is_admin):
         """Return the context of a new request of the administrator, or of the ordinary user."""
         user = "admin" if is_admin else "demo"
         if (user, project_id) not in self._tokens:
             self._tokens[user, project_id] = f"gAAAAAB{self._random.getrandbits(256):064x}"
-        return RequestContext(
+        return self._request_context(
             uuid.uuid5(uuid.NAMESPACE_DNS, f"user/{user}").hex,
             project_id,
             is_admin=is_admin,
@@ -50,12 +52,12 @@ class Keystone:
             timestamp=EPOCH + timedelta(seconds=self._env.now),
         )
 
-    def admin_context(self) -> RequestContext:
+    def admin_context(self):
         """Return the context in which a service does what nobody asks for: without user or token.
 
         Source: ``get_admin_context`` in nova/context.py, Nova 34.0.0.
         """
-        return RequestContext(
+        return self._request_context(
             is_admin=True,
             request_id=self._request_id(),
             timestamp=EPOCH + timedelta(seconds=self._env.now),

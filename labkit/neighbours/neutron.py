@@ -1,7 +1,5 @@
 """Neutron as far as Nova needs it: the ports of servers, made, moved and removed."""
 
-from labkit.nova.clock import Call
-
 
 class Neutron:
     """The ports of one cloud: ``ports`` maps a server's name to the hosts that they are bound to.
@@ -14,7 +12,7 @@ class Neutron:
 
     def ask(self, service, name, call):
         """Note a question that changes nothing."""
-        service.note(Call, name, "neutron", call)
+        service.note_call(name, "neutron", call)
 
     def bind(self, service, name, call, host):
         """Note a call that binds the ports of a server to another host."""
@@ -27,7 +25,7 @@ class Neutron:
 
     def allocate_for_instance(self, service, instance):
         """Make the port of a server; takes time, and may fail."""
-        service.note(Call, instance.name, "neutron", "allocate_for_instance")
+        service.note_call(instance.name, "neutron", "allocate_for_instance")
         host = service.host
         yield from service.step("network", instance)
         self.ports.setdefault(instance.name, []).append(host)
@@ -38,6 +36,6 @@ class Neutron:
 
     def deallocate_for_instance(self, service, instance):
         """Remove all ports of a server; takes time."""
-        service.note(Call, instance.name, "neutron", "deallocate_for_instance")
+        service.note_call(instance.name, "neutron", "deallocate_for_instance")
         yield from service.step("deallocate_network", instance)
         self.ports.pop(instance.name, None)

@@ -2,7 +2,10 @@
 
 import itertools
 import uuid
+from datetime import datetime
 
+#: The time of a context that was given none, and of a simulated clock that has just begun.
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as in Nova, times are UTC and do not say so
 _numbers = itertools.count()
 #: Each argument, and the keys of the request's environment that it is read from: the first that
 #: is there. Source: ``_ENVIRON_HEADERS`` in oslo_context/context.py, 6.5.0.

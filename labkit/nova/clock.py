@@ -1,4 +1,4 @@
-"""What happened in a cloud, as records in the order in which it happened.
+"""Threads and locks on the simulated clock, and records of what happened in their order.
 
 ``t_s`` is the simulated time in seconds, ``service`` who did it (api, conductor, scheduler or
 compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``request_id`` that of
@@ -9,6 +9,8 @@ import inspect
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+import simpy
 
 _NOVA = str(Path(__file__).parent) + "/"
 #: Files whose functions write down what others do, and are not themselves "who did it".
@@ -55,6 +57,37 @@ def place(file, function) -> str | None:
         return None
     file = file.removeprefix(_NOVA)
     return None if file.startswith(_WRITERS) else f"{file}:{function}"
+
+
+class Thread(simpy.Process):
+    """Something that goes on, and the context that it goes on in.
+
+    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
+    """
+
+    def __init__(self, env, work, context):
+        self.context = context
+        super().__init__(env, work)
+
+
+class ServiceStoppedError(BaseException):
+    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
+
+
+class Lock(simpy.Resource):
+    """One holder at a time, the others in the order of their coming."""
+
+    def acquire(self):
+        """Wait until the lock is free, and take it; return the turn that is to be released."""
+        turn = self.request()
+        if not turn.triggered:  # a lock that is free takes no step of the clock
+            yield turn
+        return turn
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody holds it or waits for it."""
+        return not (self.users or self.queue)
 
 
 class Save(NamedTuple):

@@ -6,11 +6,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from labkit.neighbours import oslo_context
+from labkit.neighbours.oslo_context import EPOCH
 from labkit.nova import exception, policy
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%f"
-#: The time of a context that was given none.
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as in Nova, times are UTC and do not say so
 #: The services that a context keeps of the catalogue.
 KEPT_SERVICES = (
     "image",

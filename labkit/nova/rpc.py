@@ -1,14 +1,19 @@
 """How the services of Nova get the clients and servers of their messages (nova/rpc.py)."""
 
 import inspect
+from functools import cache
 
 from labkit.neighbours.messaging import RPCClient, RPCServer, Target, Transport
 from labkit.neighbours.messaging.client import RESPONSE_TIMEOUT_S
+from labkit.nova.clock import Message, Reply
 from labkit.nova.objects.base import NovaObjectSerializer
 
 #: The patience of a call that may take long: in all, and without a sign of life of its server.
 #: Source: ``long_rpc_timeout`` in nova/conf/rpc.py, ``rpc_response_timeout`` of oslo.messaging.
 LONG = {"timeout": 1800, "call_monitor_timeout": RESPONSE_TIMEOUT_S}
+
+#: Where all that is sent to one service is handed in. Source: ``control_exchange`` in nova/config.py.
+EXCHANGE = "nova"
 
 
 class RequestContextSerializer:
@@ -28,10 +33,6 @@ class RequestContextSerializer:
         """Return the context."""
         return ctxt
 
-    def deserialize_context(self, ctxt):
-        """Return the context."""
-        return ctxt
-
 
 class _Server(RPCServer):
     """Runs each method of a service in a thread of its own, whose context is the message's.
@@ -47,12 +48,8 @@ class _Server(RPCServer):
             Target(topic=topic, server=service.host),
             [service],
             RequestContextSerializer(NovaObjectSerializer(service)),
+            service.name,
         )
-
-    @property
-    def name(self) -> str:
-        """What tables call the service."""
-        return self.service.name
 
     def spawn(self, work, ctxt):
         """Begin to run a method; return the thread."""
@@ -60,7 +57,7 @@ class _Server(RPCServer):
 
     def invoke(self, function, ctxt, args):
         """Call a method with what was said."""
-        required = _required(function)
+        required = _required(function.__func__)
         said = {name: arg for name, arg in args.items() if arg is not None or name in required}
         return function(**said)
 
@@ -71,7 +68,7 @@ def create_transport(service) -> Transport:
     Source: ``create_transport`` in nova/rpc.py, Nova 34.0.0.
     """
     broker, wait = service.site.broker, service.wait
-    return Transport(broker, name=service.name, wait=wait, allowed_remote_exmods=None)
+    return Transport(broker, EXCHANGE, service.name, wait=wait, allowed_remote_exmods=None)
 
 
 def get_client(service, target) -> RPCClient:
@@ -91,13 +88,50 @@ def get_server(service, topic) -> RPCServer:
     return _Server(service, topic)
 
 
+@cache
 def unmodelled(names) -> dict:
     """Return the arguments that Nova sends with a message and the lab does not model: None."""
     return dict.fromkeys(names.split())
 
 
+def message_of(envelope) -> Message:
+    """Return the record of a message that is sent."""
+    content, context, exchange = envelope.content, envelope.context, envelope.exchange
+    topic, _, server = (envelope.routing_key or exchange.removesuffix("_fanout")).partition(".")
+    args, method = content["args"], content["method"]
+    about = args.get("instance") or next(iter(args.get("instances", ())), None)
+    return Message(
+        envelope.t_s,
+        envelope.sender,
+        about and about.name,
+        "call" if "_msg_id" in content else "cast",
+        topic,
+        server or None,
+        content.get("namespace"),
+        method,
+        content["version"],
+        tuple(sorted(args)),
+        exchange != EXCHANGE,
+        envelope.by,
+        f"{topic.removesuffix('-alt')}/rpcapi.py:{method}",
+        False,
+        context.is_admin,
+        context.request_id,
+    )
+
+
+def reply_of(envelope, call) -> Reply:
+    """Return the record of an answer to a call."""
+    error, hosts = envelope.content["failure"], None
+    if call.method == "select_destinations" and error is None:
+        selected = envelope.content["result"]
+        hosts = tuple((selection.host, *selection.alternates) for selection in selected)
+    raised, name, method = error and type(error).__name__, call.instance, call.method
+    return Reply(envelope.t_s, envelope.sender, name, method, raised, hosts, call.request_id)
+
+
+@cache
 def _required(function):
     """Return the names of the parameters that have no default."""
-    function = inspect.unwrap(function)
-    code = function.__code__
-    return code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.default is one.empty}

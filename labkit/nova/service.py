@@ -1,61 +1,15 @@
-"""What every service is made of: a clock, a log of what it did, locks, messages (nova/service.py)."""
+"""What every service is made of: a log of what it did, locks, messages (nova/service.py)."""
 
 from functools import cached_property
 
-import simpy
-
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import caller, finish
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.context import RequestContext
 from labkit.nova.exception import NovaException
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
-
-
-class Thread(simpy.Process):
-    """Something that goes on, and the context that it goes on in.
-
-    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
-    """
-
-    def __init__(self, env, work, context):
-        self.context = context
-        super().__init__(env, work)
-
-
-class ServiceStoppedError(BaseException):
-    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
-
-
-class Lock:
-    """One holder at a time, the others in the order of their coming."""
-
-    def __init__(self, site):
-        self._site = site
-        self._held = False
-        self._waiting = []
-
-    def acquire(self):
-        """Wait until the lock is free, and take it."""
-        if self._held:
-            turn = self._site.env.event()
-            self._waiting.append(turn)
-            yield turn
-        self._held = True
-
-    def release(self):
-        """Hand the lock to the next."""
-        if self._waiting:
-            self._waiting.pop(0).succeed()
-        else:
-            self._held = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody holds it or waits for it."""
-        return not self._held
 
 
 class Service:
@@ -92,14 +46,17 @@ class Service:
         """The cloud's configuration."""
         return self.site.options
 
-    def note(self, kind, *fields, **more):
+    def note(self, kind, *fields, by=None, **more):
         """Add a record to what happened; ``by``, unless given, is the function that is at work."""
         site, context = self.site, self.site.context
         more["request_id"] = context and context.request_id
-        record = kind(site.env.now, self.name, *fields, **more)
-        if getattr(record, "by", "") is None:
-            record = record._replace(by=caller())
-        site.trace.append(record)
+        if "by" in kind._fields:
+            more["by"] = by or caller()
+        site.trace.append(kind(site.env.now, self.name, *fields, **more))
+
+    def note_call(self, name, system, call):
+        """Record a call to a neighbour about the server of that name."""
+        self.note(Call, name, system, call)
 
     def wait(self, event):
         """Wait for an event, unless the service dies meanwhile."""
@@ -133,14 +90,14 @@ class Service:
         """
         lock = self._locks.get(name)
         if lock is None:
-            lock = self._locks[name] = Lock(self.site)
-        yield from lock.acquire()
+            lock = self._locks[name] = Lock(self.site.env)
+        turn = yield from lock.acquire()
         if self.stopped:
             raise ServiceStoppedError
         try:
             return (yield from work)
         finally:
-            lock.release()
+            lock.release(turn)
             if lock.idle:
                 self._locks.pop(name, None)
 
@@ -204,20 +161,16 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from self._logged(work)
+                yield from finish(work)
         except ServiceStoppedError:
             pass
+        except Exception as error:
+            if not expected(error):
+                raise
         finally:
             if not self.stopped:
                 self.busy -= 1
                 self.site.busy -= 1
-
-    def _logged(self, work):
-        try:
-            yield from finish(work)
-        except Exception as error:
-            if not expected(error):
-                raise
 
 
 def unforeseen(error) -> Exception:

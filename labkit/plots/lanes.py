@@ -48,6 +48,8 @@ LEAST = 360  # pixels for axes that are given
 LEFT, RIGHT = 94, 24  # pixels beside the lanes
 LINE = 16  # pixels of a line of text
 TICKS = LINE + 6  # pixels above the lanes: the seconds, and the lines down to the lanes
+HOST = LINE + 6  # pixels above the lanes of a host: its name
+MARKS = 14  # pixels of the notifications, without upright names
 FOOT = 12  # pixels below a strip
 UPRIGHT = 14  # pixels, the least width of a piece for an upright name
 #: Pixels that a mark keeps from what is before it: any, a circle, one with an upright name.
@@ -286,7 +288,7 @@ class Lanes:
         self.lanes, self.axis, self.width = list(lanes), axis, width
         self.groups, self.upright = groups, upright
         self._roles, self._index = roles or {}, index or {}
-        self.above, self._gap = LINE * cursor, gap
+        self.above = LINE * cursor
         # An axis may begin before a server has a state.
         self._spans = axis.spans[len(axis.spans) - len(self.lanes[0].values) :]
         self._pieces = [self._pieces_of(lane.values) for lane in self.lanes]
@@ -294,17 +296,15 @@ class Lanes:
             max([thin, *(wide(label(p.value)) + 10 for p in pieces if p.name == "stands")])
             for pieces in self._pieces
         ]
-        tall = [
-            LINE + 6 if self._opens(place) else 0 for place in range(len(self.lanes))
-        ]  # a line for a host's name
-        steps = [a + b + gap for a, b in zip(tall, self._heights, strict=True)]
-        lower = list(itertools.accumulate(steps, initial=self.above + TICKS))
-        self._lane_tops = [top + more for top, more in zip(lower, tall, strict=False)]
-        self._foot = lower[-1]
-        marks = [14 if groups else 0] * axis.strips
+        self._lane_tops = []
+        self._foot = self.above + TICKS
+        for place, height in enumerate(self._heights):
+            self._lane_tops.append(self._foot + HOST * self._opens(place))
+            self._foot = self._lane_tops[-1] + height + gap
+        marks = [MARKS if groups else 0] * axis.strips
         for group in groups if upright else ():
             strip, _ = self.place(group[0].seq)
-            marks[strip] = max(marks[strip], 24 + wide(label(group[0].short)))
+            marks[strip] = max(marks[strip], MARKS + 10 + wide(label(group[0].short)))
         self.tops = [0, *itertools.accumulate(self._foot + mark + FOOT for mark in marks)]
         self.height = self.tops[-1]
 
@@ -320,8 +320,7 @@ class Lanes:
         """Return the y below the lanes."""
         return self.tops[strip] + self._foot
 
-    def _opens(self, place: int) -> bool:
-        """Return whether the lanes of a host begin with this one."""
+    def _opens(self, place: int) -> bool:  # whether the lanes of a host begin here
         host = self.lanes[place].host
         return host is not None and (place == 0 or self.lanes[place - 1].host != host)
 

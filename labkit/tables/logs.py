@@ -152,7 +152,8 @@ class _Pass:
             for host in _fill(passed or [], step.left):
                 yield step.filter, host, True, ""
             known = step.reasons if hosts is None or passed is None else hosts
-            fallen = [host for host in known if host not in (passed or ())]
+            stay = set(passed or ())
+            fallen = [host for host in known if host not in stay]
             removed = len(fallen) if count is None else max(count - step.left, 0)
             for host in _fill(fallen, removed):
                 reasons = step.reasons.get(host) or self.group.get(host, [])
@@ -289,6 +290,8 @@ class _Reader:
         return False
 
     # -- what a line says; *name* is its request, *found* the match ---------------------------
+    # The stages of a pass: 1 before the filters, 2 their start, 3 each of them, 4 who is left,
+    # 5 each weigher, 6 the order, 7 the host that is selected.
     def _weighed_by(self, name, found):
         weigher, part = found[1], found[2]
         values = _values(found)

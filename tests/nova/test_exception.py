@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 
+from labkit.neighbours.messaging.client import ALLOWED_EXMODS
 from labkit.neighbours.messaging.envelope import deserialize_remote_exception
 from labkit.nova import exception
 
@@ -20,7 +21,7 @@ OTHERS = [cls for cls in CLASSES if "home" in vars(cls)]
 def test_a_caller_meets_the_class_that_was_raised(cls):
     raised = cls.__new__(cls)
     exception.NovaException.__init__(raised, "in these words")
-    met = deserialize_remote_exception(raised, ["nova.exception"])
+    met = deserialize_remote_exception(raised, ALLOWED_EXMODS)
     assert isinstance(met, cls)
     assert str(met).startswith("in these words\n")
 

@@ -1,6 +1,6 @@
 """Random sequences of actions through a whole live Nova and through labkit's Cloud, compared.
 
-    python -m tools.record.random_lives [--count 300] [--seed 1] [--jobs 4]
+    python -m tools.record.random_lives [--count 120] [--seed 1] [--jobs 4]
     python -m tools.record.random_lives --only 17 [--seed 1]      # one of them again
 
 Each sequence is 3 to 8 actions, the first a create, with at most one fault in it or in what is
@@ -189,7 +189,7 @@ def shorter(lines):
 def main():
     """Compare, print what was seen, and fail if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--jobs", type=int, default=min(4, 2 * os.cpu_count()))
     parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER")

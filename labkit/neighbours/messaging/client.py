@@ -44,10 +44,6 @@ class Transport:
         self._allowed = allowed_remote_exmods
         self._waiting = {}
 
-    def exchange_of(self, target) -> str:
-        """Return the exchange that a target is reached by."""
-        return target.exchange or self.control_exchange
-
     def send(self, target, context, message, timeout_s=None, monitor_s=None, by=None):
         """Publish a message; for a call (with a *timeout_s*) return its id."""
         if not target.topic:
@@ -60,7 +56,7 @@ class Transport:
         if target.fanout:
             exchange, key, timeout_s = f"{target.topic}_fanout", "", None
         else:
-            exchange = self.exchange_of(target)
+            exchange = target.exchange or self.control_exchange
             key = f"{target.topic}.{target.server}" if target.server else target.topic
         expiration = None if timeout_s is None else str(int(timeout_s * 1000))
         now, name = self.env.now, self.name
@@ -203,17 +199,14 @@ class RPCClient:
         return self.serializer.deserialize_entity(ctxt, result)
 
     def _made(self, ctxt, method, kwargs):
-        serialize = self.serializer.serialize_entity
-        args = {name: serialize(ctxt, value) for name, value in kwargs.items()}
-        message = {"method": method, "args": args}
+        message = {"method": method, "args": self.serializer.serialize_entity(ctxt, kwargs)}
         if self.target.namespace is not None:
             message["namespace"] = self.target.namespace
         if self.target.version is not None:
             message["version"] = self.target.version
-        context = self.serializer.serialize_context(ctxt)
         if not self.can_send_version():
             raise RPCVersionCapError(self.target.version, self.version_cap)
-        return context, message
+        return self.serializer.serialize_context(ctxt), message
 
 
 def _check_version(version):

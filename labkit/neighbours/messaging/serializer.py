@@ -5,7 +5,7 @@ class JsonPayloadSerializer:
     """Turns objects and containers into what JSON knows; at the receiver they stay that.
 
     An object with ``obj_to_primitive`` becomes its primitive, a set a list. A context arrives as
-    a copy.
+    a copy of what it was when the message was sent.
 
     Source: ``JsonPayloadSerializer`` in oslo_messaging/serializer.py, oslo.messaging 18.3.1.
     """
@@ -28,8 +28,4 @@ class JsonPayloadSerializer:
 
     def serialize_context(self, ctxt):
         """Return a copy of a context, as it is now."""
-        return ctxt.from_dict(ctxt.to_dict())
-
-    def deserialize_context(self, ctxt):
-        """Return a context of the receiver's own."""
         return ctxt.from_dict(ctxt.to_dict())

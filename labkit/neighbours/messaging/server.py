@@ -12,7 +12,7 @@ from labkit.neighbours.messaging.target import Target, version_is_compatible
 class RPCServer:
     """Reads the queues of a topic and runs the methods of its endpoints.
 
-    In: a target with topic and server; *endpoints*, objects whose ``target`` tells their namespace
+    In: a target with topic and server, of which tables make its *name*; *endpoints*, objects whose ``target`` tells their namespace
     and version (none: no namespace, version 1.0). A method gets the context and the arguments; one
     that takes time is a generator that yields the clock's events.
     Raises InvalidTarget when topic or server is missing.
@@ -23,24 +23,20 @@ class RPCServer:
     ``AMQPDriverBase.listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
 
-    def __init__(self, transport, target, endpoints, serializer=None):
+    def __init__(self, transport, target, endpoints, serializer=None, name=None):
         if not (target.topic and target.server):
             raise InvalidTarget(
                 "A server's target must have topic and server names specified", target
             )
         self.transport = transport
+        self.name = name or f"{target.topic}@{target.server}"
         self.target = target
         self.endpoints = list(endpoints)
         self.serializer = serializer or JsonPayloadSerializer()
 
-    @property
-    def name(self) -> str:
-        """What tables call it: "compute@host1"."""
-        return f"{self.target.topic}@{self.target.server}"
-
     def start(self):
         """Declare the three queues, and read first of all what has been waiting."""
-        exchange, target = self.transport.exchange_of(self.target), self.target
+        exchange, target = self.target.exchange or self.transport.control_exchange, self.target
         broker = self.transport.broker
         broker.serve(exchange, target.topic, target.server, self._incoming, self.name)
 
@@ -49,7 +45,7 @@ class RPCServer:
         self.transport.broker.cancel(self._incoming)
 
     def _incoming(self, envelope):
-        message, ctxt = envelope.content, self.serializer.deserialize_context(envelope.context)
+        message, ctxt = envelope.content, envelope.context
         work = self.spawn(self._dispatch(ctxt, message), ctxt)
         watched_s = message.get("_timeout")
         if watched_s and int(watched_s) / 2 >= 1:
@@ -64,22 +60,19 @@ class RPCServer:
         return function(ctxt, **args)
 
     def _dispatch(self, ctxt, message):
+        serializer = self.serializer
         try:
-            result = yield from self._run(ctxt, message)
+            function = self.endpoint_of(message)
+            args = serializer.deserialize_entity(ctxt, message["args"])
+            result = self.invoke(function, ctxt, args)
+            if inspect.isgenerator(result):
+                result = yield from result
         except Exception as error:
             if "_msg_id" not in message:
                 raise
             self._reply(message, error=error)
         else:
-            self._reply(message, result)
-
-    def _run(self, ctxt, message):
-        function, deserialize = self.endpoint_of(message), self.serializer.deserialize_entity
-        args = {name: deserialize(ctxt, arg) for name, arg in message["args"].items()}
-        result = self.invoke(function, ctxt, args)
-        if inspect.isgenerator(result):
-            result = yield from result
-        return self.serializer.serialize_entity(ctxt, result)
+            self._reply(message, serializer.serialize_entity(ctxt, result))
 
     def endpoint_of(self, message):
         """Return the method that a message asks for, of the first endpoint that fits.

@@ -1,5 +1,7 @@
 """Where a message goes, and which versions understand each other."""
 
+from functools import cache
+
 _FIELDS = ("exchange", "topic", "namespace", "version", "server", "fanout")
 
 
@@ -38,6 +40,7 @@ class Target:
         return f"<Target {', '.join(told)}>"
 
 
+@cache
 def version_is_compatible(implemented, version) -> bool:
     """Return whether who implements one version understands another.
 
@@ -56,11 +59,7 @@ def version_is_compatible(implemented, version) -> bool:
         return True
     if version is None:
         return False
-    mine, other = implemented.split("."), version.split(".")
+    mine, other = [*implemented.split("."), "0"], [*version.split("."), "0"]
     if int(other[0]) != int(mine[0]):
         return False
-    return (int(other[1]), _revision(other)) <= (int(mine[1]), _revision(mine))
-
-
-def _revision(parts):
-    return int(parts[2]) if len(parts) > 2 else 0
+    return (int(other[1]), int(other[2])) <= (int(mine[1]), int(mine[2]))

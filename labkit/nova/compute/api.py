@@ -154,6 +154,13 @@ class API:
         self.site = service.site
         self.image_api = glance.API(service)
         self.placementclient = SchedulerReportClient(service)
+        self.compute_rpcapi = service.compute_rpcapi
+        self.compute_task_api = service.compute_task_api
+
+    @property
+    def context(self):
+        """The context of what is done now."""
+        return self.service.context
 
     def _record_action_start(self, instance, action):
         instance_action.action_start(instance, action)
@@ -177,8 +184,8 @@ class API:
         build_requests = [
             self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
         ]
-        self.service.compute_task_api.schedule_and_build_instances(
-            self.service.context,
+        self.compute_task_api.schedule_and_build_instances(
+            self.context,
             build_requests=build_requests,
             request_specs=[spec] * len(names),
         )
@@ -332,8 +339,8 @@ class API:
             instance.terminated_at = self.site.env.now
             instance.save()
         else:
-            self.service.compute_rpcapi.terminate_instance(
-                self.service.context,
+            self.compute_rpcapi.terminate_instance(
+                self.context,
                 instance,
             )
         self._update_queued_for_deletion(instance, True)
@@ -345,8 +352,8 @@ class API:
             instance.terminated_at = self.site.env.now
             instance.save()
         else:
-            self.service.compute_rpcapi.soft_delete_instance(
-                self.service.context,
+            self.compute_rpcapi.soft_delete_instance(
+                self.context,
                 instance,
             )
         self._update_queued_for_deletion(instance, True)
@@ -360,8 +367,8 @@ class API:
         instance.deleted_at = None
         instance.save(expected_task_state=[None])
         if instance.host:
-            self.service.compute_rpcapi.restore_instance(
-                self.service.context,
+            self.compute_rpcapi.restore_instance(
+                self.context,
                 instance,
             )
         self._update_queued_for_deletion(instance, False)
@@ -373,8 +380,8 @@ class API:
         instance.progress = 0
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "stop")
-        self.service.compute_rpcapi.stop_instance(
-            self.service.context,
+        self.compute_rpcapi.stop_instance(
+            self.context,
             instance,
         )
 
@@ -388,16 +395,16 @@ class API:
         instance.task_state = task.POWERING_ON
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "start")
-        self.service.compute_rpcapi.start_instance(
-            self.service.context,
+        self.compute_rpcapi.start_instance(
+            self.context,
             instance,
         )
 
     def trigger_crash_dump(self, instance):
         """Have the guest dump its memory; no state changes."""
         self._record_action_start(instance, "trigger_crash_dump")
-        self.service.compute_rpcapi.trigger_crash_dump(
-            self.service.context,
+        self.compute_rpcapi.trigger_crash_dump(
+            self.context,
             instance,
         )
 
@@ -405,25 +412,21 @@ class API:
         instance.task_state = task.REBOOTING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "reboot")
-        self.service.compute_rpcapi.reboot_instance(
-            self.service.context, instance, reboot_type=reboot_type
-        )
+        self.compute_rpcapi.reboot_instance(self.context, instance, reboot_type=reboot_type)
 
     def _hard_reboot(self, instance, reboot_type="HARD"):
         instance.task_state = task.REBOOTING_HARD
         instance.save(expected_task_state=task.ALLOW_REBOOT)
         self._record_action_start(instance, "reboot")
-        self.service.compute_rpcapi.reboot_instance(
-            self.service.context, instance, reboot_type=reboot_type
-        )
+        self.compute_rpcapi.reboot_instance(self.context, instance, reboot_type=reboot_type)
 
     def pause(self, instance):
         """Pause a server."""
         instance.task_state = task.PAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "pause")
-        self.service.compute_rpcapi.pause_instance(
-            self.service.context,
+        self.compute_rpcapi.pause_instance(
+            self.context,
             instance,
         )
 
@@ -432,8 +435,8 @@ class API:
         instance.task_state = task.UNPAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unpause")
-        self.service.compute_rpcapi.unpause_instance(
-            self.service.context,
+        self.compute_rpcapi.unpause_instance(
+            self.context,
             instance,
         )
 
@@ -442,8 +445,8 @@ class API:
         instance.task_state = task.SUSPENDING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "suspend")
-        self.service.compute_rpcapi.suspend_instance(
-            self.service.context,
+        self.compute_rpcapi.suspend_instance(
+            self.context,
             instance,
         )
 
@@ -452,8 +455,8 @@ class API:
         instance.task_state = task.RESUMING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "resume")
-        self.service.compute_rpcapi.resume_instance(
-            self.service.context,
+        self.compute_rpcapi.resume_instance(
+            self.context,
             instance,
         )
 
@@ -462,8 +465,8 @@ class API:
         instance.task_state = task.RESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "rescue")
-        self.service.compute_rpcapi.rescue_instance(
-            self.service.context,
+        self.compute_rpcapi.rescue_instance(
+            self.context,
             instance,
         )
 
@@ -472,8 +475,8 @@ class API:
         instance.task_state = task.UNRESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unrescue")
-        self.service.compute_rpcapi.unrescue_instance(
-            self.service.context,
+        self.compute_rpcapi.unrescue_instance(
+            self.context,
             instance,
         )
 
@@ -482,7 +485,7 @@ class API:
         instance.task_state = task.UPDATING_PASSWORD
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "changePassword")
-        yield from self.service.compute_rpcapi.set_admin_password(self.service.context, instance)
+        yield from self.compute_rpcapi.set_admin_password(self.context, instance)
 
     def lock(self, instance):
         """Lock a server: only an administrator may act on it."""
@@ -519,9 +522,7 @@ class API:
                 "createImage", instance.uuid, attr, state
             ) from None
         self._record_action_start(instance, "createImage")
-        self.service.compute_rpcapi.snapshot_instance(
-            self.service.context, instance, image_id=image_id
-        )
+        self.compute_rpcapi.snapshot_instance(self.context, instance, image_id=image_id)
 
     def backup(self, instance, backup_type="daily", rotation=1):
         """Make an image of the server, and keep *rotation* of its kind."""
@@ -529,8 +530,8 @@ class API:
         instance.task_state = task.IMAGE_BACKUP
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
-        self.service.compute_rpcapi.backup_instance(
-            self.service.context,
+        self.compute_rpcapi.backup_instance(
+            self.context,
             instance,
             image_id=image_id,
             backup_type=backup_type,
@@ -562,8 +563,8 @@ class API:
             hints = spec.scheduler_hints | {"_nova_check_type": ["rebuild"]}
             spec = spec.replace(scheduler_hints=hints, force_hosts=[instance.host])
             spec, host = spec.replace(force_nodes=[instance.node]), None
-        self.service.compute_task_api.rebuild_instance(
-            self.service.context,
+        self.compute_task_api.rebuild_instance(
+            self.context,
             instance,
             image_ref=image.id,
             orig_image_ref=orig_image_ref,
@@ -599,8 +600,8 @@ class API:
         compute_utils.notify_about_instance(self.service, instance, "evacuate", source="api")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        self.service.compute_task_api.rebuild_instance(
-            self.service.context,
+        self.compute_task_api.rebuild_instance(
+            self.context,
             instance,
             image_ref=None,
             orig_image_ref=None,
@@ -642,8 +643,8 @@ class API:
         self._record_action_start(instance, "resize" if flavor is not None else "migrate")
         destination = Destination() if host is None else self._destination(host)
         spec = spec.replace(ignore_hosts=ignore_hosts, requested_destination=destination)
-        self.service.compute_task_api.migrate_server(
-            self.service.context,
+        self.compute_task_api.migrate_server(
+            self.context,
             instance,
             flavor=flavor or current,
             request_spec=spec,
@@ -661,8 +662,8 @@ class API:
         migration.status = "confirming"
         migration.save()
         self._record_action_start(instance, "confirmResize")
-        self.service.compute_rpcapi.confirm_resize(
-            self.service.context,
+        self.compute_rpcapi.confirm_resize(
+            self.context,
             instance,
             migration.source_compute,
             migration=migration,
@@ -681,8 +682,8 @@ class API:
         migration.status = "reverting"
         migration.save()
         self._record_action_start(instance, "revertResize")
-        self.service.compute_rpcapi.revert_resize(
-            self.service.context,
+        self.compute_rpcapi.revert_resize(
+            self.context,
             instance,
             migration.dest_compute,
             migration=migration,
@@ -698,8 +699,8 @@ class API:
         else:
             return
         self._record_action_start(instance, "confirmResize")
-        yield from self.service.compute_rpcapi.confirm_resize(
-            self.service.context, instance, found[0].source_compute, migration=found[0], cast=False
+        yield from self.compute_rpcapi.confirm_resize(
+            self.context, instance, found[0].source_compute, migration=found[0], cast=False
         )
 
     # -- shelve ----------------------------------------------------------------------------
@@ -709,17 +710,15 @@ class API:
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelve")
         image_id = compute_utils.create_image(self, instance)
-        self.service.compute_rpcapi.shelve_instance(
-            self.service.context, instance, image_id=image_id
-        )
+        self.compute_rpcapi.shelve_instance(self.context, instance, image_id=image_id)
 
     def shelve_offload(self, instance):
         """Take a shelved server off its host."""
         instance.task_state = task.SHELVING_OFFLOADING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelveOffload")
-        self.service.compute_rpcapi.shelve_offload_instance(
-            self.service.context,
+        self.compute_rpcapi.shelve_offload_instance(
+            self.context,
             instance,
         )
 
@@ -728,8 +727,8 @@ class API:
         instance.task_state = task.UNSHELVING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
-        self.service.compute_task_api.unshelve_instance(
-            self.service.context,
+        self.compute_task_api.unshelve_instance(
+            self.context,
             instance,
             request_spec=self.site.spec_of(instance.name),
         )
@@ -745,8 +744,8 @@ class API:
         self._record_action_start(instance, "live-migration")
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
-        self.service.compute_task_api.live_migrate_instance(
-            self.service.context,
+        self.compute_task_api.live_migrate_instance(
+            self.context,
             instance,
             request_spec=spec,
             scheduler_hint={"host": host},
@@ -757,8 +756,8 @@ class API:
         allowed = ("running", "queued", "preparing")
         migration = self._live_migration(instance, allowed, "abort live migration")
         self._record_action_start(instance, "live_migration_cancel")
-        self.service.compute_rpcapi.live_migration_abort(
-            self.service.context,
+        self.compute_rpcapi.live_migration_abort(
+            self.context,
             instance,
             migration_id=migration.id,
         )
@@ -767,8 +766,8 @@ class API:
         """Hurry a live migration."""
         self._live_migration(instance, ("running",), "force complete")
         self._record_action_start(instance, "live_migration_force_complete")
-        self.service.compute_rpcapi.live_migration_force_complete(
-            self.service.context,
+        self.compute_rpcapi.live_migration_force_complete(
+            self.context,
             instance,
         )
 

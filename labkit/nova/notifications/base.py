@@ -119,7 +119,7 @@ def emit(service, name, form, event_type, publisher, payload, by=None, priority=
     wanted = service.options.notification_format
     if wanted != "both" and (wanted == "versioned") != (form == "versioned"):
         return
-    service.note(Notification, name, form, event_type, publisher, priority, payload, by)
+    service.note(Notification, name, form, event_type, publisher, priority, payload, by=by)
 
 
 def _check(mode):

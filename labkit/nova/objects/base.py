@@ -52,7 +52,10 @@ class NovaObjectSerializer:
     def serialize_entity(self, ctxt, entity):
         """Return a copy of what may change: dicts, lists, and the rows of the database."""
         if isinstance(entity, dict):
-            return {key: self.serialize_entity(ctxt, value) for key, value in entity.items()}
+            copied = {}
+            for key, value in entity.items():
+                copied[key] = value if value is None else self.serialize_entity(ctxt, value)
+            return copied
         if isinstance(entity, list):
             return [self.serialize_entity(ctxt, value) for value in entity]
         return entity.copy_for(self._service) if hasattr(entity, "copy_for") else entity

@@ -43,15 +43,15 @@ class Instance(NovaObject):
     __slots__ = (
         "_changed",
         "_metadata",
-        "_service",
         "_values",
         "name",
         "saved_at",
+        "service",
         "spec",
     )
 
     def __init__(self, service, name, spec, values):
-        object.__setattr__(self, "_service", service)
+        object.__setattr__(self, "service", service)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "spec", spec)
         object.__setattr__(self, "saved_at", None)
@@ -98,7 +98,7 @@ class Instance(NovaObject):
 
     def create(self, cell):
         """Write a new row into a cell's database."""
-        service = self._service
+        service = self.service
         with target_cell(service.db_context, CellMapping(cell, service.site.db)) as targeted:
             row = db.instance_create(targeted, self._values)
         service.note(Save, self.name, "create", None, states(row))
@@ -114,7 +114,7 @@ class Instance(NovaObject):
         Source: ``save`` in nova/objects/instance.py and ``_instance_update`` in
         nova/db/main/api.py, Nova 34.0.0.
         """
-        service, changed = self._service, self.obj_what_changed()
+        service, changed = self.service, self.obj_what_changed()
         extra = {name: self._values[name] for name in EXTRA if name in self._changed}
         if extra:
             db.instance_extra_update_by_uuid(service.db_context, self.uuid, extra)
@@ -162,7 +162,7 @@ class Instance(NovaObject):
 
         Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
         """
-        service = self._service
+        service = self.service
         try:
             constraint = None if self.host else {"host": None}
             row = db.instance_destroy(service.db_context, self.uuid, constraint)
@@ -180,12 +180,12 @@ class Instance(NovaObject):
         """
         if self.migration_context is not None:
             nothing = {"migration_context": None}
-            db.instance_extra_update_by_uuid(self._service.db_context, self.uuid, nothing)
+            db.instance_extra_update_by_uuid(self.service.db_context, self.uuid, nothing)
             self._values.update(nothing)
 
     def refresh(self):
         """Read the row anew; what was changed and not saved is lost."""
-        self._read(db.instance_get_by_uuid(self._service.db_context, self.uuid))
+        self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
 def _guard(expected):

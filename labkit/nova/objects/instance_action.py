@@ -25,7 +25,7 @@ class InstanceAction:
 
 def action_start(instance, action):
     """Begin an entry; what is done under the same request id from now on belongs to it."""
-    service = instance._service
+    service = instance.service
     context = service.db_context
     db.action_start(context, instance.uuid, InstanceAction(action, context.request_id))
     service.note(Action, instance.name, action)
@@ -34,12 +34,12 @@ def action_start(instance, action):
 def action_finish(instance):
     """End an entry; few actions do."""
     action = _action(instance).action
-    instance._service.note(Action, instance.name, action, op="finish")
+    instance.service.note(Action, instance.name, action, op="finish")
 
 
 def event_start(instance, event, by=None):
     """Begin a part of the action, on the service's host."""
-    service = instance._service
+    service = instance.service
     action = _action(instance)
     action.events.append({"event": event, "host": service.host, "result": None})
     service.note(ActionEvent, instance.name, "start", action.action, event, service.host, by=by)
@@ -61,8 +61,8 @@ def event_finish(instance, event, result, by=None):
     found["result"] = result
     if result == "Error":
         action.message = "Error"
-    note = instance._service.note
-    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by)
+    note = instance.service.note
+    note(ActionEvent, instance.name, "finish", action.action, event, None, result, by=by)
 
 
 def as_shown(log) -> list[dict]:
@@ -84,7 +84,7 @@ def _action(instance) -> InstanceAction:
 
     Source: ``action_event_start`` in nova/db/main/api.py, Nova 34.0.0.
     """
-    context = instance._service.db_context
+    context = instance.service.db_context
     log = db.actions_get(context, instance.uuid)
     for entry in reversed(log):
         if entry.request_id == context.request_id:

@@ -41,7 +41,7 @@ class Migration(NovaObject):
         migration_type created_at updated_at"""
 
     def __init__(self, service, name, values):
-        self._service = service
+        self.service = service
         self.name = name
         self.__dict__.update(values)
 
@@ -74,7 +74,7 @@ class Migration(NovaObject):
 
     def create(self):
         """Write a new row."""
-        service = self._service
+        service = self.service
         self.created_at = service.site.env.now
         values = self._values()
         self.id = db.migration_create(service.db_context, values)
@@ -83,7 +83,7 @@ class Migration(NovaObject):
 
     def save(self):
         """Write all of it, and read it anew."""
-        service = self._service
+        service = self.service
         old = db.migration_get(service.db_context, self.id)["status"]
         self.updated_at = service.site.env.now
         db.migration_update(service.db_context, self.id, self._values())
@@ -101,7 +101,7 @@ class Migration(NovaObject):
         return {name: getattr(self, name) for name in FIELDS}
 
     def _note(self, op, old):
-        self._service.note(
+        self.service.note(
             Written,
             self.name,
             op,

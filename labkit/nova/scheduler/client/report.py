@@ -37,7 +37,7 @@ class SchedulerReportClient:
 
     def note(self, name, call, http_status, by):
         """Add a call of placement's API to what happened."""
-        self._service.note(Call, name, "placement", call, http_status, _HERE + by)
+        self._service.note(Call, name, "placement", call, http_status, by=_HERE + by)
 
     def get_allocation_candidates(self, request):
         """Ask for the hosts that can hold a request; return Candidates.
