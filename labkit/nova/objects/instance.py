@@ -27,7 +27,7 @@ class Instance(NovaObject):
 
     Reading and setting the columns is plain attribute access; a column counts as changed when
     it was set, even to the same value (``system_metadata`` only when it differs). ``save``
-    writes the changed columns and then reads the row anew.
+    writes the changed columns and then reads the row again.
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
@@ -184,7 +184,7 @@ class Instance(NovaObject):
             self._values.update(nothing)
 
     def refresh(self):
-        """Read the row anew; what was changed and not saved is lost."""
+        """Read the row again; what was changed and not saved is lost."""
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
