@@ -1,4 +1,9 @@
-"""Ask the scheduler, and read its answer: select_destinations, place, Decision."""
+"""Ask the scheduler once, and read its answer: select_destinations, place, Decision.
+
+In: a Fleet, a RequestSpec, Options. Out: a Decision with its tables, and what would change it.
+
+Uses: fleet, neighbours, nova, tables.
+"""
 
 import copy
 import functools

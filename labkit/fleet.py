@@ -1,4 +1,9 @@
-"""Fleet: the compute nodes that a scheduler knows; folders and DataFrames in and out."""
+"""Fleet: the compute nodes that a scheduler knows.
+
+In: folders and DataFrames. Out: HostStates, beside them aggregates, inventories and instances.
+
+Uses: neighbours, nova.
+"""
 
 import dataclasses
 import difflib
