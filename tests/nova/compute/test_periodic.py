@@ -65,7 +65,7 @@ class Bench:
             found["raised"] = raised[0]
         uuid = site.uuid_of("web")
         row, now = site.db.instances[uuid], None
-        if uuid in site.db.deleted:
+        if row["deleted"]:
             self.player = None
         else:
             now = [row["vm_state"], row["task_state"], power_state.STATE_MAP[row["power_state"]]]
