@@ -8,6 +8,21 @@ NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISP
 LOCK = uv pip compile -q pyproject.toml --group build --universal --generate-hashes \
 	--fork-strategy fewest --upgrade --custom-compile-command "make lock"
 
+# One thing at a time, whatever -j says: `make -j4 lab test` sets up once.
+.NOTPARALLEL:
+
+# The set-up holds the folder it was made in: in a clone that was moved or copied it is done again.
+ifneq ($(shell cat .venv/where 2>/dev/null),$(CURDIR))
+$(shell rm -f .venv/lab .venv/test)
+endif
+
+# Where nothing can be written at home, programs keep their settings here.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/build/home
+$(shell mkdir -p "$(CURDIR)/build/home")
+$(info Your home folder cannot be written to: settings are kept in build/home.)
+endif
+
 .PHONY: help lab test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
 
 help:
@@ -17,11 +32,8 @@ help:
 	@echo "make notebooks     run every lesson and keep its outputs"
 	@echo "For maintainers: notebooks-check bench record record-check lock clean"
 
-# tools/jupyter says no to "official Jupyter news?"; all other settings are the learner's.
 lab: not-root .venv/lab
-	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-	$(PY) -m jupyterlab $(NO_BROWSER) --log-level=WARN --ServerApp.port=$(PORT) \
-		--LabApp.default_url=/lab/tree/$(LESSON) $(if $(ALLOW_ROOT),--allow-root)
+	@$(PY) tools/lab.py --port="$(PORT)" --lesson=$(LESSON) $(NO_BROWSER) $(if $(ALLOW_ROOT),--allow-root)
 
 not-root:
 	@test -n "$(ALLOW_ROOT)" || test "`id -u`" != 0 || { echo "JupyterLab does not run as root:" \
@@ -62,14 +74,17 @@ clean:
 
 .venv/lab: requirements.lock pyproject.toml
 	@$(call install,$<)
+	@echo "$(CURDIR)" > .venv/where
 	@touch $@
 
 .venv/test: requirements-test.lock pyproject.toml
 	@$(call install,$<)
+	@echo "$(CURDIR)" > .venv/where
 	@touch .venv/lab $@
 
 define install
 echo "Setting up .venv from $(1) (once: about a minute with pip, seconds with uv)"; \
+$(PY) -c '' 2>/dev/null || rm -rf .venv; \
 if command -v uv >/dev/null; then \
 	uv venv -q --allow-existing .venv && \
 	uv pip install -q -p $(PY) --require-hashes -r $(1) && \

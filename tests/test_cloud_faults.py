@@ -16,7 +16,7 @@ from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.cloud.durations import steps
 from labkit.cloud.faults import ERRORS, EVENTS, METHODS
 from labkit.cloud.leftovers import RULES, imbalances
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute import utils as compute_utils
@@ -130,14 +130,14 @@ def misplaced(records):
         if record.t_s < t_s:
             yield f"time runs backwards: {record}"
         t_s = record.t_s
-        if isinstance(record, trace.Save) and record.op in ("create", "update", "destroy"):
+        if isinstance(record, clock.Save) and record.op in ("create", "update", "destroy"):
             before = record.new if record.op == "destroy" else record.old
             if before != states.get(record.instance):
                 yield f"{states.get(record.instance)} came before {record}"
             states[record.instance] = record.new
-        elif isinstance(record, trace.Message) and record.style == "call":
+        elif isinstance(record, clock.Message) and record.style == "call":
             asked[record.method, record.instance] += 1
-        elif isinstance(record, trace.Reply):
+        elif isinstance(record, clock.Reply):
             asked[record.method, record.instance] -= 1
             if asked[record.method, record.instance] < 0:
                 yield f"nobody asked for {record}"

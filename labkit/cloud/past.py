@@ -2,8 +2,7 @@
 
 from types import SimpleNamespace
 
-from labkit.nova import clock as trace
-from labkit.nova import exception
+from labkit.nova import clock, exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
@@ -38,9 +37,9 @@ class History:
                 break
             if record.instance != self.name:
                 continue
-            if isinstance(record, trace.BuildRequest):
+            if isinstance(record, clock.BuildRequest):
                 request = self._requested(record) if record.op == "create" else None
-            elif isinstance(record, trace.Save):
+            elif isinstance(record, clock.Save):
                 row = self._saved(row, record)
         return request or row
 
@@ -98,7 +97,7 @@ class History:
         statuses = {
             record.migration: (record.status, record.source)
             for when, record in self.records
-            if when <= seq and isinstance(record, trace.Migration)
+            if when <= seq and isinstance(record, clock.Migration)
         }
         finished = [source for status, source in statuses.values() if status == "finished"]
         source = finished[0] if finished else instance.host

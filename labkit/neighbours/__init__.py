@@ -1,1 +1,6 @@
-"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging."""
+"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging.
+
+In: requests of Nova's services, as values. Out: their answers. None of them knows Nova.
+
+Uses: nothing.
+"""

@@ -64,7 +64,7 @@ class InstanceInvalidState(NovaException):
 
 
 class InstanceIsLocked(NovaException):
-    """A locked server, and somebody who is no administrator."""
+    """The server is locked, and the user is no administrator."""
 
     code = 409
     msg_fmt = "Instance %(instance_uuid)s is locked"
@@ -78,7 +78,7 @@ class InstanceNotReady(NovaException):
 
 
 class Forbidden(NovaException):
-    """Whoever asks may not."""
+    """The user is not allowed to do this."""
 
     msg_fmt = "Forbidden"
     code = 403
@@ -91,7 +91,7 @@ class PolicyNotAuthorized(Forbidden):
 
 
 class ServiceUnavailable(NovaException):
-    """The nova-compute of the server is down; which one, users are not told."""
+    """The nova-compute of the server is down; the text does not name it."""
 
     code = 409
     msg_fmt = "Service is unavailable at this time."
@@ -134,13 +134,13 @@ class BuildRequestNotFound(NovaException):
 
 
 class InstanceActionNotFound(NovaException):
-    """An event was noted for an action that nobody began."""
+    """An event belongs to no action of the server."""
 
     msg_fmt = "Action for request_id %(request_id)s on instance %(instance_uuid)s not found"
 
 
 class InstanceActionEventNotFound(NovaException):
-    """The end of an event was noted, and the action at hand has no such event."""
+    """An event ends that the action has not."""
 
     msg_fmt = "Event %(event)s not found for action id %(action_id)s"
 
@@ -324,13 +324,13 @@ class InvalidMigrationState(NovaException):
 
 
 class MigrationError(NovaException):
-    """A live migration failed for a reason that nobody has foreseen."""
+    """A live migration failed for an unexpected reason."""
 
     msg_fmt = "Migration error: %(reason)s"
 
 
 class MigrationPreCheckError(MigrationError):
-    """A host will not have the server, or will not let it go."""
+    """A host cannot take the server, or cannot let it go."""
 
     msg_fmt = "Migration pre-check error: %(reason)s"
 
@@ -446,7 +446,7 @@ class CantStartEngineError(NovaException):
 
 
 class EmptyCatalog(NovaException):
-    """Nobody told Nova where the neighbours are: the context has no catalogue."""
+    """The context has no service catalogue."""
 
     home = "keystoneauth1.exceptions.catalog"
     msg_fmt = "The service catalog is empty."

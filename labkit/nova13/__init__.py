@@ -1,4 +1,9 @@
-"""The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's."""
+"""The Nova of the notes (13.0.0, Mitaka, 2016), where it differs from today's.
+
+In and out: as of labkit.nova, in modules of the same names.
+
+Uses: decision, fleet, neighbours, nova, tables.
+"""
 
 from labkit.nova13.claims import DEFAULT_RATIOS, allocation_ratios, claim_test, limits
 from labkit.nova13.conf import WEIGHERS, options

@@ -6,6 +6,8 @@ counts how often each cluster of the file is used.
 
 Source: docs/interop/qcow2.txt of QEMU. Unlike QEMU, the lab does not write compressed clusters
 and refuses encryption, external data files, subclusters and zstd by name.
+
+Uses: nothing.
 """
 
 from labkit.qcow2.check import check

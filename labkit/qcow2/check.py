@@ -1,30 +1,39 @@
 """Whether a qcow2 counts its clusters right, as ``qemu-img check`` asks."""
 
+import os
+
 import numpy as np
 
 from labkit.qcow2.header import Qcow2Error
-from labkit.qcow2.image import COMPRESSED, COPIED, OFFSET
-from labkit.qcow2.writer import WritableImage
+from labkit.qcow2.image import COMPRESSED, COPIED, Image
 
-#: More mistakes than this are not told one by one.
+#: At most so many mistakes are listed.
 MOST = 20
 
 
-def check(image: WritableImage) -> list[str]:
+def check(image) -> list[str]:
     """Return a sentence for each cluster whose refcount is not the number of its references.
 
     A cluster that is counted but not used is leaked; one that is used but not counted will be
-    overwritten. In: an image open for writing. Empty when all is well.
+    overwritten. In: an open Image, or a path. Empty when all is well, at most 20 sentences.
+    Raises Qcow2Error for a damaged file, and for one with internal snapshots, TypeError for
+    something that is neither an image nor a path.
 
     Source: ``qemu-img check``.
     """
-    return list(_mistakes(image))[:MOST]
+    if isinstance(image, Image):
+        return _mistakes(image)[:MOST]
+    if not isinstance(image, str | os.PathLike):
+        raise TypeError(f"{image!r} is no image; expected an open qcow2.Image or a path")
+    with Image(image, allow_outside=True) as opened:
+        return _mistakes(opened)[:MOST]
 
 
 def _mistakes(image):
     size = image.cluster_size
-    total = max(image._next, 1)
+    total = max(1, -(-os.path.getsize(image.path) // size))
     wanted, stored = np.zeros(total, np.int64), np.zeros(total, np.int64)
+    found = []
 
     def use(offset, length):
         first, last = offset // size, (offset + length - 1) // size
@@ -33,30 +42,33 @@ def _mistakes(image):
         wanted[first : last + 1] += 1
 
     header = image.header
+    if header.nb_snapshots:
+        raise Qcow2Error(f"{image.path} holds snapshots, which the lab's check does not count")
     use(0, 1)
     use(header.refcount_table_offset, header.refcount_table_clusters * size)
     if header.l1_size:
         use(header.l1_table_offset, header.l1_size * 8)
-    for index, entry in enumerate(image._blocks.tolist()):
-        if entry & OFFSET:
-            use(entry & OFFSET, size)
-            _, counts = image._refcount_block(index)
-            part = stored[index * len(counts) : (index + 1) * len(counts)]
-            part[:] = counts[: len(part)]
-    for index, entry in enumerate(image._l1.tolist()):
-        if not entry & OFFSET:
-            continue
-        use(entry & OFFSET, size)
-        table = image._table(index)
+    for offset, first, counts in image.refcounts():
+        use(offset, size)
+        part = stored[first : first + len(counts)]
+        part[:] = counts[: len(part)]
+    for index, offset in image.tables():
+        use(offset, size)
+        table = image.table(index)
         kinds, hosts = image.decode(table)
         for kind, host in zip(kinds.tolist(), hosts.tolist(), strict=True):
             if kind == COMPRESSED:
-                use(*image._compressed_at(host))
+                use(*image.compressed_at(host))
             elif host:
                 use(host, size)
         copied = (table & np.uint64(COPIED)) != 0
         for row in np.flatnonzero((kinds != COMPRESSED) & (hosts != 0) & ~copied).tolist():
-            yield f"entry {row} of level 2 table {index}: refcount 1, but not marked as such"
+            found.append(
+                f"entry {row} of level 2 table {index}: refcount 1, but not marked as such"
+            )
     for number in np.flatnonzero(wanted != stored).tolist():
         word = "is leaked" if stored[number] > wanted[number] else "is not counted"
-        yield f"cluster {number} {word}: refcount {stored[number]}, references {wanted[number]}"
+        found.append(
+            f"cluster {number} {word}: refcount {stored[number]}, references {wanted[number]}"
+        )
+    return found

@@ -40,6 +40,8 @@ _REFUSED = {
 #: The same bounds as QEMU's, so that a hostile header cannot ask for more memory than this.
 MOST_L1_BYTES = 32 * 1024**2
 MOST_REFCOUNT_TABLE_BYTES = 8 * 1024**2
+#: Bytes in the name of a backing file.
+LONGEST_NAME = 1023
 
 
 class Qcow2Error(ValueError):
@@ -139,7 +141,7 @@ def parse(raw: bytes, where, file_size: int) -> Header:
     backing = None
     if value["backing_file_offset"]:
         start, n = value["backing_file_offset"], value["backing_file_size"]
-        if n > 1023 or start + n > min(cluster_size, len(raw)):
+        if n > LONGEST_NAME or start + n > min(cluster_size, len(raw)):
             raise Qcow2Error(f"{where}: the name of its backing file lies outside of the header")
         backing = raw[start : start + n].decode("utf-8", "surrogateescape") or None
     kept = {name: value[name] for name in Header.__dataclass_fields__ if name in value}

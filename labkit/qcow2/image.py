@@ -1,13 +1,15 @@
 """Reading a qcow2: from a guest's offset to the bytes in the file, or in its backing file."""
 
 import os
+import re
+import stat
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from labkit.qcow2.header import Qcow2Error, parse
-from labkit.qcow2.raw import Extent, Raw, fill
+from labkit.qcow2.raw import Extent, Raw, fill, holes
 
 UNALLOCATED, ZERO, DATA, COMPRESSED = range(4)
 OFFSET = 0x00FF_FFFF_FFFF_FE00
@@ -16,29 +18,38 @@ COPIED, IS_COMPRESSED, IS_ZERO = 1 << 63, 1 << 62, 1
 CACHE = 4 * 1024**2
 #: A chain of backing files longer than this is taken for a mistake.
 LONGEST_CHAIN = 64
+#: A small file may claim a huge disk: so much is read at once, so many pieces and rows are listed.
+MOST_READ, MOST_PIECES, MOST_ROWS = 256 * 1024**2, 1_000_000, 65_536
+#: The beginning of a name that QEMU takes for a protocol: "json:", "file:", "nbd:".
+_PROTOCOL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 
 
 class Image:
     """A qcow2 file, open for reading, with the chain of its backing files.
 
     In: a path, and *backing_format* ("raw" or "qcow2") for an old file whose header does not name
-    the format of its backing file. Use it in a ``with`` statement, or close it.
+    the format of its backing file. A backing file outside of the image's folder is opened only
+    with *allow_outside*: who made the image may have named any file of this machine.
+    Use it in a ``with`` statement, or close it.
     Raises Qcow2Error for a file that is damaged or uses what the lab does not read.
     """
 
     mode = "rb"
 
-    def __init__(self, path, backing_format=None, _chain=()):
+    def __init__(self, path, backing_format=None, allow_outside=False, _chain=()):
         self.path = Path(path)
+        # Opening a pipe would wait for somebody who writes into it.
+        if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
+            raise Qcow2Error(f"{self.path} is no regular file")
         self._file = self.path.open(self.mode, buffering=0)
         self.backing = None
         try:
-            self._open(backing_format, _chain)
+            self._open(backing_format, allow_outside, _chain)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, backing_format, chain):
+    def _open(self, backing_format, allow_outside, chain):
         real = os.path.realpath(self.path)
         if real in chain:
             raise Qcow2Error(f"{self.path}: its chain of backing files comes back to itself")
@@ -52,13 +63,23 @@ class Image:
         self._per_l2 = self.cluster_size // 8
         l1 = self._read_at(self.header.l1_table_offset, self.header.l1_size * 8, "level 1 table")
         self._l1 = np.frombuffer(l1, ">u8").astype(np.uint64)
+        tables = np.count_nonzero(self._l1 & np.uint64(OFFSET))
+        if tables > self._file_size // self.cluster_size:
+            raise Qcow2Error(
+                f"{self.path}: {tables} level 2 tables, more than the file has room for"
+            )
         self._l2 = {}
         self._decoded = (None, b"")
         if self.header.backing_file is not None:
-            self.backing = self._open_backing(backing_format, (*chain, real))
+            self.backing = self._open_backing(backing_format, allow_outside, (*chain, real))
 
-    def _open_backing(self, backing_format, chain):
+    def _open_backing(self, backing_format, allow_outside, chain):
         name, kind = self.header.backing_file, self.header.backing_format or backing_format
+        if _PROTOCOL.match(name):
+            raise Qcow2Error(
+                f"{self.path}: its backing file is named {name!r}; the lab reads plain names of"
+                " files, not QEMU's json:, file: and other protocols"
+            )
         path = self.path.parent / name
         if kind is None:
             raise Qcow2Error(
@@ -69,7 +90,15 @@ class Image:
             raise Qcow2Error(f"{self.path}: its backing file is {kind!r}; the lab reads raw, qcow2")
         if not path.is_file():
             raise Qcow2Error(f"{self.path}: its backing file {name!r} is not there")
-        return Raw(path) if kind == "raw" else Image(path, backing_format, chain)
+        folder = os.path.dirname(chain[0])
+        if not allow_outside and os.path.commonpath([folder, os.path.realpath(path)]) != folder:
+            raise Qcow2Error(
+                f"{self.path}: its backing file {name!r} lies outside of {folder}; it is opened only"
+                " with allow_outside=True, for whoever made the image may have named any file"
+            )
+        if kind == "raw":
+            return Raw(path)
+        return Image(path, backing_format, allow_outside, chain)
 
     def __enter__(self):
         return self
@@ -90,16 +119,23 @@ class Image:
     def read(self, offset=0, length=None) -> bytes:
         """Return what the guest reads: *length* bytes from *offset*, to the end without a length.
 
-        Raises ValueError beyond the end of the disk.
+        Raises ValueError beyond the end of the disk, and for more than 256 MiB at once.
         """
+        self._inside(offset, 0 if length is None else length)
         length = self.size - offset if length is None else length
-        self._inside(offset, length)
+        if length > MOST_READ:
+            raise ValueError(
+                f"{length} bytes are too much to read at once; read up to {MOST_READ} bytes, in parts"
+            )
         out = bytearray(length)
         self.read_into(offset, memoryview(out))
         return bytes(out)
 
     def map(self) -> list[Extent]:
-        """Return how the disk is stored, from its first byte to its last, as ``qemu-img map``."""
+        """Return how the disk is stored, from its first byte to its last, as ``qemu-img map``.
+
+        Raises Qcow2Error for a disk in more than a million pieces.
+        """
         found = []
         for extent in self.extents(0, self.size, 0):
             before = found[-1] if found else None
@@ -107,14 +143,21 @@ class Image:
                 found[-1] = before._replace(length=before.length + extent.length)
             else:
                 found.append(extent)
+                if len(found) > MOST_PIECES:
+                    raise Qcow2Error(f"{self.path}: more than {MOST_PIECES} pieces to list")
         return found
 
     def clusters(self):
         """Return the map as a DataFrame with one row per cluster: start, kind, depth, offset.
 
-        ``kind`` is "data", "compressed", "zero" or "unallocated". For pictures of small disks.
+        ``kind`` is "data", "compressed", "zero" or "unallocated". For pictures of small disks:
+        raises ValueError for one of more than 65,536 clusters.
         """
         import pandas as pd
+
+        count = -(-self.size // self.cluster_size)
+        if count > MOST_ROWS:
+            raise ValueError(f"{count} clusters are too many for a table; use map(), or read parts")
 
         rows = []
         for start in range(0, self.size, self.cluster_size):
@@ -151,10 +194,13 @@ class Image:
                     yield Extent(at + inside, n - inside, depth, False, True, False, False, None)
             elif kind == UNALLOCATED:
                 yield Extent(at, n, depth, False, True, False, False, None)
+            elif kind == DATA:
+                for skip, part, hole in holes(self._file, host, n):
+                    yield Extent(at + skip, part, depth, True, hole, True, False, host + skip)
             else:
-                stored = host if kind != COMPRESSED and host else None
-                data = kind != ZERO
-                yield Extent(at, n, depth, True, not data, data, kind == COMPRESSED, stored)
+                stored = host if kind == ZERO and host else None
+                data = kind == COMPRESSED
+                yield Extent(at, n, depth, True, not data, data, data, stored)
 
     def _runs(self, offset, length):
         """Yield (start, length, kind, host): what is stored in one way and one after the other."""
@@ -167,7 +213,7 @@ class Image:
                 offset = stop
                 continue
             last = min(self._per_l2, within + -(-(end - offset // size * size) // size))
-            entries = self._table(index)[within:last]
+            entries = self.table(index)[within:last]
             for first, count, kind, host in self._same(entries):
                 start = (index * self._per_l2 + within + first) * size
                 stop = min(start + count * size, end)
@@ -209,8 +255,8 @@ class Image:
             raise Qcow2Error(f"{self.path}: a cluster at {where:#x}, not the start of a cluster")
         return kinds, hosts.astype(np.int64)
 
-    def _table(self, index):
-        """Return the second-level table behind an entry of the first level."""
+    def table(self, index):
+        """Return the second-level table behind entry *index* of the first level."""
         at = int(self._l1[index]) & OFFSET
         table = self._l2.pop(at, None)
         if table is None:
@@ -223,7 +269,7 @@ class Image:
         self._l2[at] = table
         return table
 
-    def _compressed_at(self, host):
+    def compressed_at(self, host):
         """Return (offset, bytes) in the file for what an entry says of a compressed cluster."""
         bits = 62 - (self.header.cluster_bits - 8)
         offset = host & ((1 << bits) - 1)
@@ -232,7 +278,7 @@ class Image:
     def _decompressed(self, host):
         if self._decoded[0] == host:
             return self._decoded[1]
-        offset, length = self._compressed_at(host)
+        offset, length = self.compressed_at(host)
         raw = self._read_at(offset, length, "compressed cluster", short=True)
         try:
             data = zlib.decompressobj(-12).decompress(raw, self.cluster_size)
@@ -243,7 +289,29 @@ class Image:
         self._decoded = (host, data)
         return data
 
+    def tables(self):
+        """Yield (index, offset in the file) of each second-level table that there is."""
+        for index in np.flatnonzero(self._l1 & np.uint64(OFFSET)).tolist():
+            yield index, int(self._l1[index]) & OFFSET
+
+    def refcounts(self):
+        """Yield (offset of a refcount block, number of its first cluster, its counts)."""
+        header, bits = self.header, 1 << self.header.refcount_order
+        raw = self._read_at(
+            header.refcount_table_offset,
+            header.refcount_table_clusters * self.cluster_size,
+            "refcount table",
+        )
+        per_block = self.cluster_size * 8 // bits
+        for index, entry in enumerate(np.frombuffer(raw, ">u8").tolist()):
+            if entry & OFFSET:
+                block = self._read_at(entry & OFFSET, self.cluster_size, "refcount block")
+                yield entry & OFFSET, index * per_block, _counts(block, bits)
+
     def _inside(self, offset, length):
+        for name, value in (("offset", offset), ("length", length)):
+            if isinstance(value, bool) or not hasattr(value, "__index__"):
+                raise ValueError(f"{name} {value!r}: expected a whole number of bytes")
         if not (offset >= 0 and length >= 0 and offset + length <= self.size):
             raise ValueError(
                 f"{length!r} bytes from {offset!r} on do not lie on a disk of {self.size} bytes"
@@ -262,6 +330,13 @@ class Image:
             raise Qcow2Error(f"{self.path}: its {what} at {offset:#x} is cut off")
         self._file.seek(offset)
         return self._file.read(length)
+
+
+def _counts(block, bits):
+    if bits >= 8:
+        return np.frombuffer(block, f">u{bits // 8}").astype(np.int64)
+    each = np.unpackbits(np.frombuffer(block, np.uint8), bitorder="little").reshape(-1, bits)
+    return each.astype(np.int64) @ (1 << np.arange(bits))
 
 
 def _continues(before, extent):

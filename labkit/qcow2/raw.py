@@ -1,5 +1,6 @@
 """A raw disk as a backing file, and the pieces that a map of any disk consists of."""
 
+import errno
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -39,8 +40,10 @@ class Raw:
         fill(self._file, view)
 
     def extents(self, start, length, depth):
-        """Yield the whole of it: a raw file holds every byte."""
-        yield Extent(start, length, depth, True, False, True, False, start)
+        """Yield its data and its holes: a raw file holds every byte, or the file system says zero."""
+        for skip, n, hole in holes(self._file, start, length):
+            at = start + skip
+            yield Extent(at, n, depth, True, hole, not hole, False, at)
 
     def close(self):
         """Close the file."""
@@ -55,3 +58,23 @@ def fill(file, view):
         if not n:
             break
         done += n
+
+
+def holes(file, start, length):
+    """Yield (bytes after *start*, length, whether a hole) for a part of a file that is all there.
+
+    A hole reads as zeros and takes no place on the disk. Where the file system knows no holes,
+    all is data.
+    """
+    at, end = start, start + length
+    while at < end:
+        stop, hole = end, False
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                data = min(os.lseek(file.fileno(), at, os.SEEK_DATA), end)
+                hole = data > at
+                stop = data if hole else min(os.lseek(file.fileno(), at, os.SEEK_HOLE), end)
+            except OSError as error:
+                hole = error.errno == errno.ENXIO  # nothing but a hole up to the end of the file
+        yield at - start, stop - at, hole
+        at = stop

@@ -1,13 +1,18 @@
 """Writing a qcow2: clusters are appended, counted, and only then entered into the tables."""
 
+import os
+import reprlib
+
 import numpy as np
 
-from labkit.qcow2.header import DIRTY, MOST_REFCOUNT_TABLE_BYTES, Header, Qcow2Error
+from labkit.qcow2.header import DIRTY, LONGEST_NAME, MOST_REFCOUNT_TABLE_BYTES, Header, Qcow2Error
 from labkit.qcow2.image import COMPRESSED, COPIED, DATA, IS_ZERO, OFFSET, ZERO, Image
 
 CLUSTER_SIZE = 65536
 #: Bytes that are read and written at once when a disk is copied.
 PIECE = 2 * 1024**2
+#: More data than this is not written at once, unless asked for.
+MOST_FLAT = 8 * 1024**3
 _REFCOUNTS = {3: ">u1", 4: ">u2", 5: ">u4", 6: ">u8"}
 
 
@@ -21,8 +26,8 @@ class WritableImage(Image):
 
     mode = "r+b"
 
-    def _open(self, backing_format, chain):
-        super()._open(backing_format, chain)
+    def _open(self, backing_format, allow_outside, chain):
+        super()._open(backing_format, allow_outside, chain)
         header, size = self.header, self.cluster_size
         if header.nb_snapshots or header.incompatible_features >> DIRTY & 1:
             why = "holds snapshots" if header.nb_snapshots else "was not closed properly"
@@ -40,8 +45,14 @@ class WritableImage(Image):
         self._next = -(-self._file_size // size)  # the number of the next new cluster
 
     def write(self, offset, data):
-        """Write *data* to the guest's disk at *offset*. Raises ValueError beyond its end."""
-        data = memoryview(bytes(data))
+        """Write *data*, bytes, to the guest's disk at *offset*.
+
+        Raises ValueError beyond its end, TypeError for data that are no bytes.
+        """
+        try:
+            data = memoryview(data).cast("B")
+        except (TypeError, ValueError):
+            raise TypeError(f"data {reprlib.repr(data)}: expected bytes") from None
         self._inside(offset, len(data))
         for start, part in self._whole_clusters(offset, data):
             self._write_clusters(start, part)
@@ -103,7 +114,7 @@ class WritableImage(Image):
             index, within = divmod(number, self._per_l2)
             if not int(self._l1[index]) & OFFSET:
                 self._new_table(index)
-            table = self._table(index)
+            table = self.table(index)
             part = entries[: self._per_l2 - within]
             table[within : within + len(part)] = part
             self._put((int(self._l1[index]) & OFFSET) + within * 8, part.astype(">u8").tobytes())
@@ -120,7 +131,7 @@ class WritableImage(Image):
         """Give up what a part of the disk took in the file."""
         size = self.cluster_size
         if kind == COMPRESSED:
-            offset, n = self._compressed_at(host)
+            offset, n = self.compressed_at(host)
             first, last = offset // size, (offset + n - 1) // size
             self._count(first, last - first + 1, -1)
         elif host:
@@ -189,13 +200,18 @@ class WritableImage(Image):
 
 
 def create(
-    path, size, backing_file=None, backing_format=None, cluster_size=CLUSTER_SIZE
+    path,
+    size,
+    backing_file=None,
+    backing_format=None,
+    cluster_size=CLUSTER_SIZE,
+    allow_outside=False,
 ) -> WritableImage:
     """Make a new qcow2 of *size* bytes, empty or over a backing file, and return it open.
 
     In: sizes in bytes; *cluster_size* a power of two from 512 to 2 MiB; *backing_file* is looked
-    for beside the new file, *backing_format* says "raw" or "qcow2". Without a *size* the disk is
-    as long as its backing file. Raises FileExistsError where there is a file already, ValueError
+    for beside the new file (elsewhere only with *allow_outside*), *backing_format* says "raw" or
+    "qcow2". Raises FileExistsError where there is a file already, ValueError
     for a size that no qcow2 has.
 
     >>> import tempfile, pathlib
@@ -207,8 +223,9 @@ def create(
 
     Source: ``qemu-img create -f qcow2``.
     """
-    bits = cluster_size.bit_length() - 1
-    if cluster_size != 1 << bits or not 9 <= bits <= 21:
+    whole = isinstance(cluster_size, int) and cluster_size > 0
+    bits = cluster_size.bit_length() - 1 if whole else 0
+    if not 9 <= bits <= 21 or cluster_size != 1 << bits:
         raise ValueError(f"cluster_size {cluster_size!r}: expected a power of two, 512 to 2 MiB")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise ValueError(f"size {size!r}: expected a number of bytes")
@@ -229,7 +246,7 @@ def create(
     if l1_size * 8 > 32 * 1024**2:
         raise ValueError(f"size {size}: too much for clusters of {cluster_size} bytes")
     packed = header.pack()
-    if len(packed) > cluster_size:
+    if len(packed) > cluster_size or len(str(backing_file).encode()) > LONGEST_NAME:
         raise ValueError(f"backing_file {str(backing_file)!r}: its name does not fit the header")
     counted = 3 + l1_clusters
     with open(path, "xb") as file:
@@ -239,27 +256,52 @@ def create(
         first = min(counted, cluster_size // 2)
         file.write((b"\0\1" * first).ljust(cluster_size, b"\0"))
         file.write(bytes(l1_clusters * cluster_size))
-    image = WritableImage(path)
+    image = WritableImage(path, allow_outside=allow_outside)
     if counted > first:
         image._count(first, counted - first, 1)
     return image
 
 
-def flatten(source, path, cluster_size=CLUSTER_SIZE):
+def flatten(source, path, cluster_size=CLUSTER_SIZE, most=MOST_FLAT):
     """Write the disk of an image into a new qcow2 that needs no backing file.
 
-    In: an open Image, and a path where no file is yet. Clusters of zeros take no place.
+    In: an open Image, and a path where no file is yet; at most *most* bytes of data are written.
+    Clusters of zeros take no place. Raises Qcow2Error for an image with more data than that, and
+    for one that claims more data than its files can hold: clusters are used twice.
 
     Source: what ``qemu-img convert -f qcow2 -O qcow2`` does.
     """
+    if not isinstance(source, Image):
+        raise TypeError(f"{source!r} is no image; expected an open qcow2.Image")
+    extents = source.map()
+    _fits(source, extents, most)
     with create(path, source.size, cluster_size=cluster_size) as target:
-        for extent in source.map():
+        for extent in extents:
             if not extent.data:
                 continue
             start = extent.start // cluster_size * cluster_size
             end = extent.start + extent.length
             for at in range(start, end, PIECE):
                 _copy(source, target, at, min(PIECE, end - at, source.size - at))
+
+
+def _fits(source, extents, most):
+    """Refuse an image that would fill the disk: a small file may name its clusters often."""
+    total = sum(extent.length for extent in extents if extent.data)
+    if total > most:
+        raise Qcow2Error(
+            f"{source.path} holds {total} bytes of data; with most={total} they are written"
+        )
+    files, image = [], source
+    while image is not None:
+        files.append(os.path.getsize(image.path))
+        image = image.backing
+    stored = sum(extent.length for extent in extents if extent.data and not extent.compressed)
+    if stored > sum(files):
+        raise Qcow2Error(
+            f"{source.path} claims {stored} bytes of data in files of {sum(files)} bytes:"
+            " clusters are used twice"
+        )
 
 
 def _copy(source, target, start, length):

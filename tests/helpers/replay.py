@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 
@@ -19,12 +19,12 @@ def events(records, names):
     """Return [(thread, event)] of records, events in the form of data/nova-34/lifecycle.json.gz."""
     found, calls = [], {}
     for thread, record in records:
-        if isinstance(record, trace.Reply):
+        if isinstance(record, clock.Reply):
             _answer(calls[record.request_id, record.method], record)
         if type(record) not in _EVENT:
             continue
         event = _EVENT[type(record)](record)
-        if isinstance(record, trace.Message):
+        if isinstance(record, clock.Message):
             calls[record.request_id, record.method] = event
         event["service"] = record.service
         number = names.index(record.instance) if record.instance in names else 0
@@ -272,20 +272,20 @@ def _call(record):
 
 
 _EVENT = {
-    trace.Save: _save,
-    trace.BuildRequest: _build_request,
-    trace.InstanceMapping: _mapping,
-    trace.Message: _message,
-    trace.Migration: _migration,
-    trace.Notification: _notification,
-    trace.Action: lambda r: (
+    clock.Save: _save,
+    clock.BuildRequest: _build_request,
+    clock.InstanceMapping: _mapping,
+    clock.Message: _message,
+    clock.Migration: _migration,
+    clock.Notification: _notification,
+    clock.Action: lambda r: (
         {"kind": "action", "op": r.op, "action": r.action, "where": r.by}
         | ({"message": None} if r.op == "finish" else {})
     ),
-    trace.ActionEvent: _action_event,
-    trace.Call: _call,
-    trace.HostEvent: lambda r: {"kind": "host", "what": r.kind, "words": list(r.words)},
-    trace.InstanceFault: lambda r: {
+    clock.ActionEvent: _action_event,
+    clock.Call: _call,
+    clock.HostEvent: lambda r: {"kind": "host", "what": r.kind, "words": list(r.words)},
+    clock.InstanceFault: lambda r: {
         "kind": "fault",
         "code": r.code,
         "message": masked(r.message),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from tests.helpers import lives, lives_moves  # noqa: F401 - the latter registers its own
 
 pytestmark = pytest.mark.nova
@@ -14,11 +14,11 @@ RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "contexts.json.gz"
 NOVA = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECORDED.exists() else {}
 #: Kind and name of what is compared, in the words of the recording.
 KINDS = {
-    trace.Message: lambda r: ("rpc", r.method),
-    trace.Action: lambda r: ("action", r.action),
-    trace.ActionEvent: lambda r: ("action_event", r.event),
-    trace.Notification: lambda r: ("notify", r.event_type),
-    trace.Save: lambda r: ("db", r.op),
+    clock.Message: lambda r: ("rpc", r.method),
+    clock.Action: lambda r: ("action", r.action),
+    clock.ActionEvent: lambda r: ("action_event", r.event),
+    clock.Notification: lambda r: ("notify", r.event_type),
+    clock.Save: lambda r: ("db", r.op),
 }
 
 
@@ -29,7 +29,7 @@ def rows(records, seen):
             continue
         if record.request_id not in seen:
             seen.append(record.request_id)
-        is_admin = record.is_admin if isinstance(record, trace.Message) else None
+        is_admin = record.is_admin if isinstance(record, clock.Message) else None
         number = seen.index(record.request_id) + 1
         kind, name = KINDS[type(record)](record)
         yield [kind, record.service, name, number, is_admin]

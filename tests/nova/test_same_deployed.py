@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from tests.helpers import lives, lives_moves  # noqa: F401 - the latter registers its own
 
 pytestmark = pytest.mark.nova
@@ -30,7 +30,7 @@ def ours(records):
     """The messages of a step by sender, in the form of the recording."""
     found = {}
     for _, record in records:
-        if isinstance(record, trace.Message):
+        if isinstance(record, clock.Message):
             row = record.style, record.topic, record.server, record.method, record.version
             found.setdefault(record.service, []).append(row)
     return found
@@ -67,7 +67,7 @@ def sent(name, wire):
         record
         for _, _, records, *_ in player.steps
         for _, record in records
-        if isinstance(record, trace.Message) and record.method == wire
+        if isinstance(record, clock.Message) and record.method == wire
     ]
     seq = player.cloud.site.trace.index(seqs[0])
     return player.cloud.envelope(seq)

@@ -1,5 +1,6 @@
 """Files that lie: cut off, damaged, in a circle, of absurd sizes. Each ends in a clear error."""
 
+import os
 import random
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_small_compressed_cluster_cannot_grow_without_bound(root, tmp_path):
         (tmp_path / name).write_bytes((root / "data" / "qcow2" / name).read_bytes())
     with qcow2.Image(tmp_path / "compressed.qcow2") as image:
         assert image.header.cluster_size == len(
-            image._decompressed(int(image._table(0)[16]) & 2**62 - 1)
+            image._decompressed(int(image.table(0)[16]) & 2**62 - 1)
         )
 
 
@@ -128,3 +129,66 @@ def test_damage_anywhere_ends_in_an_error_of_its_own(root, tmp_path, name):
         except qcow2.Qcow2Error:
             refused += 1
     assert 30 < refused < 270, refused
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(qcow2.Qcow2Error, match="no regular file"):
+            qcow2.Image(path)
+
+
+@pytest.mark.parametrize("name", ['json:{"driver": "raw"}', "file:base", "nbd://host/disk"])
+def test_a_backing_file_by_protocol_is_refused_by_its_name(tmp_path, name):
+    (tmp_path / "base").write_bytes(bytes(4096))
+    header = qcow2.Header(4096, 1, 12288, 4096, 1, 12, backing_file=name, backing_format="raw")
+    (tmp_path / "top").write_bytes(header.pack().ljust(16384, b"\0"))
+    assert "QEMU's json:, file: and other protocols" in refusal(tmp_path / "top")
+
+
+def test_a_backing_file_outside_of_the_folder_is_opened_only_when_asked(tmp_path):
+    (tmp_path / "secret").write_bytes(b"secret".ljust(4096))
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "link").symlink_to(tmp_path / "secret")
+    for number, name in enumerate(("../secret", str(tmp_path / "secret"), "link")):
+        path = tmp_path / "inside" / f"top{number}"
+        qcow2.create(path, 4096, name, "raw", allow_outside=True).close()
+        assert "only with allow_outside=True" in refusal(path)
+        with qcow2.Image(path, allow_outside=True) as image:
+            assert image.read(0, 6) == b"secret"
+
+
+def test_a_small_file_that_claims_much_is_read_in_parts_only(tmp_path):
+    with qcow2.create(tmp_path / "huge", 2**50, cluster_size=2**21) as image:
+        with pytest.raises(ValueError, match="too much to read at once"):
+            image.read()
+        with pytest.raises(ValueError, match="too many for a table"):
+            image.clusters()
+        assert len(image.map()) == 1
+
+
+def test_more_tables_than_the_file_has_room_for(tmp_path):
+    with qcow2.create(tmp_path / "disk", 2**30, cluster_size=512) as image:
+        image.write(0, b"x")
+        at, table = image.header.l1_table_offset, next(image.tables())[1]
+        entries = image.header.l1_size
+    patched(tmp_path / "disk", at, table.to_bytes(8) * entries)
+    assert "more than the file has room for" in refusal(tmp_path / "disk")
+
+
+def test_clusters_used_twice_are_not_flattened(disk, tmp_path):
+    with qcow2.Image(disk) as image:
+        offset = next(image.tables())[1]
+        entry = image.table(0)[1:2].astype(">u8").tobytes()
+    patched(disk, offset, entry * 64)
+    with qcow2.Image(disk) as image:
+        with pytest.raises(qcow2.Qcow2Error, match="clusters are used twice"):
+            qcow2.flatten(image, tmp_path / "flat")
+        with pytest.raises(qcow2.Qcow2Error, match="with most="):
+            qcow2.flatten(image, tmp_path / "flat", most=4096)
+    assert not (tmp_path / "flat").exists()
+
+
+def test_a_disk_in_too_many_pieces_is_not_listed(disk, monkeypatch):
+    monkeypatch.setattr("labkit.qcow2.image.MOST_PIECES", 2)
+    assert "more than 2 pieces" in refusal(disk)

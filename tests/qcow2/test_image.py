@@ -151,3 +151,40 @@ def test_a_mistake_gets_a_sentence(base, tmp_path, ask, error, sentence):
     with pytest.raises(error, match=sentence):
         ask(tmp_path)
     assert base.read_bytes() == before
+
+
+def test_check_needs_no_writing(base):
+    assert qcow2.check(base) == qcow2.check(str(base)) == []
+    with qcow2.Image(base) as image:
+        assert qcow2.check(image) == []
+    with pytest.raises(TypeError, match="expected an open"):
+        qcow2.check(5)
+
+
+@pytest.mark.parametrize(
+    ("data", "offset", "error", "sentence"),
+    [
+        (5, 0, TypeError, "data 5: expected bytes"),
+        ("text", 0, TypeError, "expected bytes"),
+        (None, 0, TypeError, "expected bytes"),
+        (b"x", "0", ValueError, "offset '0': expected a whole number"),
+        (b"x", None, ValueError, "offset None"),
+        (b"x", 1.0, ValueError, "offset 1.0"),
+        (b"x", True, ValueError, "offset True"),
+    ],
+)
+def test_only_bytes_are_written_and_only_to_a_place(base, data, offset, error, sentence):
+    with qcow2.WritableImage(base) as image, pytest.raises(error, match=sentence):
+        image.write(offset, data)
+
+
+@pytest.mark.parametrize("cluster_size", [0, None, "64k", -512, 100, 4 * 1024**2])
+def test_a_cluster_size_that_no_qcow2_has(tmp_path, cluster_size):
+    with pytest.raises(ValueError, match="expected a power of two"):
+        qcow2.create(tmp_path / "disk", 4096, cluster_size=cluster_size)
+
+
+def test_a_name_too_long_for_a_backing_file_leaves_no_file_behind(tmp_path):
+    with pytest.raises(ValueError, match="does not fit the header"):
+        qcow2.create(tmp_path / "disk", 4096, "x" * 1024, "raw")
+    assert not (tmp_path / "disk").exists()

@@ -89,3 +89,39 @@ def test_a_compressed_disk_is_read_the_same(tmp_path):
         image.write(100_000, b"changed")
         assert qcow2.check(image) == []
     run(tmp_path, "qemu-img", "check", "-q", "small")
+
+
+def test_holes_in_the_file_are_listed_as_by_qemu(tmp_path):
+    """A raw and a qcow2 file with holes, each with an overlay above it."""
+    (tmp_path / "d.raw").write_bytes((b"x" * 4096 + bytes(61440)) * 8)
+    run(tmp_path, "qemu-img", "convert", "-O", "qcow2", "-S", "0", "d.raw", "dense.qcow2")
+    for name in ("d.raw", "dense.qcow2"):
+        run(tmp_path, "cp", "--sparse=always", name, f"sparse-{name}")
+        kind = name.rpartition(".")[2]
+        behind = ("-b", f"sparse-{name}", "-F", kind)
+        run(tmp_path, "qemu-img", "create", "-q", "-f", "qcow2", *behind, f"top-{kind}", "1M")
+    for name in ("dense.qcow2", "sparse-dense.qcow2", "top-raw", "top-qcow2"):
+        asked = ("qemu-img", "map", "-f", "qcow2", "--output=json", name)
+        with qcow2.Image(tmp_path / name) as image:
+            ours = [(e.start, e.length, e.depth, e.zero, e.data, e.offset) for e in image.map()]
+        keys = "start length depth zero data".split()
+        theirs = json.loads(run(tmp_path, *asked))
+        assert ours == [(*(e[key] for key in keys), e.get("offset")) for e in theirs]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 64])
+def test_refcounts_of_any_width_are_checked(tmp_path, bits):
+    run(
+        tmp_path,
+        "qemu-img",
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-o",
+        f"refcount_bits={bits}",
+        "d",
+        "1M",
+    )
+    run(tmp_path, "qemu-io", "-f", "qcow2", "-c", "write -P 7 0 300k", "d")
+    assert qcow2.check(tmp_path / "d") == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
-from labkit.nova import clock as trace
+from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.compute.manager import SYNC
 from tests.helpers import lives
@@ -65,7 +65,7 @@ class Bench:
             found["raised"] = raised[0]
         uuid = site.uuid_of("web")
         row, now = site.db.instances[uuid], None
-        if uuid in site.db.deleted:
+        if row["deleted"]:
             self.player = None
         else:
             now = [row["vm_state"], row["task_state"], power_state.STATE_MAP[row["power_state"]]]
@@ -76,13 +76,13 @@ class Bench:
     def _noted(self, records):
         found = {"saves": [], "sent": [], "virt": []}
         for record in records:
-            if isinstance(record, trace.Save) and record.op in ("create", "update", "destroy"):
+            if isinstance(record, clock.Save) and record.op in ("create", "update", "destroy"):
                 vm_state, task_state, power = record.new
                 save = [vm_state, task_state, power_state.STATE_MAP[power], record.by]
                 found["saves"].append(save)
-            elif isinstance(record, trace.Message):
+            elif isinstance(record, clock.Message):
                 found["sent"].append(record.method)
-            elif isinstance(record, trace.Call) and record.system == "virt":
+            elif isinstance(record, clock.Call) and record.system == "virt":
                 found["virt"].append(record.call)
         return found
 

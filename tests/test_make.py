@@ -1,0 +1,76 @@
+"""The set-up as people use it: a folder that was moved, ports that are none, a home without room."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tools import lab
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+def make(folder, *words, **env):
+    done = subprocess.run(
+        [shutil.which("make"), "-C", str(folder), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | env,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def clone(root, tmp_path):
+    """A folder with the Makefile in it, set up long ago."""
+    (tmp_path / ".venv").mkdir()
+    shutil.copy(root / "Makefile", tmp_path)
+    for name in ("lab", "test"):
+        (tmp_path / ".venv" / name).touch()
+    (tmp_path / ".venv" / "where").write_text(f"{tmp_path}\n")
+    return tmp_path
+
+
+def test_a_clone_that_stays_is_not_set_up_again(clone):
+    make(clone, "help")
+    assert (clone / ".venv" / "lab").exists()
+
+
+def test_a_clone_that_was_moved_or_copied_is_set_up_again(clone):
+    copy = clone.parent / "copy"
+    shutil.copytree(clone, copy)
+    make(copy, "help")
+    assert not (copy / ".venv" / "lab").exists()
+    assert not (copy / ".venv" / "test").exists()
+
+
+def test_a_home_that_cannot_be_written_to_is_replaced(clone):
+    said = make(clone, "help", HOME=str(clone / "nowhere"))
+    assert "settings are kept in build/home" in said
+    assert (clone / "build" / "home").is_dir()
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "text", "", "80.5"])
+def test_a_port_that_is_none_gets_one_sentence(root, port):
+    done = subprocess.run(
+        [sys.executable, str(root / "tools" / "lab.py"), f"--port={port}", "--lesson=x"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == (
+        f"PORT={port}: expected a number from 1 to 65535, as in: make lab PORT=9000\n"
+    )
+
+
+def test_a_busy_port_is_noticed():
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        number = busy.getsockname()[1]
+        assert not lab.is_free(number)
+    assert lab.is_free(number)
