@@ -14,7 +14,7 @@ from labkit.neighbours import placement
 from labkit.nova import exception
 from labkit.nova.objects import Aggregate
 from labkit.nova.scheduler import request_filter
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")

@@ -7,7 +7,7 @@ filters and weighers, on random scenarios: the same answers, bit for bit.
 import pytest
 
 from labkit import select_destinations
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")

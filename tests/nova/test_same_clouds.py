@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova import clouds
+from tests.helpers import clouds
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "clouds.json.gz"

@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.nova import clouds
+from tests.helpers import clouds
 from tools.record.lives.__main__ import Worker, record_all
 
 SHOWN = 4  # lines of a difference

@@ -4,7 +4,7 @@ import math
 
 from labkit import Flavor, Fleet, Options, RequestSpec, select_destinations
 from labkit.nova.scheduler import fast
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 
 SCENARIOS = 1200
 

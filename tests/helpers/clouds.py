@@ -12,8 +12,8 @@ from labkit.nova import exception
 from labkit.nova.compute import power_state
 from labkit.nova.objects import Aggregate, Destination, ImageMeta, InstanceGroup
 from labkit.nova.service import expected
-from tests.nova.life import masked
-from tests.nova.scenarios import DURATIONS, STEPS, UUID
+from tests.helpers.lives import DURATIONS, STEPS, UUID
+from tests.helpers.replay import masked
 
 HELD_S = 400.0  # how long somebody waits at a held step
 ARRIVES_S = 20.0  # until then he has arrived
