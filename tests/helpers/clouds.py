@@ -44,13 +44,17 @@ class Player:
             for name, each in case["groups"].items()
         }
         self.held = False
-        if unknown := set(case["quota"]) - {"project"}:
-            raise CannotAskError(f"a quota for each {unknown.pop()}")
+        more = {}
+        if "user" in case["quota"]:
+            if "user_quota" not in inspect.signature(Cloud).parameters:
+                raise CannotAskError("a quota of a user")
+            more["user_quota"] = {"owner": limits(case["quota"]["user"])}
         self.cloud = Cloud(
             Fleet([row(host, each) for host, each in case["hosts"].items()], aggregates(case)),
             options(case),
             durations=DURATIONS,
             quota=limits(case["quota"].get("project", {})),
+            **more,
         )
         self.cloud.site.glance.registered = "active"  # as Nova's fake Glance says
 

@@ -1027,7 +1027,7 @@ CASES = {
     ),
     "live_check_fails": case(
         "the next host takes it",
-        fault("check_can_live_migrate_destination", "host2", "NovaException"),
+        fault("check_can_live_migrate_destination", "host2", "MigrationPreCheckError"),
         create("a"),
         admin("a", "migrateLive"),
     ),

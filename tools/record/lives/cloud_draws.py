@@ -10,7 +10,7 @@ from tools.record.lives import cloud_steps as words
 from tools.record.lives.cloud_steps import admin, ask, create, down, fault, held, periodic, up
 
 KINDS = "groups hints zones sizes people faults weighers cells".split()
-STEPS = (5, 9)  # how much happens, from and to
+STEPS = (3, 6)  # how much happens, from and to
 SMALL = ("small", "small", "two", "five", "big", "half")
 PEOPLE = ("owner", "owner", "owner", "admin", "colleague", "reader", "other")
 POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
@@ -255,7 +255,9 @@ class Draw:
 
     def fails(self):
         step, host = self.rng.choice(FAULTS), self.host()
-        kind = "NovaException" if step.startswith("check") else "ComputeResourcesUnavailable"
+        kind = "ComputeResourcesUnavailable"
+        if step.startswith("check"):
+            kind = "MigrationPreCheckError"
         way = self.rng.choice((self.creates, self.migrates, self.resizes, self.moves_live))
         return [fault(step, host, kind), *way(), words.MEND]
 
