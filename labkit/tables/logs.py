@@ -126,8 +126,8 @@ def read(path_or_lines) -> Log:
     >>> log.weights[["host", "weigher", "raw"]].values.tolist()
     [['cn-1', 'RAMWeigher', 3072.0]]
 
-    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py (before
-    release 23 filter_scheduler.py) and nova/scheduler/host_manager.py, Nova 2014.1 to 34.0.0.
+    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py (in
+    old releases filter_scheduler.py) and nova/scheduler/host_manager.py, Nova 2014.1 to 34.0.0.
     """
     return _Reader().read(log_lines.read(path_or_lines))
 
