@@ -6,7 +6,9 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 """
 
 import inspect
-from functools import cache
+import sys
+from collections import deque
+from functools import cache, wraps
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +36,7 @@ def caller() -> str | None:
     It is the nearest function on the stack that belongs to labkit/nova and does not only write
     down what others do; None when there is none.
     """
-    frame = inspect.currentframe()
+    frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         if (found := place(code.co_filename, code.co_name)) is not None:
@@ -48,6 +50,18 @@ def finish(result):
     if inspect.isgenerator(result):
         result = yield from result
     return result
+
+
+def as_generator(function):
+    """Return a generator function that does what a function does, whichever kind that is."""
+    if inspect.isgeneratorfunction(function):
+        return function
+
+    @wraps(function)
+    def generator(*args, **kwargs):
+        return (yield from finish(function(*args, **kwargs)))
+
+    return generator
 
 
 @cache
@@ -74,20 +88,31 @@ class ServiceStoppedError(BaseException):
     """The service died while this was waiting; nothing of it goes on, no handler sees it."""
 
 
-class Lock(simpy.Resource):
-    """One holder at a time, the others in the order of their coming."""
+class Lock:
+    """One holder at a time, the others in the order of their coming.
+
+    Unlike a simpy.Resource, a lock that is free takes no step of the clock.
+    """
+
+    def __init__(self, env):
+        self.held = False
+        self._env = env
+        self._waiting = deque()
 
     def acquire(self):
-        """Wait until the lock is free, and take it; return the turn that is to be released."""
-        turn = self.request()
-        if not turn.triggered:  # a lock that is free takes no step of the clock
+        """Wait until the lock is free, and take it."""
+        if self.held:
+            turn = self._env.event()
+            self._waiting.append(turn)
             yield turn
-        return turn
+        self.held = True
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody holds it or waits for it."""
-        return not (self.users or self.queue)
+    def release(self):
+        """Give the lock to the next one, if somebody waits."""
+        if self._waiting:
+            self._waiting.popleft().succeed()
+        else:
+            self.held = False
 
 
 class Save(NamedTuple):

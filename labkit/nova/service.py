@@ -4,7 +4,7 @@ from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.context import RequestContext
@@ -91,14 +91,14 @@ class Service:
         lock = self._locks.get(name)
         if lock is None:
             lock = self._locks[name] = Lock(self.site.env)
-        turn = yield from lock.acquire()
+        yield from lock.acquire()
         if self.stopped:
             raise ServiceStoppedError
         try:
             return (yield from work)
         finally:
-            lock.release(turn)
-            if lock.idle:
+            lock.release()
+            if not lock.held:
                 self._locks.pop(name, None)
 
     @cached_property
@@ -161,7 +161,7 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from finish(work)
+                yield from work
         except ServiceStoppedError:
             pass
         except Exception as error:

@@ -7,7 +7,7 @@ import simpy
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception, exception_wrapper
-from labkit.nova.clock import finish
+from labkit.nova.clock import as_generator, finish
 from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
@@ -71,22 +71,24 @@ def errors_out_migration_ctxt(migration):
 
 def errors_out_migration(function):
     """Put the migration in error if the method fails."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, migration, **kwargs):
         with errors_out_migration_ctxt(migration):
-            return (yield from finish(function(self, instance, migration=migration, **kwargs)))
+            return (yield from work(self, instance, migration=migration, **kwargs))
 
     return decorated_function
 
 
 def reverts_task_state(function):
     """Set the server's task_state to None if the method fails, unless another task took over."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, *args, **kwargs)))
+            return (yield from work(self, instance, *args, **kwargs))
         except exception.UnexpectedTaskStateError:
             raise
         except Exception:
@@ -99,11 +101,12 @@ def reverts_task_state(function):
 
 def wrap_instance_fault(function):
     """Write an exception of the method down as the server's fault."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, *args, **kwargs)))
+            return (yield from work(self, instance, *args, **kwargs))
         except exception.InstanceNotFound:
             raise
         except Exception as error:
@@ -115,11 +118,12 @@ def wrap_instance_fault(function):
 
 def delete_image_on_error(function):
     """Delete the image if the method that makes it fails."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, image_id, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, image_id, *args, **kwargs)))
+            return (yield from work(self, instance, image_id, *args, **kwargs))
         except Exception:
             compute_utils.delete_image(self, instance, image_id)
             raise
