@@ -1,4 +1,4 @@
-"""Threads and locks on the simulated clock, and records of what happened in their order.
+"""The simulated clock, threads and locks on it, and records of what happened in their order.
 
 ``t_s`` is the simulated time in seconds, ``service`` who did it (api, conductor, scheduler or
 compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``request_id`` that of
@@ -8,6 +8,7 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 import inspect
 import sys
 from collections import deque
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +72,40 @@ def place(file, function) -> str | None:
         return None
     file = file.removeprefix(_NOVA)
     return None if file.startswith(_WRITERS) else f"{file}:{function}"
+
+
+class Clock:
+    """The time that all services of a cloud share, who is at work now, and what has happened.
+
+    ``env`` is the simpy environment, ``busy`` how many threads are at work, ``records`` what
+    happened, append only.
+    """
+
+    def __init__(self):
+        self.env = simpy.Environment()
+        self.busy = 0
+        self.records = []
+        self._context = None
+
+    @property
+    def context(self):
+        """The context of what is done now: a RequestContext, None when nobody asks.
+
+        Unlike in Nova, it is not handed from function to function: it is the thread's, as the one
+        that goes into Nova's log lines.
+
+        Source: ``get_current`` in oslo_context/context.py, 6.5.0.
+        """
+        return self._context or getattr(self.env.active_process, "context", None)
+
+    @contextmanager
+    def within(self, context):
+        """Do what follows at once in a context; threads that begin there keep it."""
+        before, self._context = self._context, context
+        try:
+            yield
+        finally:
+            self._context = before
 
 
 class Thread(simpy.Process):

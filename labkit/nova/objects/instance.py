@@ -50,6 +50,17 @@ class Instance(NovaObject):
         object.__setattr__(self, "saved_at", None)
         self._read(values)
 
+    @classmethod
+    def get_by_uuid(cls, service, uuid) -> "Instance":
+        """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
+        return cls.from_row(service, db.instance_get_by_uuid(service.db_context, uuid))
+
+    @classmethod
+    def from_row(cls, service, row) -> "Instance":
+        """Return a service's copy of a row that it has found."""
+        name = service.site.names[row["uuid"]]
+        return cls(service, name, service.site.servers[name][1], row)
+
     def _read(self, values):
         values = dict(values)
         object.__setattr__(self, "_metadata", values["system_metadata"])
@@ -115,7 +126,7 @@ class Instance(NovaObject):
         guards = _guard(expected_task_state), _guard(expected_vm_state)
         updates = {name: self[name] for name in changed}
         try:
-            service.site.may_conflict(self, updates, guards)
+            service.site.faults.may_conflict(self, updates, guards[0])
             old, new = db.instance_update_and_get_original(
                 service.db_context, self.uuid, updates, *guards
             )
@@ -143,9 +154,9 @@ class Instance(NovaObject):
             host=new["host"],
         )
         self._read(new)
-        object.__setattr__(self, "saved_at", service.site.env.now)
+        object.__setattr__(self, "saved_at", service.site.clock.env.now)
         notifications.send_save(service, self, old)
-        service.site.saved(self)
+        service.site.faults.reached(service, self.name, (self.task_state, self.vm_state))
 
     def destroy(self):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
@@ -176,6 +187,15 @@ class Instance(NovaObject):
     def refresh(self):
         """Read the row again; what was changed and not saved is lost."""
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
+
+
+def get_by_host(service) -> list[Instance]:
+    """Return the servers whose row names the host of a nova-compute.
+
+    Source: ``get_by_host`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
+    """
+    rows = db.instance_get_all_by_host(service.db_context, service.host)
+    return [Instance.from_row(service, row) for row in rows]
 
 
 def _guard(expected):
