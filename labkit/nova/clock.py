@@ -6,7 +6,6 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 """
 
 import inspect
-import sys
 from collections import deque
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -37,7 +36,7 @@ def caller() -> str | None:
     It is the nearest function on the stack that belongs to labkit/nova and does not only write
     down what others do; None when there is none.
     """
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         code = frame.f_code
         if (found := place(code.co_filename, code.co_name)) is not None:
