@@ -5,6 +5,7 @@ A case is data: hosts, options and steps, see data/nova-34/README.md.
 
 import inspect
 import json
+import uuid
 from collections import Counter
 
 from labkit import BaseHostWeigher, Cloud, Fault, Flavor, Fleet, Options, RequestSpec
@@ -136,7 +137,7 @@ class Player:
     def image(self, name):
         if name == "image":
             return ImageMeta(UUID)
-        return ImageMeta(name, **self.case["images"][name])
+        return ImageMeta(str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), **self.case["images"][name])
 
     # -- what else happens ----------------------------------------------------------------
     def hold(self, held):
@@ -158,7 +159,7 @@ class Player:
         self.add(step, host, error=raises, times=times)
 
     def mend(self):
-        self.cloud.site.faults.__init__()
+        self.cloud.site.faults._left.clear()
 
     def host_down(self, host, forced):
         self.cloud.host_down(host, forced=forced)
@@ -232,7 +233,7 @@ class Player:
     def guests(self, uuids):
         found = {}
         for host, driver in sorted(self.cloud.drivers.items()):
-            states = {uuids[uuid]: power_state.STATE_MAP[s] for uuid, s in driver.guests.items()}
+            states = {uuids[key]: power_state.STATE_MAP[s] for key, s in driver.guests.items()}
             if states:
                 found[host] = dict(sorted(states.items()))
         return found

@@ -644,6 +644,7 @@ CASES = {
         ask("a", "unshelve", availability_zone="south"),
         move("a"),
         aggregates=NORTH_SOUTH,
+        options={"shelved_offload_time": -1},
     ),
     "unshelve_host": case(
         "to a host, by an administrator",
