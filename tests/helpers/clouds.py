@@ -17,9 +17,9 @@ from labkit.nova.service import expected
 from tests.helpers.lives import DURATIONS, STEPS, UUID
 from tests.helpers.replay import masked
 
-HELD_S = 400.0  # how long somebody waits at a held step
+HELD_S = 4000.0  # how long somebody waits at a held step
 ARRIVES_S = 20.0  # until then he has arrived
-MEANWHILE_S = 20.0  # while somebody waits a step has this long
+CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
 #: Who asks, as long as a Cloud knows administrators and owners alone.
 ADMINS = {"admin": True, "owner": False}
 
@@ -74,10 +74,17 @@ class Player:
         if held:
             self.cloud.run(self.cloud.now + ARRIVES_S)
         elif self.held:
-            self.cloud.run(self.cloud.now + MEANWHILE_S)
+            self.calm()
         else:
             self.cloud.settle()
         return {"answer": answer, "after": self.after()}
+
+    def calm(self):
+        """Let time pass until nothing happens any more, though somebody waits."""
+        trace, before = self.cloud.site.clock.records, None
+        while before != len(trace):
+            before = len(trace)
+            self.cloud.run(self.cloud.now + CALM_S)
 
     # -- asking ---------------------------------------------------------------------------
     def ask(self, do, server, user, **given):
@@ -267,6 +274,7 @@ def row(host, size):
         "free_disk_mb": size["local_gb"] * 1024,
         "vcpus_total": size["vcpus"],
         "cell_uuid": size["cell"],
+        "host_ip": "127.0.0.1",
         "supported_instances": [["x86_64", "fake", "hvm"]],
     }
 

@@ -38,7 +38,6 @@ DIFFERS = {
     40: "the scheduler does not know servers outside of groups",
     42: "the scheduler does not know servers outside of groups",
     43: "the scheduler does not know servers outside of groups",
-    47: "what a filter trips over is the fault",
     48: "the scheduler does not know servers outside of groups",
     49: "zones and named hosts",
     50: "zones and named hosts",

@@ -395,7 +395,7 @@ CASES = {
     "hint_near": case(
         "near an address",
         create("a", hints={"build_near_host_ip": "10.0.0.1", "cidr": "/24"}),
-        create("b", hints={"build_near_host_ip": "192.168.1.1", "cidr": "/24"}),
+        create("b", hints={"build_near_host_ip": "127.0.0.77", "cidr": "/24"}),
         options=filters("SimpleCIDRAffinityFilter"),
     ),
     "same_host_unshelve": case(
