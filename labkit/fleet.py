@@ -398,6 +398,11 @@ class Fleet:
         """Return the servers of a host, by name."""
         return dict(self._states[self.rows[host]].instances)
 
+    def hosts_of(self, names) -> list[str]:
+        """Return the hosts that have one of the servers of those names, in the fleet's order."""
+        names = set(names)
+        return [state.host for state in self._states if names & state.instances.keys()]
+
     def find(self, host, node=None, cell=None):
         """Return the name of the host with that host and node name in that cell, or None."""
         for state in self._states:

@@ -17,6 +17,7 @@ PERIODIC = (
     "_sync_power_states",
     "_reclaim_queued_deletes",
     "_check_instance_build_time",
+    "_sync_scheduler_instance_info",
     "_poll_unconfirmed_resizes",
     "_poll_shelved_instances",
 )

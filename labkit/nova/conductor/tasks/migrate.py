@@ -2,7 +2,7 @@
 
 from labkit.nova.objects.migration import Migration, find
 from labkit.nova.objects.selection import Selection
-from labkit.nova.scheduler.utils import exhausted, populate_retry
+from labkit.nova.scheduler.utils import exhausted, populate_retry, setup_instance_group
 
 
 def replace_allocation_with_migration(conductor, instance, migration) -> bool:
@@ -67,6 +67,7 @@ class MigrationTask:
         conductor, instance, properties = self.conductor, self.instance, {}
         site = conductor.site
         spec = self.spec.replace(force_hosts=None, force_nodes=None, flavor=self.flavor)
+        spec = setup_instance_group(conductor, spec, instance.name, moves=True)
         if spec.requested_destination is None or spec.requested_destination.host is None:
             attempts = conductor.options.max_attempts
             populate_retry(properties, instance.uuid, attempts, spec)
