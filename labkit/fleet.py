@@ -126,9 +126,10 @@ class Fleet:
         }
 
     def _all_traits(self, row):
-        """Return a host's traits; that of a disabled service is set by its nova-compute."""
+        """Return a host's traits, with those that its nova-compute sets by itself."""
         disabled = self._states[row].service["disabled"]
-        return {*self.traits[row], *(["COMPUTE_STATUS_DISABLED"] if disabled else [])}
+        disabled = ["COMPUTE_STATUS_DISABLED"] if disabled else []
+        return {"OWNER_NOVA", *self.traits[row], *disabled}
 
     def __len__(self):
         return len(self._states)

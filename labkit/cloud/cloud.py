@@ -163,6 +163,7 @@ class Cloud:
         Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
         """
         self._check_action(name, action, {"is_admin": is_admin} | given)
+        arguments.complete(action, given)
         wanted = servers.find(action, given)
         try:
             instance = self._get(name)
