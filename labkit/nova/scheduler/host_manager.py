@@ -68,11 +68,14 @@ class Instance(NovaObject):
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
+        self._obj_load()
+        return getattr(self, name)
+
+    def _obj_load(self):
         load, self._load = self._load, None
         if load is None:
             raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
         self.__dict__ = load(self.uuid) | self.__dict__
-        return getattr(self, name)
 
     def __contains__(self, name):
         return name in self.__dict__
@@ -80,6 +83,9 @@ class Instance(NovaObject):
     @functools.cached_property
     def image_meta(self):
         """The image that the server was created from."""
+        if self._load is not None:
+            self._obj_load()
+            return self.__dict__["image_meta"]
         metadata = self.system_metadata.items()
         found = {key.removeprefix("image_"): v for key, v in metadata if key.startswith("image_")}
         return ImageMeta(properties=found)

@@ -100,6 +100,7 @@ class SchedulerManager(Service):
         if not found:
             raise exception.NoValidHost(reason="")
         own = copy.copy(spec_obj)
+        own.scheduler_hints = self._by_name(spec_obj.scheduler_hints)
         if own.instance_group is not None:
             own.instance_group = own.instance_group.copy()
         selections = self._schedule(own, names, candidates, hosts, return_alternates)
@@ -140,6 +141,16 @@ class SchedulerManager(Service):
         if not rows:
             raise exception.InstanceNotFound(instance_id=uuid)
         return self._known(name, rows[0])
+
+    def _by_name(self, hints):
+        """Return hints in which servers that are named by their uuids have their names."""
+        found = dict(hints)
+        for key in found.keys() & {"same_host", "different_host"}:
+            value = found[key]
+            some = [value] if isinstance(value, str) else value
+            if isinstance(some, list | tuple):
+                found[key] = [self.site.names.get(each, each) for each in some]
+        return found
 
     def _known(self, name, row):
         spec = self.site.servers[name][1]
