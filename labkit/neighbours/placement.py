@@ -187,9 +187,8 @@ class Providers:
         Source: ``normalize_resources_qs_param`` in placement/util.py and ``from_request`` in
         placement/lib.py, Placement 16.0.0.
         """
-        required, forbidden = (
-            {trait for _, trait in asked} for asked in (request.required, request.forbidden)
-        )
+        required = {"OWNER_NOVA", *(trait for _, trait in request.required)}
+        forbidden = {trait for _, trait in request.forbidden}
         unknown = sorted((required | forbidden) - self._known_traits)
         both = sorted(required & forbidden)
         if not request.resources:
