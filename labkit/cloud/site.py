@@ -236,6 +236,10 @@ class Site:
         """Let what waits for a task state strike, now that it is saved."""
         self.reached(instance.service, instance.name, (instance.task_state, instance.vm_state))
 
+    def compute_node_saved(self, service, row, old):
+        """Let schedulers see what a nova-compute has written about its host."""
+        self.fleet.update_from_compute_node(self.fleet.rows[service.host], row, old)
+
     def reached(self, service, name, at):
         """Let a delete arrive or a host die, if a fault says so.
 

@@ -8,6 +8,7 @@ from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
 from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
@@ -304,7 +305,9 @@ class API:
         """Return the server from its cell; None when it is in no cell, or deleted."""
         uuid = instance.uuid
         mapping = self.site.api_db.instance_mappings.get(uuid)
-        if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+        if db.instance_get_cell(self.service.db_context, uuid) != (
+            (mapping and mapping.cell) or CONFIGURED_CELL
+        ):
             return None
         try:
             return self.site.from_row(self.service, instance.name, instance.uuid)

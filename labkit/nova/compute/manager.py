@@ -12,10 +12,10 @@ from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.image import glance
 from labkit.nova.network.model import NetworkInfo
+from labkit.nova.objects import instance as instance_obj
 from labkit.nova.objects import migration as migrations
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
@@ -142,9 +142,8 @@ class ComputeManager(Service):
         row = site.fleet.rows[host]
         self.node = site.fleet[host].nodename
         self.driver = driver
-        self.reportclient = SchedulerReportClient(self)
-        self.tables = HostTables(self, row)
-        self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
+        self.reportclient = SchedulerReportClient(self, row)
+        self.rt = ResourceTracker(self, driver, row + 1)
         self.image_api = glance.API(self)
         self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
@@ -282,11 +281,12 @@ class ComputeManager(Service):
             migration_type="evacuation",
         )
         newest = {migration.instance_uuid: migration for migration in found}
+        found = {uuid: instance_obj.get_by_uuid(self, uuid, "yes") for uuid in newest}
         for uuid in newest:
             if uuid in self.driver.guests:
-                yield from self.driver.destroy(self, self.tables.instance(uuid))
+                yield from self.driver.destroy(self, found[uuid])
         for uuid, migration in newest.items():
-            if not self.tables.is_deleted(uuid):
+            if not found[uuid].deleted:
                 self._remove_own_allocation(migration.name, uuid)
             migration.status = "completed"
             migration.save()
@@ -1707,11 +1707,14 @@ class ComputeManager(Service):
         guests = self.driver.guests.items()
         self.driver.see_guests(
             {
-                uuid: (state == power_state.RUNNING, self.tables.flavor_of(uuid))
+                uuid: (
+                    state == power_state.RUNNING,
+                    instance_obj.get_by_uuid(self, uuid, "yes").flavor,
+                )
                 for uuid, state in guests
             }
         )
-        self.tables.quiet = quiet
+        self.reportclient.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
         except exception.InvalidConfiguration:  # only at the start, where it ends the service
@@ -1723,7 +1726,7 @@ class ComputeManager(Service):
         ):
             pass  # Nova logs it and goes on
         finally:
-            self.tables.quiet = False
+            self.reportclient.quiet = False
 
 
 def _aborted(instance, reason):

@@ -188,6 +188,29 @@ class Instance(NovaObject):
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
+def get_by_uuid(service, uuid, read_deleted=None) -> Instance:
+    """Return a service's copy of a server. Raises InstanceNotFound.
+
+    In: *read_deleted*, "yes" for a deleted one too.
+
+    Source: ``get_by_uuid`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+    context = service.db_context
+    if read_deleted is not None:
+        context = context.elevated(read_deleted)
+    row = db.instance_get_by_uuid(context, uuid)
+    return service.site.copy_of(service, service.site.names[uuid], row)
+
+
+def get_by_host_and_node(service, host, node) -> list[Instance]:
+    """Return a service's copies of the servers of a node that are not deleted.
+
+    Source: ``get_by_host_and_node`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+    rows = db.instance_get_all_by_host_and_node(service.db_context, host, node)
+    return [service.site.copy_of(service, service.site.names[row["uuid"]], row) for row in rows]
+
+
 def _guard(expected):
     if expected is None:
         return None

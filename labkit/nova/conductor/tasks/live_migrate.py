@@ -99,6 +99,10 @@ class LiveMigrationTask:
         claim_resources_on_destination(self.conductor, self.instance, host)
         try:
             yield from self._call_livem_checks_on_host(host)
+            if self.conductor.site.cell_of(host) != self.conductor.site.cell_of(self.source):
+                raise MigrationPreCheckError(
+                    f"Unable to force live migrate instance {self.instance.uuid} across cells."
+                )
         except Exception:
             self._remove_host_allocations(host)
             raise
@@ -117,6 +121,7 @@ class LiveMigrationTask:
         """Ask the scheduler, then both hosts; ask again without the host that would not."""
         conductor, instance, attempted = self.conductor, self.instance, [self.source]
         spec = self.spec.replace(force_hosts=None, force_nodes=None)
+        spec = conductor.restrict_request_spec_to_cell(instance, spec)
         while True:
             self._check_not_over_max_retries(attempted)
             selections = yield from conductor.query_client.select_destinations(
