@@ -244,6 +244,7 @@ def dressed(dress, lines=LINES):
         lambda line: json.dumps({"body": {"text_of_mine": line}}),
         lambda line: json.dumps({"log": json.dumps({"msg": line}) + "\n", "stream": "stdout"}),
         lambda line: f"Mar  2 09:00:00 ctl nova: @cee: {json.dumps({'msg': line})}",
+        lambda line: json.dumps([{"message": line}]) + ",",  # a file that is one JSON list
         apart,
         in_pieces(333, cri),
         in_pieces(100, docker),
@@ -492,6 +493,7 @@ def test_a_second_pass_of_a_request_is_named_differently():
     ("text", "host"),
     [
         ("a, n fails NUMA topology requirements. No host NUMA topology.", "a/n"),
+        (f"(vc, domain-c7(My cluster)) {OLD} is disabled", "vc/domain-c7(My cluster)"),
         (f"(a, a) {OLD} is disabled or has not been heard from in a while", "a"),
         ("Group anti affinity: check if a not in set([u'a'])", "?"),
     ],
@@ -532,6 +534,20 @@ def test_a_log_without_debug_keeps_the_reason_of_a_host():
     assert rows(read.filters, "filter", "host", "passed", "reason") == [
         ("AvailabilityZoneFilter", "?", True, ""),
         ("ComputeFilter", "a", False, "has not been heard from in a while"),
+    ]
+
+
+def test_a_retry_is_a_second_pass_without_debug_too():
+    once = lines_of(
+        "Filter A returned 0 hosts",
+        "Filtering removed all hosts for the request with instance ID 'i'. Filter results: "
+        "['A: (start: 1, end: 0)']",
+        level="INFO",
+    )
+    read = logs.read(list(once) * 2)
+    assert rows(read.filters, "request", "instance", "passed") == [
+        ("req-1", "i", False),
+        ("req-1#2", "i", False),
     ]
 
 

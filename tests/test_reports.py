@@ -5,6 +5,7 @@ import pytest
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, select_destinations
 from labkit.nova.exception import InvalidInput, NotModelled, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
+from labkit.nova.objects.instance import get_by_host
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.studies.reports import chain_table, fleet_of, tracker_of
@@ -407,7 +408,7 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
     cloud.settle()
     site = cloud.site
     compute = site.computes["one"]
-    (instance,) = site.instances_on(compute)
+    (instance,) = get_by_host(compute)
     migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)
     migration.create()
     site.db.instances[instance.uuid] |= {

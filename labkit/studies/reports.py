@@ -1,7 +1,9 @@
 """From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
 
+from labkit.cloud.faults import Faults
 from labkit.fleet import Fleet
 from labkit.neighbours import placement
+from labkit.nova.clock import Clock
 from labkit.nova.compute import vm_states
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.conf import Options
@@ -9,7 +11,7 @@ from labkit.nova.context import get_admin_context
 from labkit.nova.db.main import api as db
 from labkit.nova.db.main.models import Database
 from labkit.nova.objects.compute_node import from_db
-from labkit.nova.objects.instance import EXTRA, FIELDS, Instance, get_by_uuid
+from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Domain, Hypervisor
@@ -51,9 +53,9 @@ class LoneHost:
 
     def __init__(self, hypervisor, options):
         self.host, self.options = hypervisor.hostname, options
-        self.site = self.env = self  # all that services of a cloud share
-        self.now = 0
-        self.names = {}
+        self.site = self  # what the services of a cloud share
+        self.clock, self.faults = Clock(), Faults((), {}.get)
+        self.names, self.servers = {}, {}
         self.db = Database()
         self.db_context = get_admin_context()
         self.db_context.db_connection = self.db
@@ -65,16 +67,6 @@ class LoneHost:
     def note(self, *fields, **more):
         """Nothing is noted."""
 
-    def copy_of(self, service, name, row) -> Instance:
-        """Return a copy of a server's row."""
-        return Instance(service, name, None, row)
-
-    def may_conflict(self, instance, updates, guards):
-        """Nobody else is there to be in the way of a save."""
-
-    def saved(self, instance):
-        """Nothing waits for a save."""
-
     def compute_node_saved(self, service, row, old):
         """Nobody is told of a row: ``fleet_of`` reads it."""
 
@@ -84,7 +76,7 @@ class LoneHost:
 
         In: its flavor, the host that it is on, and other columns.
         """
-        self.names[name] = name
+        self.names[name], self.servers[name] = name, (name, None)
         row = dict.fromkeys((*FIELDS, *EXTRA)) | {"vm_state": vm_states.ACTIVE} | values
         row |= {"uuid": name, "flavor": flavor, "system_metadata": {}}
         instance = Instance(self, name, None, row)
@@ -97,7 +89,7 @@ class LoneHost:
 
     def get(self, name) -> Instance:
         """Return a copy of a server's row. Raises InstanceNotFound."""
-        return get_by_uuid(self, name)
+        return Instance.get_by_uuid(self, name)
 
     def allocate(self, consumer, resources):
         """Book what somebody gets on the host: amounts by resource class."""

@@ -26,7 +26,7 @@ HEADER = re.compile(
 # How an escape is written by a terminal, syslog, cat -v and programs. A bare [00m: it was dropped.
 _ESCAPES = r"\x1b", "#033", r"\^\[", r"\\x1b", r"\\033", r"\\u001b"
 _COLOUR = re.compile("|".join([rf"{escape}\[[\d;]*[mK]" for escape in _ESCAPES] + [r"\[\d[\d;]*m"]))
-_ENDS = "^M", "#015"
+_ENDS = r"\n", "#012", r"\r", "#015", "^M"
 _CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+) (stdout|stderr) ([PF])\S* (.*)")
 _JSON = re.compile(r'\{\s*"')
 # The names that formatters and shippers give to text, level, logger and stream, in any nesting.
@@ -160,7 +160,7 @@ def _record(line):
     if not start or ((header := HEADER.search(line)) and header.start() < start.start()):
         return None
     try:
-        record = json.loads(line[start.start() :])
+        record, _ = json.JSONDecoder().raw_decode(line, start.start())
         leaves = [
             (name.lower().lstrip("@_").split(".")[-1], leaf) for name, leaf in _leaves(record)
         ]

@@ -55,7 +55,7 @@ _ITEM = re.compile(  # ('host', 'node'): 1.0  or  ('host', 'node'): '1.0 * 0.5'
     r"(?:, |\}$)"
 )
 _STATE = (  # how a HostState shows itself: "ram:1" in 2014, "ram: 1MB" later, then candidates too
-    r"\(([^,()\s]+), ([^,()\s]+)\) ram: ?\S+ disk: ?\S+ io_ops: ?\S+ instances: ?[^\s,\]]+"
+    r"\(([^,()\s]+), ((?:[^,()\s]|\([^()]*\))+)\) ram: ?\S+ disk: ?\S+ io_ops: ?\S+ instances: ?[^\s,\]]+"
     r"(?:, allocation_candidates: \d+)?"
 )
 _RANKED = (  # and a WeighedHost: with a bare name before 2014, and without weight about 2018
@@ -126,8 +126,8 @@ def read(path_or_lines) -> Log:
     >>> log.weights[["host", "weigher", "raw"]].values.tolist()
     [['cn-1', 'RAMWeigher', 3072.0]]
 
-    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py (before
-    release 23 filter_scheduler.py) and nova/scheduler/host_manager.py, Nova 2014.1 to 34.0.0.
+    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py (in
+    old releases filter_scheduler.py) and nova/scheduler/host_manager.py, Nova 2014.1 to 34.0.0.
     """
     return _Reader().read(log_lines.read(path_or_lines))
 
@@ -388,6 +388,7 @@ class _Reader:
     def _none_left(self, name, found):
         now = self._pass(name, 3, again=True)
         now.none_left(found[1], found.string)
+        now.stage = 3.5 if _COUNTS.search(found.string) else 3  # the counts are the last of them
         return now
 
     def _filtered(self, name, found):
@@ -412,7 +413,9 @@ class _Reader:
         return now
 
     def _before_the_filters(self, name, found):
-        now, names = self._pass(name, 1, again=True), found[2].split(", ")
+        now, names = self._request(name).now, found[2].split(", ")
+        first = now is None or all(_FIELD[found[1]] != field for field, *_ in now.before)
+        now = self._pass(name, 1, again=first)
         ignored = found[1] == "ignoring hosts:"
         for host in dict.fromkeys([*now.hosts, *filter(None, names)]):
             stays = (host in names) != ignored

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from labkit import Options
 from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.objects import instance as instances
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.flavor import Flavor
+from labkit.nova.objects.instance import Instance
 from labkit.nova.objects.migration import MigrationContext
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import Domain, Hypervisor
@@ -41,7 +41,7 @@ class Service(LoneHost):
     def __init__(self, case, hypervisor, options):
         super().__init__(hypervisor, options)
         self.host = case["name"]
-        self.now = NOW
+        self.clock.env.run(NOW)
         self._rows = case["instances"]
         self.written, self.deleted, self.reported = [], [], 0
         client = self.reportclient
@@ -143,7 +143,7 @@ class Lab:
         }  # fmt: skip
 
     def _instance(self, uuid):
-        return instances.get_by_uuid(self.service, uuid, "yes")
+        return Instance.get_by_uuid(self.service, uuid, "yes")
 
     def _migration(self, number):
         return migrations.get_by_id(self.service, number)

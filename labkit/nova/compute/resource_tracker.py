@@ -8,9 +8,9 @@ from labkit.nova.compute.claims import Claim, MoveClaim
 from labkit.nova.compute.stats import Stats
 from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_states
 from labkit.nova.objects import compute_node
-from labkit.nova.objects import instance as instance_obj
 from labkit.nova.objects import migration as migration_obj
 from labkit.nova.objects.compute_node import RATIOS, ComputeNode
+from labkit.nova.objects.instance import Instance, get_by_host_and_node
 from labkit.nova.objects.migration import MigrationContext
 
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
@@ -95,7 +95,7 @@ class ResourceTracker:
         if self.disabled(nodename):
             return
         service, cn = self.service, self.compute_nodes[nodename]
-        instances = instance_obj.get_by_host_and_node(service, self.host, nodename)
+        instances = get_by_host_and_node(service, self.host, nodename)
         migrations = migration_obj.get_in_progress_and_error(service, self.host, nodename)
         here = {instance.uuid: instance for instance in instances}
         self._update_usage_from_instances(cn, instances)
@@ -170,7 +170,7 @@ class ResourceTracker:
             if consumer in self.tracked_instances or consumer in moving:
                 continue
             try:
-                instance = instance_obj.get_by_uuid(self.service, consumer, read_deleted="yes")
+                instance = Instance.get_by_uuid(self.service, consumer, read_deleted="yes")
             except exception.InstanceNotFound:  # a migration
                 continue
             if instance.deleted:  # else the scheduler may only just have claimed
@@ -265,7 +265,7 @@ class ResourceTracker:
             uuid = migration.instance_uuid
             try:
                 if uuid not in found:
-                    found[uuid] = instance_obj.get_by_uuid(self.service, uuid, "yes")
+                    found[uuid] = Instance.get_by_uuid(self.service, uuid, "yes")
             except exception.InstanceNotFound:
                 continue
             if not _is_moving(found[uuid]):

@@ -127,7 +127,7 @@ def save(service, node):
 
 
 def _update(service, row):
-    row.updated_at = float(service.site.env.now)
+    row.updated_at = float(service.site.clock.env.now)
     old = db.compute_node_update(service.db_context, row)
     service.site.compute_node_saved(service, row, old)
 
