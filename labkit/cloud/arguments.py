@@ -19,6 +19,7 @@ PERIODIC = (
     "_check_instance_build_time",
     "_poll_unconfirmed_resizes",
     "_poll_shelved_instances",
+    "_cleanup_running_deleted_instances",
 )
 SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")

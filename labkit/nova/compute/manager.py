@@ -581,9 +581,10 @@ class ComputeManager(Service):
                 self._set_instance_obj_error_state(instance)
 
     # -- delete ----------------------------------------------------------------------------
-    def _shutdown_instance(self, instance, try_deallocate_networks=True):
+    def _shutdown_instance(self, instance, try_deallocate_networks=True, notify=True):
         """Destroy a guest and, if asked, its ports."""
-        self._notify_about_instance(instance, "shutdown", "start")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "start")
         try:
             yield from self.driver.destroy(self, instance)
         except Exception:
@@ -592,7 +593,8 @@ class ComputeManager(Service):
             raise
         if try_deallocate_networks:
             yield from self._try_deallocate_network(instance)
-        self._notify_about_instance(instance, "shutdown", "end")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "end")
 
     def _delete_instance(self, instance):
         self._notify_about_instance(instance, "delete", "start")
@@ -674,6 +676,22 @@ class ComputeManager(Service):
             if soft_deleted and self.site.clock.env.now - instance.deleted_at >= interval:
                 with contextlib.suppress(Exception):  # as Nova, which warns and tries again
                     yield from self._delete_instance(instance)
+
+    def _cleanup_running_deleted_instances(self):
+        """Remove the guests of deleted servers, or as ``running_deleted_instance_action`` says."""
+        action = self.options.running_deleted_instance_action
+        for instance in self._running_deleted_instances():
+            with contextlib.suppress(Exception):  # as Nova, which warns and tries again
+                if action == "reap":
+                    yield from self._shutdown_instance(instance, notify=False)
+                elif action == "shutdown":
+                    yield from self._power_off_instance(instance)
+
+    def _running_deleted_instances(self) -> list:
+        """Return the servers whose guest is here though they were deleted long enough ago."""
+        latest = self.site.clock.env.now - self.options.running_deleted_instance_timeout
+        found = [Instance.get_by_uuid(self, uuid, "yes") for uuid in self.driver.guests]
+        return [each for each in found if each.deleted and (each.terminated_at or 0) <= latest]
 
     # -- on and off ------------------------------------------------------------------------
     def _power_off_instance(self, instance):
