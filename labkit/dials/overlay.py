@@ -76,7 +76,9 @@ class OverlayDial(Panel):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "overlay.qcow2"
             behind = str(self._base), "qcow2"
-            with qcow2.create(path, self._size, *behind, cluster_size=self._cluster) as image:
+            with qcow2.create(
+                path, self._size, *behind, cluster_size=self._cluster, allow_outside=True
+            ) as image:
                 before, size = image.clusters(), path.stat().st_size
                 try:
                     if value["write_zeroes"]:
