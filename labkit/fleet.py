@@ -16,6 +16,7 @@ import numpy as np
 
 from labkit.neighbours import placement
 from labkit.nova.objects.aggregate import Aggregate
+from labkit.nova.objects.image_meta import canonicalize
 from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler.fast import Columns
 from labkit.nova.scheduler.host_manager import NUMBERS, HostState, Instance, metrics_from
@@ -456,6 +457,18 @@ class Fleet:
             self._columns.read(row, state, numbers_only)
 
 
+def _hv_spec(host, spec):
+    """Spell an entry of supported_instances as Nova's HVSpec stores it."""
+    names = ("hw_architecture", "img_hv_type", "hw_vm_mode")
+    try:
+        return [canonicalize(name, value) for name, value in zip(names, spec, strict=True)]
+    except ValueError as error:
+        raise ValueError(
+            f"{host}: supported_instances has {' '.join(map(str, spec))!r}; expected architecture, "
+            f"hypervisor type and VM mode, such as 'x86_64 kvm hvm' ({error})"
+        ) from None
+
+
 def _host_state(record, aggregates):
     """Return the HostState of a row's dict; *aggregates* by host."""
     host = record["host"]
@@ -464,7 +477,7 @@ def _host_state(record, aggregates):
         setattr(state, name, _plain(name, record.get(name, default)))
     for name in _OF_HOST_STATE:
         setattr(state, name, _given(record, name))
-    state.supported_instances = [list(one) for one in state.supported_instances]
+    state.supported_instances = [_hv_spec(host, one) for one in state.supported_instances]
     service = {name: _given(record, name) for name in _SERVICE}
     metrics = {name: _plain(name, value) for name, value in (record.get("metrics") or {}).items()}
     state.metrics = metrics_from(metrics)

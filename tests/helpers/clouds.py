@@ -158,7 +158,7 @@ class Player:
         self.add(step, host, error=raises, times=times)
 
     def mend(self):
-        self.cloud.site.faults.__init__()
+        self.cloud.site.faults._left.clear()
 
     def host_down(self, host, forced):
         self.cloud.host_down(host, forced=forced)
