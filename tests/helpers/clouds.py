@@ -5,10 +5,12 @@ A case is data: hosts, options and steps, see data/nova-34/README.md.
 
 import inspect
 import json
+import uuid
 from collections import Counter
 
 from labkit import BaseHostWeigher, Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import exception
+from labkit.nova.api.openstack import servers
 from labkit.nova.compute import power_state
 from labkit.nova.objects import Aggregate, Destination, ImageMeta, InstanceGroup
 from labkit.nova.service import expected
@@ -90,7 +92,7 @@ class Player:
                 names = [server] if count == 1 else [f"{server}-{k + 1}" for k in range(count)]
                 self.names += names
             else:
-                status = self.cloud.act(server, do, **who, **self.arguments(given))
+                status = self.cloud.act(server, do, **who, **self.arguments(do, given))
         except Exception as error:
             if not expected(error) or isinstance(error, exception.NotModelled):
                 raise
@@ -125,8 +127,10 @@ class Player:
             return [each for each in given if each in self.names]
         return given
 
-    def arguments(self, given):
+    def arguments(self, do, given):
         made = {"flavor": self.flavor, "image": self.image}
+        if "microversion" not in servers.ACTIONS[do].arguments:
+            given.pop("microversion", None)  # what it allows is allowed in the lab all the same
         return {name: made.get(name, lambda each: each)(value) for name, value in given.items()}
 
     def flavor(self, name):
@@ -136,7 +140,7 @@ class Player:
     def image(self, name):
         if name == "image":
             return ImageMeta(UUID)
-        return ImageMeta(name, **self.case["images"][name])
+        return ImageMeta(str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), **self.case["images"][name])
 
     # -- what else happens ----------------------------------------------------------------
     def hold(self, held):
@@ -196,7 +200,7 @@ class Player:
     # -- looking --------------------------------------------------------------------------
     def after(self):
         """How all stands, in the form of the recording."""
-        site, servers = self.cloud.site, {}
+        site, shown = self.cloud.site, {}
         uuids = {site.uuid_of(name): name for name in self.names}
         moves, migrations = {}, []
         for move in site.db.migrations.values():
@@ -205,9 +209,9 @@ class Player:
             columns = ("migration_type", "status", "source_compute", "dest_compute")
             migrations.append([name, *(move[column] for column in columns)])
         for name in self.names:
-            servers[name] = self.shown(name)
+            shown[name] = self.shown(name)
         return {
-            "servers": servers,
+            "servers": shown,
             "guests": self.guests(uuids),
             "allocations": self.allocations(uuids | moves),
             "migrations": migrations,
@@ -232,7 +236,7 @@ class Player:
     def guests(self, uuids):
         found = {}
         for host, driver in sorted(self.cloud.drivers.items()):
-            states = {uuids[uuid]: power_state.STATE_MAP[s] for uuid, s in driver.guests.items()}
+            states = {uuids[key]: power_state.STATE_MAP[s] for key, s in driver.guests.items()}
             if states:
                 found[host] = dict(sorted(states.items()))
         return found

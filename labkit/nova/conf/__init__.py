@@ -81,8 +81,8 @@ class Opt:
                 self.refuse(value, "a whole number" if self.kind is int else "a number")
             if self.min is not None and not (result >= self.min):
                 self.refuse(value, f"at least {self.min}")
-            if not math.isfinite(result):
-                self.refuse(value, "a number" if math.isnan(result) else "a finite number")
+            if math.isnan(result):
+                self.refuse(value, "a number")
         return result
 
     def refuse(self, value, wanted):
@@ -279,8 +279,8 @@ class Options:
     ValueError: unknown option 'ram_weight_multiplyer'; did you mean 'ram_weight_multiplier'?
 
     Source: nova/conf/scheduler.py, Nova 34.0.0. Unlike Nova, an option outside the
-    lab's table is an error, never silence, and so is a multiplier of nan or inf, with which
-    weights would be nan. As in Nova, a ``service_down_time`` that is no longer than
+    lab's table is an error, never silence, and so is a multiplier of nan, with which
+    weights would be nan (in a file also inf). As in Nova, a ``service_down_time`` that is no longer than
     ``report_interval`` becomes 2.5 times as long as that (nova/servicegroup/api.py).
     """
 
@@ -323,7 +323,7 @@ class Options:
         """Read real ``nova.conf`` files as Nova does: of several, the later one wins.
 
         In: file names; *without*: names of options that keep Nova's default, whatever the files
-        say, and of those that Nova ignores. Out: Options; ``ignored`` lists what the files say and the lab has no use for: other
+        say. Out: Options; ``ignored`` lists what the files say and the lab has no use for: other
         options of Nova, and those of former releases, which Nova ignores too.
         Raises ValueError that names file and line for a file or a value with which Nova does not
         start, and for a misspelt option of the scheduler; FileNotFoundError where there is no
@@ -435,6 +435,8 @@ class _Said:
             raise ValueError(
                 f"{where}{value!r}: no CPU is left; expected a text such as 4-12,^8,15"
             )
+        elif opt.kind is float and value is not None and math.isinf(value):
+            opt.refuse(value, "a finite number: with an infinite one, weights become nan")
         if opt.name in _MUST_BE_DEFAULT and value != opt.default:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             raise NotModelled(
