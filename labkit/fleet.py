@@ -173,9 +173,10 @@ class Fleet:
         }
 
     def _all_traits(self, row):
-        """Return a host's traits; that of a disabled service is set by its nova-compute."""
+        """Return a host's traits, with those that its nova-compute sets by itself."""
         disabled = self._states[row].service["disabled"]
-        return {*self.traits[row], *(["COMPUTE_STATUS_DISABLED"] if disabled else [])}
+        disabled = ["COMPUTE_STATUS_DISABLED"] if disabled else []
+        return {"OWNER_NOVA", *self.traits[row], *disabled}
 
     def __len__(self):
         return len(self._states)
@@ -463,6 +464,11 @@ class Fleet:
     def instances_on(self, host) -> dict:
         """Return the servers of a host, by name."""
         return dict(self._states[self.rows[host]].instances)
+
+    def hosts_of(self, names) -> list[str]:
+        """Return the hosts that have one of the servers of those names, in the fleet's order."""
+        names = set(names)
+        return [state.host for state in self._states if names & state.instances.keys()]
 
     def find(self, host, node=None, cell=None) -> list[str]:
         """Return the names of the rows with that host and node name in that cell."""

@@ -11,12 +11,14 @@ from labkit.nova import exception
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
 from labkit.nova.quota import RESOURCES
+from labkit.nova.scheduler import request_filter
 from labkit.nova.virt.fake import FakeDriver
 
 PERIODIC = (
     "_sync_power_states",
     "_reclaim_queued_deletes",
     "_check_instance_build_time",
+    "_sync_scheduler_instance_info",
     "_poll_unconfirmed_resizes",
     "_poll_shelved_instances",
     "_cleanup_running_deleted_instances",
@@ -139,12 +141,33 @@ def creation(name, spec=None, networks="auto", is_admin=True):
         raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
     if spec.is_bfv:
         raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
+    modelled(spec)
+    if "group" in spec.scheduler_hints:
+        raise ValueError(
+            "hint 'group': name the group itself, RequestSpec(instance_group=InstanceGroup(...))"
+        )
     known(networks, NETWORKS, "unknown networks")
     _truth("is_admin", is_admin)
 
 
+def modelled(spec):
+    """Raise NotModelled for a request of which a Cloud leaves something out."""
+    request_filter.resources_from_flavor(spec)
+    if spec.image is None:
+        raise exception.NotModelled(
+            "A Cloud boots servers from images alone: without one Nova 34.0.0 itself fails, unless"
+            " the server has a volume; leave image= out, or write image=ImageMeta('image')"
+        )
+    if "hw_maxphysaddr_bits" in spec.image.properties:
+        raise exception.NotModelled(
+            "Unlike Nova, the lab does not model image property 'hw_maxphysaddr_bits'; leave it out"
+        )
+
+
 def complete(action, arguments):
-    """Raise ValueError for an action that lacks what it is about."""
+    """Raise ValueError for an action that lacks what it is about, NotModelled for what is left out."""
+    flavor, image = arguments.get("flavor"), arguments.get("image")
+    modelled(RequestSpec(flavor or Flavor(1, 1), image or ImageMeta()))
     if action == "resize" and "flavor" not in arguments:
         raise ValueError("'resize' needs a flavor: act('web-1', 'resize', flavor=Flavor(...))")
 

@@ -85,7 +85,8 @@ class Cloud:
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
-        for scheduler in _schedulers(site, seed, schedulers):
+        self._schedulers = _schedulers(site, seed, schedulers)
+        for scheduler in self._schedulers:
             scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
@@ -106,6 +107,12 @@ class Cloud:
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
+        if site.options.instance_build_timeout:
+            self._every("_check_instance_build_time", PERIODIC_S)
+        if site.options.track_instance_changes:
+            interval = site.options.scheduler_instance_sync_interval
+            if interval >= 0:
+                site.clock.env.process(self._sync_schedulers(interval or PERIODIC_S))
         if site.options.resize_confirm_window:
             self._every("_poll_unconfirmed_resizes", PERIODIC_S)
         if site.options.shelved_offload_time > 0:
@@ -161,6 +168,7 @@ class Cloud:
         Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
         """
         self._check_action(name, action, {"is_admin": is_admin} | given)
+        arguments.complete(action, given)
         wanted = servers.find(action, given)
         try:
             instance = self._get(name)
@@ -604,6 +612,20 @@ class Cloud:
                 if self.site.db.by_host.get(host) or compute.driver.guests:
                     self.periodic(task, host)
 
+    def _sync_schedulers(self, interval_s):
+        """Let every host tell the schedulers which servers it has, again and again.
+
+        Unlike Nova, it is no message, and a host that never had a server tells nothing.
+        """
+        site = self.site
+        while True:
+            yield site.clock.env.timeout(interval_s)
+            for host in list(site.db.by_host):
+                if host is not None and not site.computes[host].stopped:
+                    uuids = site.computes[host].uuids_of_host()
+                    for scheduler in self._schedulers:
+                        scheduler.sync_instance_info(host, uuids)
+
     def _report(self, interval_s):
         """Let every host that has changed report, again and again.
 
@@ -624,7 +646,7 @@ class Cloud:
 
 def _schedulers(site, seed, count):
     """Schedulers on hosts of their own, each with its own memory and random numbers."""
-    hosts = HostManager(site.options).reading(site.fleet)
+    hosts = HostManager(site.options)
 
     def scheduler(name, host, rng):
         return FastSchedulerManager(hosts, rng, site=site, name=name, host=host)

@@ -158,6 +158,19 @@ class RescheduledException(NovaException):
     msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled: %(reason)s"
 
 
+class GroupAffinityViolation(NovaException):
+    """A host finds, with the server on it, that the rule of the server's group is broken."""
+
+    msg_fmt = "%(policy)s instance group policy was violated"
+
+
+class UnsupportedPolicyException(NovaException):
+    """The filter or the weigher that a server group needs is not enabled."""
+
+    code = 400
+    msg_fmt = "ServerGroup policy is not supported: %(reason)s"
+
+
 class BuildAbortException(NovaException):
     """The build failed, and no other host is tried."""
 

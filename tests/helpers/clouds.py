@@ -18,7 +18,7 @@ from tests.helpers.lives import DURATIONS, STEPS, UUID
 from tests.helpers.replay import masked
 
 HELD_S = 400.0  # how long somebody waits at a held step
-ARRIVES_S = 20.0  # until then he has arrived
+ARRIVES_S = 12.0  # until then he has arrived
 MEANWHILE_S = 20.0  # while somebody waits a step has this long
 #: Who asks, as long as a Cloud knows administrators and owners alone.
 ADMINS = {"admin": True, "owner": False}

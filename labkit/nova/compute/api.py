@@ -11,7 +11,7 @@ from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
-from labkit.nova.objects import Destination, instance_action, instance_mapping
+from labkit.nova.objects import Destination, instance_action, instance_group, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
@@ -185,14 +185,29 @@ class API:
             self._check_requested_networks(names[0])
         self._validate_and_build_base_options(names[0], spec)
         check_num_instances_quota(self.service, spec)
-        build_requests = [
-            self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
-        ]
+        spec = self._get_requested_instance_group(names, spec)
+        build_requests = []
+        for name in names:
+            build_requests.append(self._create_reqspec_buildreq_instmapping(name, spec, networks))
+            if spec.instance_group is not None:
+                instance_group.add_members(self.service, spec.instance_group, [name])
         self.compute_task_api.schedule_and_build_instances(
             self.context,
             build_requests=build_requests,
             request_specs=[spec] * len(names),
         )
+
+    def _get_requested_instance_group(self, names, spec):
+        """Name the server group in the request's hints, as a user does."""
+        if spec.instance_group is None:
+            return spec
+        uuid = self.site.group_of(spec.instance_group)
+        hints = spec.scheduler_hints | {"group": [uuid]}
+        group = instance_group.get_by_uuid(self.service, uuid)
+        spec = spec.replace(instance_group=group, scheduler_hints=hints)
+        for name in names:
+            self.site.save_spec(name, spec)
+        return spec
 
     def _check_requested_networks(self, name):
         self.site.neutron.ask(self.service, name, "validate_networks")

@@ -51,7 +51,9 @@ class ComputeTaskManager(Service):
         names = [request.name for request in build_requests]
         try:
             selections = yield from self.query_client.select_destinations(
-                self.context, spec_obj=spec, instance_uuids=[site.uuid_of(name) for name in names]
+                self.context,
+                spec_obj=scheduler_utils.setup_instance_group(self, spec, names[0]),
+                instance_uuids=[site.uuid_of(name) for name in names],
             )
         except Exception as error:
             self._bury_in_cell0(build_requests, error)
@@ -231,6 +233,9 @@ class ComputeTaskManager(Service):
             self._set_vm_state_and_notify(instance, "migrate_server", instance.vm_state, error)
             what = "resize" if flavor != instance.flavor else "cold migrate"
             raise exception.NoValidHost(reason=f"No valid host found for {what}") from error
+        except exception.UnsupportedPolicyException as error:
+            self._set_vm_state_and_notify(instance, "migrate_server", instance.vm_state, error)
+            raise
         except Exception as error:
             with contextlib.suppress(exception.InstanceNotFound):
                 instance.refresh()
@@ -273,11 +278,10 @@ class ComputeTaskManager(Service):
         with EventReporter(instance, "rebuild_server"):
             found = migrations.find(self, instance.uuid, status="accepted")
             migration = found[0] if found else None
-            node = None
+            node, spec = None, request_spec
             if host and host != instance.host:
                 self._allocate_for_evacuate_dest_host(instance, host, migration)
             elif not host:
-                spec = request_spec
                 if recreate:
                     spec = spec.replace(
                         ignore_hosts=[instance.host], force_hosts=None, force_nodes=None
@@ -289,7 +293,7 @@ class ComputeTaskManager(Service):
                         self._validate_image_traits_for_rebuild(instance)
                     spec = self.restrict_request_spec_to_cell(instance, spec)
                     selections = yield from self._schedule_instances(instance, spec)
-                except exception.NoValidHost as error:
+                except (exception.NoValidHost, exception.UnsupportedPolicyException) as error:
                     if migration:
                         migration.status = "error"
                         migration.save()
@@ -314,6 +318,7 @@ class ComputeTaskManager(Service):
                 migration=migration,
                 scheduled_node=node,
                 target_state=target_state,
+                request_spec=spec,
             )
 
     def restrict_request_spec_to_cell(self, instance, request_spec):
@@ -326,10 +331,11 @@ class ComputeTaskManager(Service):
         return request_spec.replace(requested_destination=replace(destination, cell=cell))
 
     def _schedule_instances(self, instance, request_spec):
+        spec = scheduler_utils.setup_instance_group(self, request_spec, instance.name, moves=True)
         return (
             yield from self.query_client.select_destinations(
                 self.context,
-                spec_obj=request_spec,
+                spec_obj=spec,
                 instance_uuids=[instance.uuid],
                 return_alternates=False,
             )
@@ -388,5 +394,5 @@ class ComputeTaskManager(Service):
         except Exception as error:
             instance.task_state = None
             instance.save()
-            if not isinstance(error, exception.NoValidHost):
+            if not isinstance(error, exception.NoValidHost | exception.UnsupportedPolicyException):
                 raise

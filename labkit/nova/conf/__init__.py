@@ -109,6 +109,7 @@ OPTIONS = (
     Opt("DEFAULT", "reclaim_instance_interval", int, 0),
     Opt("DEFAULT", "sync_power_state_interval", int, 600),
     Opt("DEFAULT", "update_resources_interval", int, 0),
+    Opt("DEFAULT", "scheduler_instance_sync_interval", int, 120),
     Opt("DEFAULT", "instance_build_timeout", int, 0, min=0),
     Opt(
         "DEFAULT",
@@ -148,6 +149,7 @@ OPTIONS = (
     Opt(_L, "snapshot_image_format", str, None, choices=("raw", "qcow2", "vmdk", "vdi")),
     Opt(_L, "snapshot_compression", bool, False),
     Opt("workarounds", "disable_libvirt_livesnapshot", bool, False),
+    Opt("workarounds", "disable_group_policy_check_upcall", bool, False),
     Opt(
         "notifications",
         "notify_on_state_change",

@@ -195,6 +195,23 @@ class Instance(NovaObject):
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
+class InstanceList(NovaObject):
+    """Some servers.
+
+    Source: ``InstanceList`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+
+    VERSION = "2.6"
+    FIELDS_SENT = "objects"
+
+    def __init__(self, objects):
+        self.objects = objects
+
+    def copy_for(self, service) -> "InstanceList":
+        """Return the copy that another service gets with a message."""
+        return InstanceList([each.copy_for(service) for each in self.objects])
+
+
 def get_by_host(service) -> list[Instance]:
     """Return the servers whose row names the host of a nova-compute.
 

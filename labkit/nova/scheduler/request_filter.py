@@ -134,7 +134,8 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
         kind, suffix, name = match.groups()
         if suffix:
             raise exception.NotModelled(
-                f"Unlike Nova, the lab has no numbered request groups (extra spec {key!r})"
+                f"Unlike Nova, the lab has no numbered request groups (extra spec {key!r}); ask for"
+                f" all in one, as {kind}:{name}"
             )
         if kind == "resources":
             known = name.startswith("CUSTOM_") or name in RESOURCE_CLASSES
@@ -208,7 +209,13 @@ def isolate_aggregates(fleet, required, request):
 
 
 def _refuse(key, prefixes, what, value):
-    if key.startswith(tuple(prefixes)) and key != "hw:cpu_policy":
-        raise exception.NotModelled(f"Unlike Nova, the lab does not model {what} {key!r}")
-    if key in ("hw:cpu_policy", "hw_cpu_policy") and value != "shared":
-        raise exception.NotModelled(f"Unlike Nova, the lab does not pin CPUs ({what} {key!r})")
+    if key in ("hw:cpu_policy", "hw_cpu_policy"):
+        if value != "shared":
+            raise exception.NotModelled(
+                f"Unlike Nova, the lab does not pin CPUs ({what} {key!r}); leave it out, or say"
+                " 'shared'"
+            )
+    elif key.startswith(tuple(prefixes)):
+        raise exception.NotModelled(
+            f"Unlike Nova, the lab does not model {what} {key!r}; leave it out"
+        )

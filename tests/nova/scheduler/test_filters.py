@@ -223,8 +223,8 @@ def test_cn_1_falls_with_a_reason_and_cn_2_is_chosen(case):
 def test_metrics_filter_keeps_the_hosts_that_report_all():
     rows = [{"host": "cn-1"}, {"host": "cn-2", "metrics": {"cpu.percent": 5}}]
     options = Options(enabled_filters=["MetricsFilter"], weight_setting=["cpu.percent=1.0"])
-    nothing = RequestSpec(Flavor(0, 0))
-    decision = select_destinations(Fleet(rows), nothing, options)
+    rows = [row | {"vcpus_total": 1} for row in rows]
+    decision = select_destinations(Fleet(rows), RequestSpec(Flavor(1, 0)), options)
     assert decision.host == "cn-2"
     assert decision.explain("cn-1") == (
         "cn-1 was removed by MetricsFilter: the host does not report cpu.percent."

@@ -13,7 +13,7 @@ from labkit.nova.exception import (
     MigrationPreCheckError,
     UnableToMigrateToSelf,
 )
-from labkit.nova.scheduler.utils import claim_resources_on_destination
+from labkit.nova.scheduler.utils import claim_resources_on_destination, setup_instance_group
 
 #: These leave the server as it was; any other puts it in error.
 _EXPECTED = (
@@ -126,6 +126,7 @@ class LiveMigrationTask:
         conductor, instance, attempted = self.conductor, self.instance, [self.source]
         spec = self.spec.replace(force_hosts=None, force_nodes=None)
         spec = conductor.restrict_request_spec_to_cell(instance, spec)
+        spec = setup_instance_group(conductor, spec, instance.name, moves=True)
         while True:
             self._check_not_over_max_retries(attempted)
             selections = yield from conductor.query_client.select_destinations(

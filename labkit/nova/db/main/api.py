@@ -99,6 +99,17 @@ def instance_get_all_by_host_and_node(context, host, node) -> list[dict]:
 
 
 @require_context
+def instance_get_all_by_uuids(context, uuids) -> list[dict]:
+    """Return the rows of some servers, whoever owns them; those that are not there are left out.
+
+    Source: ``instance_get_all_by_filters`` in nova/db/main/api.py, Nova 34.0.0.
+    """
+    instances = _engine(context).instances
+    rows = (instances[uuid] for uuid in uuids if uuid in instances)
+    return [row for row in rows if _shows(context, row)]
+
+
+@require_context
 def instance_update_and_get_original(
     context, uuid, values, expected_task_state=None, expected_vm_state=None
 ) -> tuple[dict, dict]:

@@ -52,8 +52,9 @@ class SchedulerReportClient:
         Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
         """
         call = f"GET /allocation_candidates?{request.to_querystring()}"
-        self.note(None, call, 200, "get_allocation_candidates")
-        return self._service.site.fleet.providers.allocation_candidates(request)
+        found = self._service.site.fleet.providers.allocation_candidates(request)
+        self.note(None, call, found.http_status, "get_allocation_candidates")
+        return found
 
     def get_allocs_for_consumer(self, name):
         """Read what one server holds."""
