@@ -8,6 +8,7 @@ Uses: neighbours, nova.
 import csv
 import dataclasses
 import difflib
+import functools
 import json
 import math
 import uuid as uuids
@@ -19,6 +20,7 @@ import numpy as np
 from labkit.neighbours import placement
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
+from labkit.nova.objects.image_meta import canonicalize
 from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler.fast import Columns
 from labkit.nova.scheduler.host_manager import NUMBERS, HostState, Instance, metrics_from
@@ -532,6 +534,23 @@ class Fleet:
             self._columns.read(row, state, numbers_only)
 
 
+@functools.cache
+def _spelled(*spec):
+    """Spell an entry of supported_instances as Nova's HVSpec stores it."""
+    names = ("hw_architecture", "img_hv_type", "hw_vm_mode")
+    return tuple(canonicalize(name, value) for name, value in zip(names, spec, strict=True))
+
+
+def _hv_spec(host, *spec):
+    try:
+        return _spelled(*spec)
+    except ValueError as error:
+        raise ValueError(
+            f"{host}: supported_instances has {' '.join(map(str, spec))!r}; expected architecture, "
+            f"hypervisor type and VM mode, such as 'x86_64 kvm hvm' ({error})"
+        ) from None
+
+
 def _host_state(record, aggregates):
     """Return the HostState of a row's dict; *aggregates* by host."""
     host = record["host"]
@@ -545,7 +564,7 @@ def _host_state(record, aggregates):
         elif name in _USUAL and value is not None:
             known[name] = value
     state.uuid = state.uuid or _uuid(host)
-    state.supported_instances = [list(one) for one in state.supported_instances]
+    state.supported_instances = [list(_hv_spec(host, *one)) for one in state.supported_instances]
     service = {name: TEXTS[name] if record.get(name) is None else record[name] for name in _SERVICE}
     metrics = {name: _plain(name, value) for name, value in (record.get("metrics") or {}).items()}
     state.metrics = metrics_from(metrics)

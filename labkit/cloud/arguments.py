@@ -21,6 +21,7 @@ PERIODIC = (
     "_sync_scheduler_instance_info",
     "_poll_unconfirmed_resizes",
     "_poll_shelved_instances",
+    "_cleanup_running_deleted_instances",
 )
 SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")

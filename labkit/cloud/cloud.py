@@ -117,6 +117,8 @@ class Cloud:
             self._every("_poll_unconfirmed_resizes", PERIODIC_S)
         if site.options.shelved_offload_time > 0:
             self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
+        interval = site.options.running_deleted_instance_poll_interval
+        self._every("_cleanup_running_deleted_instances", interval or PERIODIC_S)
 
     # -- the clock ------------------------------------------------------------------------
     @property
@@ -605,7 +607,9 @@ class Cloud:
         while True:
             yield self.site.clock.env.timeout(interval_s)
             for host, compute in self.site.computes.items():
-                if not compute.stopped and self.site.db.by_host.get(host):
+                if compute.stopped:
+                    continue
+                if self.site.db.by_host.get(host) or compute.driver.guests:
                     self.periodic(task, host)
 
     def _sync_schedulers(self, interval_s):

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from labkit.cloud.arguments import is_number, is_whole, known, of_type
 from labkit.cloud.durations import steps
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception as exc
 from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.db.main import api as db
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 #: Steps that take no time of their own and can go wrong all the same.

@@ -148,3 +148,8 @@ class Site:
 
     def _row_of(self, name):
         return self.db.instances.get(self.uuid_of(name)) if name in self.servers else None
+
+    # -- what objects tell ----------------------------------------------------------------
+    def compute_node_saved(self, service, row, old):
+        """Let schedulers see what a nova-compute has written about its host."""
+        self.fleet.update_from_compute_node(self.fleet.rows[service.host], row, old)

@@ -1,4 +1,5 @@
-"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging.
+"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo.context,
+messaging, commands (processutils).
 
 In: requests of Nova's services, as values. Out: their answers. None of them knows Nova.
 

@@ -49,12 +49,6 @@ DIFFERS = {
     112: "what counts against a quota",
     128: "least disk and image",
     129: "when a scheduler hears of a failed build",
-    136: "nobody reaps the guests of deleted servers",
-    139: "an option that the lab does not have",
-    145: "moves leave the cell",
-    146: "moves leave the cell",
-    147: "moves leave the cell",
-    148: "moves leave the cell",
     149: "unshelve takes no zone and host",
     158: "spaces around a name",
 }

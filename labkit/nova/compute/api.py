@@ -9,6 +9,7 @@ from labkit.nova.availability_zones import get_availability_zones, get_host_avai
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
 from labkit.nova.objects import Destination, instance_action, instance_group, instance_mapping
 from labkit.nova.objects import migration as migrations
@@ -322,7 +323,9 @@ class API:
         """Return the server from its cell; None when it is in no cell, or deleted."""
         uuid = instance.uuid
         mapping = self.site.api_db.instance_mappings.get(uuid)
-        if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+        if db.instance_get_cell(self.service.db_context, uuid) != (
+            (mapping and mapping.cell) or CONFIGURED_CELL
+        ):
             return None
         try:
             return Instance.get_by_uuid(self.service, instance.uuid)
@@ -606,6 +609,14 @@ class API:
             raise exception.HTTPNotFound(f"Compute host {host} not found.")
         if host == instance.host:
             raise exception.HTTPBadRequest("The target host can't be the same one.")
+        if host is not None:
+            try:
+                self._check_host_is_in_cell_of(instance, host)
+            except exception.ComputeHostNotFound:
+                # Nova has looked the host up, and is in its cell now, where the server's own is not
+                error = exception.ComputeHostNotFound(host=instance.host)
+                error.code = 500
+                raise error from None
         if self.site.service_is_up(instance.host):
             raise exception.ComputeServiceInUse(host=instance.host)
         spec = self.site.spec_of(instance.name)
@@ -632,14 +643,25 @@ class API:
     def _destination(self, host):
         return Destination(host=host, node=self.site.fleet[host].nodename)
 
+    def _check_host_is_in_cell_of(self, instance, host):
+        """Raise ComputeHostNotFound for a host that the cell of a server does not have.
+
+        Source: ``get_all_by_host`` in nova/objects/compute_node.py, Nova 34.0.0, which looks into
+        the server's cell.
+        """
+        fleet = self.site.fleet
+        cell = db.instance_get_cell(self.service.db_context, instance.uuid)
+        if host not in fleet.rows or fleet[host].cell_uuid != cell:
+            raise exception.ComputeHostNotFound(host=host)
+
     # -- resize and cold migrate -----------------------------------------------------------
     def resize(self, instance, flavor=None, host=None):
         """Move a server that is switched off meanwhile, to another flavor if there is one."""
         site, current = self.site, instance.flavor
         if host is not None and host == instance.host:
             raise exception.CannotMigrateToSameHost
-        if host is not None and host not in site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
+        if host is not None:
+            self._check_host_is_in_cell_of(instance, host)
         spec, ignore_hosts = site.spec_of(instance.name), [instance.host]
         if flavor is not None:
             if flavor.root_gb == 0 and current.root_gb != 0 and not spec.is_bfv:
@@ -756,8 +778,8 @@ class API:
     # -- live migrate ----------------------------------------------------------------------
     def live_migrate(self, instance, host=None, force=False):
         """Move a server while it runs; with *force* the scheduler is not asked (until 2.67)."""
-        if host is not None and host not in self.site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
+        if host is not None:
+            self._check_host_is_in_cell_of(instance, host)
         spec = self.site.spec_of(instance.name)
         instance.task_state = task.MIGRATING
         instance.save(expected_task_state=[None])

@@ -12,7 +12,6 @@ from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
@@ -148,9 +147,8 @@ class ComputeManager(Service):
         row = site.fleet.rows[host]
         self.node = site.fleet[host].nodename
         self.driver = driver
-        self.reportclient = SchedulerReportClient(self)
-        self.tables = HostTables(self, row)
-        self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
+        self.reportclient = SchedulerReportClient(self, row)
+        self.rt = ResourceTracker(self, driver, row + 1)
         self.image_api = glance.API(self)
         self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
@@ -328,11 +326,12 @@ class ComputeManager(Service):
             migration_type="evacuation",
         )
         newest = {migration.instance_uuid: migration for migration in found}
+        found = {uuid: Instance.get_by_uuid(self, uuid, "yes") for uuid in newest}
         for uuid in newest:
             if uuid in self.driver.guests:
-                yield from self.driver.destroy(self, self.tables.instance(uuid))
+                yield from self.driver.destroy(self, found[uuid])
         for uuid, migration in newest.items():
-            if not self.tables.is_deleted(uuid):
+            if not found[uuid].deleted:
                 self._remove_own_allocation(migration.name, uuid)
             migration.status = "completed"
             migration.save()
@@ -624,9 +623,10 @@ class ComputeManager(Service):
                 self._set_instance_obj_error_state(instance)
 
     # -- delete ----------------------------------------------------------------------------
-    def _shutdown_instance(self, instance, try_deallocate_networks=True):
+    def _shutdown_instance(self, instance, try_deallocate_networks=True, notify=True):
         """Destroy a guest and, if asked, its ports."""
-        self._notify_about_instance(instance, "shutdown", "start")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "start")
         try:
             yield from self.driver.destroy(self, instance)
         except Exception:
@@ -635,7 +635,8 @@ class ComputeManager(Service):
             raise
         if try_deallocate_networks:
             yield from self._try_deallocate_network(instance)
-        self._notify_about_instance(instance, "shutdown", "end")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "end")
 
     def _delete_instance(self, instance):
         self._notify_about_instance(instance, "delete", "start")
@@ -717,6 +718,22 @@ class ComputeManager(Service):
             if soft_deleted and self.site.clock.env.now - instance.deleted_at >= interval:
                 with contextlib.suppress(Exception):  # as Nova, which warns and tries again
                     yield from self._delete_instance(instance)
+
+    def _cleanup_running_deleted_instances(self):
+        """Remove the guests of deleted servers, or as ``running_deleted_instance_action`` says."""
+        action = self.options.running_deleted_instance_action
+        for instance in self._running_deleted_instances():
+            with contextlib.suppress(Exception):  # as Nova, which warns and tries again
+                if action == "reap":
+                    yield from self._shutdown_instance(instance, notify=False)
+                elif action == "shutdown":
+                    yield from self._power_off_instance(instance)
+
+    def _running_deleted_instances(self) -> list:
+        """Return the servers whose guest is here though they were deleted long enough ago."""
+        latest = self.site.clock.env.now - self.options.running_deleted_instance_timeout
+        found = [Instance.get_by_uuid(self, uuid, "yes") for uuid in self.driver.guests]
+        return [each for each in found if each.deleted and (each.terminated_at or 0) <= latest]
 
     # -- on and off ------------------------------------------------------------------------
     def _power_off_instance(self, instance):
@@ -1761,11 +1778,14 @@ class ComputeManager(Service):
         guests = self.driver.guests.items()
         self.driver.see_guests(
             {
-                uuid: (state == power_state.RUNNING, self.tables.flavor_of(uuid))
+                uuid: (
+                    state == power_state.RUNNING,
+                    Instance.get_by_uuid(self, uuid, "yes").flavor,
+                )
                 for uuid, state in guests
             }
         )
-        self.tables.quiet = quiet
+        self.reportclient.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
         except exception.InvalidConfiguration:  # only at the start, where it ends the service
@@ -1777,7 +1797,7 @@ class ComputeManager(Service):
         ):
             pass  # Nova logs it and goes on
         finally:
-            self.tables.quiet = False
+            self.reportclient.quiet = False
 
 
 def _aborted(instance, reason):

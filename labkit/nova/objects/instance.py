@@ -51,9 +51,15 @@ class Instance(NovaObject):
         self._read(values)
 
     @classmethod
-    def get_by_uuid(cls, service, uuid) -> "Instance":
-        """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
-        return cls.from_row(service, db.instance_get_by_uuid(service.db_context, uuid))
+    def get_by_uuid(cls, service, uuid, read_deleted=None) -> "Instance":
+        """Return a service's copy of a server. Raises InstanceNotFound.
+
+        In: *read_deleted*, "yes" for a deleted one too.
+        """
+        context = service.db_context
+        if read_deleted is not None:
+            context = context.elevated(read_deleted)
+        return cls.from_row(service, db.instance_get_by_uuid(context, uuid))
 
     @classmethod
     def from_row(cls, service, row) -> "Instance":
@@ -212,6 +218,15 @@ def get_by_host(service) -> list[Instance]:
     Source: ``get_by_host`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
     """
     rows = db.instance_get_all_by_host(service.db_context, service.host)
+    return [Instance.from_row(service, row) for row in rows]
+
+
+def get_by_host_and_node(service, host, node) -> list[Instance]:
+    """Return a service's copies of the servers of a node that are not deleted.
+
+    Source: ``get_by_host_and_node`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
+    """
+    rows = db.instance_get_all_by_host_and_node(service.db_context, host, node)
     return [Instance.from_row(service, row) for row in rows]
 
 

@@ -247,6 +247,8 @@ def status_of(error) -> int:
     """Return the HTTP status that a refusal or a failure is answered with."""
     if isinstance(error, NotImplementedError):
         return 501
+    if "code" in vars(error):  # not what the API foresees of its kind
+        return error.code
     for kinds, status in _STATUS.items():
         if isinstance(error, kinds):
             return status

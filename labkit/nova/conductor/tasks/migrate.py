@@ -72,6 +72,7 @@ class MigrationTask:
         if spec.requested_destination is None or spec.requested_destination.host is None:
             attempts = conductor.options.max_attempts
             populate_retry(properties, instance.uuid, attempts, spec)
+        spec = conductor.restrict_request_spec_to_cell(instance, spec)
         self._preallocate_migration()
         if self.host_list is None:
             selections = yield from conductor.query_client.select_destinations(
