@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from numbers import Real
 
 from labkit.fleet import Fleet
+from labkit.neighbours.keystone import USERS
 from labkit.nova import exception
 from labkit.nova.conf import Options
+from labkit.nova.context import RequestContext
 from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
-from labkit.nova.quota import RESOURCES
+from labkit.nova.quota import RESOURCES, UNLIMITED
 from labkit.nova.scheduler import request_filter
 from labkit.nova.virt.fake import FakeDriver
 
@@ -98,9 +100,20 @@ def quota(value) -> dict:
         raise ValueError(f"quota = {value!r} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
         known(name, RESOURCES, "quota of unknown")
-        if not is_whole(limit, 0):
-            raise ValueError(f"quota of {name}: {limit!r} is not a whole number of 0 or more")
+        if not is_whole(limit, UNLIMITED):
+            raise ValueError(
+                f"quota of {name}: {limit!r} is not a whole number of 0 or more, or -1 for no limit"
+            )
     return dict(value or {})
+
+
+def user_quota(value) -> dict:
+    """Return the quotas of users, none for None. Raises ValueError for a bad one."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"user_quota = {value!r} is not a dict; write {{'owner': {{'cores': 2}}}}")
+    for user in value or {}:
+        text("user_quota of a user", user)
+    return {user: quota(each) for user, each in (value or {}).items()}
 
 
 def snapshot_model(value) -> str:
@@ -133,7 +146,13 @@ def time(value, now, what):
     return value
 
 
-def creation(name, spec=None, networks="auto", is_admin=True):
+def asker(value):
+    """Raise ValueError for somebody who does not exist: not one of USERS and no RequestContext."""
+    if value is not None and not isinstance(value, RequestContext):
+        known(value, tuple(USERS), "unknown as_user")
+
+
+def creation(name, spec=None, networks="auto", is_admin=True, as_user=None):
     """Raise for a server that cannot be asked for: TypeError, ValueError or NotModelled."""
     text("name of a server", name)
     of_type(spec, RequestSpec, "not a RequestSpec; write RequestSpec(Flavor(...))")
@@ -148,6 +167,7 @@ def creation(name, spec=None, networks="auto", is_admin=True):
         )
     known(networks, NETWORKS, "unknown networks")
     _truth("is_admin", is_admin)
+    asker(as_user)
 
 
 def modelled(spec):
@@ -185,9 +205,33 @@ def _microversion(name, value):
         raise ValueError(f"{name} = {value!r} is not a microversion, as in '2.94'")
 
 
+def _zone(name, value):
+    if value is not None:
+        text(name, value)
+
+
+def _metadata(name, value):
+    pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
+    if not all(isinstance(each, str) for pair in pairs for each in pair):
+        raise ValueError(f"{name} = {value!r} is not a dict of texts, as in {{'colour': 'red'}}")
+
+
+def _block_migration(name, value):
+    if isinstance(value, bool):
+        raise exception.NotModelled(
+            f"Unlike Nova, the lab does not compare the disks of hosts; leave out {name} or say"
+            " 'auto'"
+        )
+    known(value, ("auto",), f"unknown {name}")
+
+
 #: How the arguments of actions are checked; those that are not here are names.
 _ARGUMENTS = {
     "is_admin": _truth,
+    "as_user": lambda name, value: asker(value),
+    "availability_zone": _zone,
+    "metadata": _metadata,
+    "block_migration": _block_migration,
     "force": _truth,
     "rotation": lambda name, value: _whole(name, value, " of 0 or more", least=0),
     "reboot_type": lambda name, value: known(value, ("SOFT", "HARD"), "unknown reboot_type"),

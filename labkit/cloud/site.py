@@ -31,13 +31,12 @@ class Site:
     ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
 
-    def __init__(self, fleet, options, durations, seed, quota):
+    def __init__(self, fleet, options, durations, seed, quota, user_quota):
         self.clock = Clock()
         self.options = options
         self.service_changes = []
         self.held_changes = []
         self.fleet = fleet
-        self.quota = quota
         self.durations = Durations(durations, seed)
         self.faults = Faults(fleet.rows, self._host_of)
         self.db = models.Database()
@@ -47,6 +46,8 @@ class Site:
         self._calls = {}
         self.allocations = Allocations(fleet.inventories)
         self.keystone = Keystone(self.clock.env, seed, RequestContext)
+        self.quota = quota
+        self.user_quota = {self.keystone.user_id(who): each for who, each in user_quota.items()}
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}

@@ -169,7 +169,7 @@ class Player:
         self.add(step, host, error=raises, times=times)
 
     def mend(self):
-        self.cloud.site.faults._left.clear()
+        self.cloud.site.faults.clear()
 
     def host_down(self, host, forced):
         self.cloud.host_down(host, forced=forced)

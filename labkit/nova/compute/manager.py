@@ -1087,7 +1087,7 @@ class ComputeManager(Service):
         instance.save(expected_task_state=[task.REBUILDING])
         if evacuate:
             neutron.ask(self, instance.name, "setup_networks_on_host")
-            neutron.bind(self, instance.name, "setup_instance_network_on_host", self.host)
+            yield from neutron.update_ports(self, instance)
         yield from self._rebuild_default_impl(instance, evacuate)
         self._update_instance_after_spawn(instance)
         instance.save(expected_task_state=[task.REBUILD_SPAWNING])
@@ -1201,13 +1201,13 @@ class ComputeManager(Service):
     def resize_instance(self, instance, migration, flavor, request_spec):
         """Switch a guest off and copy its disk to the destination."""
         try:
-            yield from self._resize_instance(instance, migration, request_spec)
+            yield from self._resize_instance(instance, migration, flavor, request_spec)
         except Exception:
             self._revert_allocation(instance, migration)
             raise
         self._notify_about_instance(instance, "resize", "end")
 
-    def _resize_instance(self, instance, migration, request_spec):
+    def _resize_instance(self, instance, migration, flavor, request_spec):
         with (
             self._error_out_instance_on_exception(instance, instance.vm_state),
             errors_out_migration_ctxt(migration),
@@ -1217,7 +1217,7 @@ class ComputeManager(Service):
             instance.task_state = task.RESIZE_MIGRATING
             instance.save(expected_task_state=task.RESIZE_PREP)
             self._notify_about_instance(instance, "resize", "start")
-            yield from self.driver.call(self, "migrate_disk_and_power_off", instance)
+            yield from self.driver.migrate_disk_and_power_off(self, instance, flavor)
             self.site.neutron.ask(self, instance.name, "migrate_instance_start")
             migration.status = "post-migrating"
             migration.save()
@@ -1495,7 +1495,6 @@ class ComputeManager(Service):
         return self.locked(instance.uuid, self._unshelve_instance(instance, image and image["id"]))
 
     def _unshelve_instance(self, instance, image):
-        neutron = self.site.neutron
         self._notify_about_instance(instance, "unshelve", "start")
         instance.task_state = task.SPAWNING
         instance.save()
@@ -1510,7 +1509,7 @@ class ComputeManager(Service):
         try:
             yield from self.step("claim", instance)
             with self.rt.instance_claim(instance, self.node):
-                neutron.bind(self, instance.name, "setup_instance_network_on_host", self.host)
+                yield from self.site.neutron.update_ports(self, instance)
                 yield from self.driver.spawn(self, instance, None)
         except Exception:
             instance.image_ref = shelved_image_ref

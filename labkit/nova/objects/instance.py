@@ -10,7 +10,7 @@ from labkit.nova.objects.cell_mapping import CellMapping
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
 availability_zone root_device_name progress system_metadata locked locked_by project_id
-created_at launched_at terminated_at deleted_at instance_type_id memory_mb vcpus root_gb
+user_id created_at launched_at terminated_at deleted_at instance_type_id memory_mb vcpus root_gb
 ephemeral_gb image_ref kernel_id ramdisk_id architecture os_type vm_mode auto_disk_config
 key_data""".split()
 #: What Nova keeps in the table instance_extra: a save writes it without a word.

@@ -64,7 +64,15 @@ class ResourceRequest:
             fields.append(("limit", self.limit))
         if self.in_tree is not None:
             fields.append(("in_tree", "{uuid}"))
+        for _, names, _ in self.member_of:
+            fields.append(("member_of", f"in:{_uuids(names)}"))
+        if forbidden := frozenset().union(*(names for _, names, _ in self.not_member_of)):
+            fields.append(("member_of", f"!in:{_uuids(forbidden)}"))
         return urlencode(sorted(fields)).replace("%7Buuid%7D", "{uuid}")
+
+
+def _uuids(names) -> str:
+    return ",".join("{uuid}" for _ in names)
 
 
 def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
