@@ -249,6 +249,7 @@ def winner(fleet, spec_obj, options) -> str | None:
     manager = FastSchedulerManager(
         _host_manager(options).reading(fleet), random.Random(0), Claims(fleet)
     )
+    manager.least = 0
     try:
         return manager.decide(own_copy(spec_obj, names), names, return_alternates=False)[0].host
     except NoValidHost:
@@ -279,6 +280,7 @@ def place(fleet, specs, options=None, seed=0, building=False):
         random.Random(seed),
         Claims(later, keep=True),
     )
+    manager.least = 0
     rows, groups = [], {}
     for number, spec_obj in enumerate(specs):
         size = (spec_obj.vcpus, spec_obj.memory_mb, spec_obj.root_gb + spec_obj.ephemeral_gb)

@@ -108,8 +108,16 @@ class Fleet:
             {aggregate.name: aggregate.hosts for aggregate in self.aggregates},
         )
         self._columns = None
+        self._owned = set(range(len(records)))  # the others are shared with copies
         self._handed_out = set()
         self._of_a_cloud = False
+
+    def _own(self, row):
+        """Return a HostState that may be changed."""
+        if row not in self._owned:
+            self._states[row] = self._states[row].own()
+            self._owned.add(row)
+        return self._states[row]
 
     def _numbers(self):
         return {
@@ -133,7 +141,7 @@ class Fleet:
         row = self.rows[host]
         if not self._of_a_cloud:
             self._handed_out.add(row)
-        return self._states[row]
+        return self._own(row)
 
     def __iter__(self):
         return map(self.__getitem__, self.rows)
@@ -286,8 +294,7 @@ class Fleet:
 
     def copy(self) -> "Fleet":
         """Return a fleet that can be filled on its own; what never changes is shared."""
-        inventories = {name: each.copy() for name, each in self.inventories.items()}
-        return self._with(self.host_states(), inventories)
+        return self._with({name: each.copy() for name, each in self.inventories.items()})
 
     def of_a_cloud(self) -> "Fleet":
         """Return a copy that shares nothing: what its hosts report may change it.
@@ -295,16 +302,20 @@ class Fleet:
         Its HostStates change through the methods of the fleet alone.
         """
         inventories = {name: each.own() for name, each in self.inventories.items()}
-        own = self._with(self.host_states(), inventories)
+        own = self._with(inventories)
         own._of_a_cloud = True
         return own
 
-    def _with(self, states, inventories):
+    def _with(self, inventories):
         other = object.__new__(Fleet)
         other.__dict__.update(self.__dict__)
-        other._states = states
+        self._owned &= self._handed_out
+        other._states, other._owned = list(self._states), set()
+        for row in self._handed_out:
+            other._own(row)
         other.providers = self.providers.copy(inventories)
-        other._columns, other._handed_out, other._of_a_cloud = None, set(), False
+        other._columns = None if self._columns is None else self.columns.own(other._states)
+        other._handed_out, other._of_a_cloud = set(), False
         return other
 
     def first(self, n: int) -> "Fleet":
@@ -398,7 +409,7 @@ class Fleet:
     # -- what changes it ----------------------------------------------------------------
     def consume_from_request(self, row: int, spec_obj, building=True):
         """Count one more server on a host; unless *building* it is no I/O any more."""
-        state = self._states[row]
+        state = self._own(row)
         num_io_ops = state.num_io_ops
         state.consume_from_request(spec_obj)
         if not building:
@@ -407,7 +418,7 @@ class Fleet:
 
     def add_instance(self, row: int, name: str, **known):
         """Note that a server is on a host, with the attributes of an Instance that are known."""
-        self._states[row].instances[name] = Instance(name, **known)
+        self._own(row).instances[name] = Instance(name, **known)
 
     def set_service(self, host: str, field: str, value):
         """Change what is known of a host's nova-compute: ``forced_down`` or ``heartbeat_age_s``."""
@@ -440,6 +451,7 @@ class Fleet:
 
     def _changed(self, row, state, numbers_only=True):
         self._states[row] = state
+        self._owned.add(row)
         if self._columns is not None:
             self._columns.read(row, state, numbers_only)
 

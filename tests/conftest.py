@@ -6,6 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Their asserts explain themselves, as those of a test do.
+pytest.register_assert_rewrite("tests.helpers")
 ROOT = Path(__file__).resolve().parent.parent
 # The same examples on every machine and in every run; a slow machine is no failure.
 hypothesis.settings.register_profile("lab", derandomize=True, deadline=None, database=None)

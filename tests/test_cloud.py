@@ -7,7 +7,7 @@ import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
 from labkit.nova.exception import NotModelled, NovaException
-from tests.mistakes import mistakes
+from tests.helpers.mistakes import mistakes
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 

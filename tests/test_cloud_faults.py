@@ -21,7 +21,7 @@ from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.service import expected
-from tests.mistakes import mistakes
+from tests.helpers.mistakes import mistakes
 
 HOSTS = ("cn-1", "cn-2", "cn-3")
 ROOM = {"total_usable_ram_mb": 4096, "free_ram_mb": 4096, "vcpus_total": 4}

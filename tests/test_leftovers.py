@@ -9,7 +9,7 @@ import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
 from labkit.cloud.leftovers import RULES, Left
-from tests.mistakes import ALWAYS, mistakes
+from tests.helpers.mistakes import ALWAYS, mistakes
 
 RECORDED = Path(__file__).parents[1] / "data" / "nova-34" / "lifecycle.json.gz"
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))

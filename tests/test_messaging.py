@@ -4,7 +4,7 @@ import pytest
 
 from labkit import messaging, plots
 from labkit.nova.context import RequestContext
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 ALICE = RequestContext("alice", "physics", roles=["member"])
 

@@ -14,7 +14,7 @@ from labkit.neighbours import placement
 from labkit.nova import exception
 from labkit.nova.objects import Aggregate
 from labkit.nova.scheduler import request_filter
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")
@@ -135,8 +135,8 @@ def test_the_same_hosts_are_candidates(real):
         nova = scheduler.answer(fleet, request, options, placement=there, rows=rows)
         assert nova["raised"] == ["NoValidHost", "No valid host was found. "]
         asked = request_filter.process_reqspec(fleet, request, options)
-        rows = fleet.providers.allocation_candidates(asked).rows
-        mine = [list(fleet.rows)[row] for row in rows]
+        found = fleet.providers.allocation_candidates(asked).rows
+        mine = fleet.providers.names[found].tolist()
         assert mine == there.candidates, there.query
         seen[len(mine)] += 1
     assert len(seen) > 6, f"too little variety: {seen}"

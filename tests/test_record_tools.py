@@ -6,7 +6,7 @@ import json
 import pytest
 
 from labkit.nova.api.openstack import servers
-from tests.nova import scenarios
+from tests.helpers import lives
 
 pytestmark = pytest.mark.nova
 sequences = pytest.importorskip("tools.record.lives.sequences", reason="a copy without the tools")
@@ -73,7 +73,7 @@ def test_a_sequence_plays_in_the_cloud(sequence):
 def test_an_evacuate_is_of_a_host_that_is_down_and_returns():
     sequence = sequences.Sequence(1, ("create", "evacuate"), None, (), "flat")
     player = random_lives.play(sequence)
-    assert [step[0] for step in player.steps] == ["create", "evacuate", scenarios.AGAIN]
+    assert [step[0] for step in player.steps] == ["create", "evacuate", lives.AGAIN]
     assert [step[1] for step in player.steps[1:]] == [[("evacuate", 200, None)], []]
     assert list(player.steps[1][3][0]["guests"]) == ["host1", "host2"]
     assert list(player.steps[2][3][0]["guests"]) == ["host2"]

@@ -413,7 +413,7 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
     compute = site.computes["one"]
     (instance,) = site.instances_on(compute)
     migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)
-    migration.create("test")
+    migration.create()
     site.db.instances[instance.uuid] |= {
         "vm_state": "resized",
         "migration_context": MigrationContext(migration.id + 1),

@@ -16,20 +16,27 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TESTS = ["tests/nova/scheduler", "tests/nova/test_recorded.py", "tests/nova/test_conf.py"]
 WEIGHTS, FILTERS = "nova/scheduler/weights/", "nova/scheduler/filters/"
-CONF = "nova/conf.py"
+CONF, FAST = "nova/conf/__init__.py", "nova/scheduler/fast.py"
 
 
 def weighers():
     """Yield (file, text, changed text) for each weigher."""
     for name, returned in (
-        ("ram", 'return self.clamp(weighed_obj_list["free_ram_mb"])'),
-        ("disk", 'return self.clamp(weighed_obj_list["free_disk_mb"])'),
-        ("cpu", "return self.clamp(vcpus_free)"),
-        ("io_ops", 'return self.clamp(weighed_obj_list["num_io_ops"])'),
-        ("num_instances", 'return self.clamp(weighed_obj_list["num_instances"])'),
-        ("compute", 'return self.clamp(weighed_obj_list["failed_builds"])'),
+        ("ram", "return host_state.free_ram_mb"),
+        ("disk", "return host_state.free_disk_mb"),
+        ("cpu", "return host_state.vcpus_total"),
+        ("io_ops", "return host_state.num_io_ops"),
+        ("num_instances", "return host_state.num_instances"),
+        ("compute", "return host_state.failed_builds"),
+        ("hypervisor_version", "return host_state.hypervisor_version"),
+        ("pci", "return MAX_DEVS"),
+        ("affinity", "return -1 * super()"),
+        ("affinity", "return len("),
+        ("cross_cell", "return 1 if"),
+        ("image_props", "return weight\n\n\ndef"),
+        ("metrics", "return value"),
     ):
-        yield f"{WEIGHTS}{name}.py", returned, returned.replace("clamp(", "clamp(-")
+        yield f"{WEIGHTS}{name}.py", returned, returned.replace("return ", "return -")
     for name in ("ram", "disk", "cpu", "io_ops"):
         yield f"{WEIGHTS}{name}.py", "minval = 0", "minval = None"
     for name in (
@@ -42,24 +49,37 @@ def weighers():
         "image_props",
         "metrics",
     ):
-        yield (
-            f"{WEIGHTS}{name}.py",
-            "    multiplier_option",
-            "    minval = 0\n    multiplier_option",
-        )
-    yield f"{WEIGHTS}compute.py", "return -1 * super()", "return super()"
-    yield f"{WEIGHTS}pci.py", "MAX_DEVS - np", "-MAX_DEVS + np"
+        method = "    def weight_multiplier"
+        yield f"{WEIGHTS}{name}.py", method, f"    minval = 0\n\n{method}"
+    yield f"{WEIGHTS}compute.py", "return -1 * utils", "return utils"
     yield f"{WEIGHTS}pci.py", "MAX_DEVS - 1)", "MAX_DEVS)"
-    yield f"{WEIGHTS}affinity.py", "sign = -1.0", "sign = 1.0"
-    yield f"{WEIGHTS}affinity.py", "sign = 1.0", "sign = -1.0"
-    yield f"{WEIGHTS}cross_cell.py", "1.0 if cells[row] == ", "1.0 if cells[row] != "
-    yield f"{WEIGHTS}metrics.py", "found * ratio)", "-found * ratio)"
+    yield f"{WEIGHTS}cross_cell.py", "== destination.cell else", "!= destination.cell else"
+    yield f"{WEIGHTS}metrics.py", "].value * ratio", "].value / ratio"
     yield f"{WEIGHTS}image_props.py", "weight +=", "weight -="
-    yield (
-        f"{WEIGHTS}hypervisor_version.py",
-        "self.clamp(np.where(missing, 0.0, versions) if missing.any() else versions)",
-        "-np.where(missing, 0.0, versions)",
-    )
+
+
+def columns():
+    """Yield a change of each rule that is written once more for large fleets."""
+    for name in (
+        "failed_builds free_disk_mb hypervisor_version num_io_ops num_instances free_ram_mb".split()
+    ):
+        yield FAST, f"lambda columns: columns.{name}", f"lambda columns: -columns.{name}"
+    for text, changed in (
+        (
+            "100 - np.minimum(columns.free_pci_devices, 99)",
+            "np.minimum(columns.free_pci_devices, 99)",
+        ),
+        ("columns.vcpus_total * columns.cpu", "-columns.vcpus_total * columns.cpu"),
+        ("columns.free_pci_devices >= spec", "columns.free_pci_devices > spec"),
+        ("columns.num_io_ops < fs", "columns.num_io_ops <= fs"),
+        ("columns.num_io_ops < columns", "columns.num_io_ops <= columns"),
+        ("columns.num_instances < columns", "columns.num_instances <= columns"),
+        ("columns.num_instances < fs", "columns.num_instances <= fs"),
+        ("-1 * value if name ==", "value if name =="),
+        ("self.free_ram_mb[row] -=", "self.free_ram_mb[row] +="),
+        ("self.num_io_ops[row] += 1", "self.num_io_ops[row] += 0"),
+    ):
+        yield FAST, text, changed
 
 
 def options():
@@ -77,33 +97,33 @@ def options():
 def filters():
     """Yield a turned comparison for each filter."""
     for name, text, changed in (
-        ("compute_filter", "service_is_up(", "service_is_up(1 + "),
-        ("compute_capabilities_filter", "if not extra_specs_ops", "if extra_specs_ops"),
-        (
-            "compute_capabilities_filter",
-            "is None\n\n    def reason",
-            "is not None\n\n    def reason",
-        ),
+        ("compute_filter", 'not service["disabled"] and', 'service["disabled"] and'),
+        ("compute_filter", "and self.servicegroup_api", "and not self.servicegroup_api"),
+        ("compute_capabilities_filter", "or not extra_specs_ops", "or extra_specs_ops"),
+        ("compute_capabilities_filter", "None) is None\n\n\ndef", "None) is not None\n\n\ndef"),
         ("image_props_filter", "all(item in supported", "any(item in supported"),
-        ("affinity_filter", "or not self._overlap", "or self._overlap"),
-        ("affinity_filter", "or bool(self._overlap", "or not bool(self._overlap"),
-        ("affinity_filter", ") < self._most", ") <= self._most"),
-        ("affinity_filter", "or host_state.host in spec", "or host_state.host not in spec"),
-        ("affinity_filter", "host_ip) in self", "host_ip) not in self"),
+        ("affinity_filter", "return not utils.instance_uuids", "return utils.instance_uuids"),
+        (
+            "affinity_filter",
+            "return utils.instance_uuids_overlap(host_state, affinity_uuids)",
+            "return not utils.instance_uuids_overlap(host_state, affinity_uuids)",
+        ),
+        ("affinity_filter", "len(servers_on_host) <", "len(servers_on_host) <="),
+        ("affinity_filter", "host_state.host in group.hosts", "host_state.host not in group.hosts"),
+        ("affinity_filter", "host_ip) in wanted", "host_ip) not in wanted"),
         ("aggregate_image_properties_isolation", "not in options", "in options"),
         ("aggregate_instance_extra_specs", "if not any(", "if any("),
-        ("aggregate_instance_extra_specs", "if not values:", "if values:"),
-        ("aggregate_multitenancy_isolation", "project_id in tenants", "project_id not in tenants"),
+        ("aggregate_multitenancy_isolation", "project_id in tenant", "project_id not in tenant"),
         ("type_filter", "name in names", "name not in names"),
-        ("io_ops_filter", '["num_io_ops"] <', '["num_io_ops"] <='),
-        ("num_instances_filter", '["num_instances"] <', '["num_instances"] <='),
+        ("io_ops_filter", "host_state.num_io_ops <", "host_state.num_io_ops <="),
+        ("num_instances_filter", "host_state.num_instances <", "host_state.num_instances <="),
         ("isolated_hosts_filter", "image_isolated == host", "image_isolated != host"),
         ("isolated_hosts_filter", "return not image_isolated or", "return image_isolated or"),
         ("isolated_hosts_filter", "not restrict or not host", "not restrict or host"),
         ("json_filter", '"<=": _compare(operator.le)', '"<=": _compare(operator.lt)'),
         ("json_filter", '">=": _compare(operator.ge)', '">=": _compare(operator.gt)'),
-        ("metrics_filter", "return not self._missing", "return self._missing"),
-        ("pci_passthrough_filter", ">= spec_obj", "> spec_obj"),
+        ("metrics_filter", "return self.keys <=", "return self.keys >"),
+        ("pci_passthrough_filter", "or host_state", "or not host_state"),
         (
             "extra_specs_ops",
             'float(x) >= float(y),\n    "<in>"',
@@ -137,7 +157,7 @@ def main():
         shutil.copy(ROOT / "pyproject.toml", copy)
         if noticed(copy):
             sys.exit("the tests fail as they are")
-        for file, text, changed in [*weighers(), *options(), *filters()]:
+        for file, text, changed in [*weighers(), *columns(), *options(), *filters()]:
             path = copy / "labkit" / file
             before = path.read_text(encoding="utf-8")
             if text not in before or text == changed:

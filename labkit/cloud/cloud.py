@@ -17,6 +17,7 @@ from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
+from labkit.nova.db.main import api as db
 from labkit.nova.scheduler.fast import FastSchedulerManager
 from labkit.nova.scheduler.host_manager import HostManager
 from labkit.nova.service import Service, expected
@@ -186,9 +187,10 @@ class Cloud:
     def show(self, name) -> dict | None:
         """Return a server as the API shows it; None when it is deleted or in no cell."""
         uuid = self._uuid(name)
-        request = self.site.db.build_requests.get(uuid)
+        request = self.site.api_db.build_requests.get(uuid)
         try:
-            row = request.values if request else self.site.db.instance_get_by_uuid(uuid)
+            context = self._api.service.db_context
+            row = request.values if request else db.instance_get_by_uuid(context, uuid)
         except exception.InstanceNotFound:
             return None
         power = row["power_state"]
@@ -523,7 +525,7 @@ class Cloud:
         if name not in self.site.servers:
             raise exception.InstanceNotFound(instance_id=name)
         uuid = self._uuid(name)
-        request = self.site.db.build_requests.get(uuid)
+        request = self.site.api_db.build_requests.get(uuid)
         if request is not None:
             return request.get_new_instance(self._api.service)
         return self.site.from_row(self._api.service, name, uuid)

@@ -21,10 +21,10 @@ _SOURCE_KEEPS = {"resize": ("finished",), "migration": ("finished",), "evacuatio
 def of_server(site, drivers, name) -> dict:
     """Return what is left of one server; see ``Cloud.books``."""
     uuid, db = site.uuid_of(name), site.db
-    mapping, held = db.instance_mappings.get(uuid), site.allocations.held.get(uuid, {})
+    mapping, held = site.api_db.instance_mappings.get(uuid), site.allocations.held.get(uuid, {})
     return {
         "row": _row(site, uuid),
-        "build_request": uuid in db.build_requests,
+        "build_request": uuid in site.api_db.build_requests,
         "instance_mapping": mapping and vars(mapping).copy(),
         "allocations": {list(site.fleet.rows)[row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
@@ -44,7 +44,7 @@ def _row(site, uuid):
         return None
     return {
         "cell": site.db.cells[uuid],
-        "deleted": uuid in site.db.deleted,
+        "deleted": row["deleted"],
         "vm_state": row["vm_state"],
         "task_state": row["task_state"],
         "power_state": power_state.STATE_MAP[row["power_state"]],
@@ -79,15 +79,15 @@ def _left(site, drivers):
         images.setdefault(image["instance"], {})[key] = image["status"]
     hosts, db = list(site.fleet.rows), site.db
     for name, (uuid, _) in site.servers.items():
-        request = db.build_requests.get(uuid)
+        request, row = site.api_db.build_requests.get(uuid), db.instances.get(uuid)
         yield (
             name,
             Left(
-                row=db.instances.get(uuid),
+                row=row,
                 cell=db.cells.get(uuid),
-                deleted=uuid in db.deleted,
+                deleted=row is not None and row["deleted"],
                 request=request and request.values,
-                mapping=db.instance_mappings.get(uuid),
+                mapping=site.api_db.instance_mappings.get(uuid),
                 held=[hosts[row] for row in site.allocations.held.get(uuid, ())],
                 moves=[
                     (move["migration_type"], move["status"], move["source_compute"], held)

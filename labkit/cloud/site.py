@@ -15,7 +15,9 @@ from labkit.nova import conf, exception, rpc, servicegroup
 from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states
 from labkit.nova.context import RequestContext
-from labkit.nova.db import Database, conflict
+from labkit.nova.db.api import models as api_models
+from labkit.nova.db.main import api as db
+from labkit.nova.db.main import models
 from labkit.nova.objects.instance import Instance
 from labkit.nova.rpc import message_of, reply_of
 from labkit.nova.scheduler import request_filter
@@ -44,7 +46,8 @@ class Site:
         self.quota = quota
         self.durations = Durations(durations, seed)
         self.faults = Faults()
-        self.db = Database()
+        self.db = models.Database()
+        self.api_db = api_models.Database()
         self.broker = Broker(self._latency_s, self.env, seed, self._published)
         self.envelopes = {}
         self._calls = {}
@@ -119,7 +122,7 @@ class Site:
 
     def from_row(self, service, name, uuid) -> Instance:
         """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
-        return self.copy_of(service, name, self.db.instance_get_by_uuid(uuid))
+        return self.copy_of(service, name, db.instance_get_by_uuid(service.db_context, uuid))
 
     def copy_of(self, service, name, row) -> Instance:
         """Return a service's copy of a row that it has found."""
@@ -147,7 +150,8 @@ class Site:
 
     def instances_on(self, compute) -> list[Instance]:
         """Return the servers whose row names the host of a nova-compute."""
-        return self._named(compute, list(self.db.by_host.get(compute.host, ())))
+        rows = db.instance_get_all_by_host(compute.db_context, compute.host)
+        return [self.copy_of(compute, self.names[row["uuid"]], row) for row in rows]
 
     def instances_allocated(self, compute) -> list[Instance]:
         """Return the servers that hold something of the host in placement."""
@@ -226,7 +230,7 @@ class Site:
         if self.faults.conflicts(host, instance.name, at):
             actual = task_states.REBOOTING_HARD if None in expected else None
             expected = {"task_state": list(expected)}
-            raise conflict(instance.uuid, expected, {"task_state": actual})
+            raise db.conflict(instance.uuid, expected, {"task_state": actual})
 
     def saved(self, instance):
         """Let what waits for a task state strike, now that it is saved."""

@@ -129,6 +129,7 @@ class Providers:
 
     def __init__(self, names, inventories, traits, aggregates):
         self.rows = {name: row for row, name in enumerate(names)}
+        self.names = np.array([*self.rows, None], dtype=object)[:-1]
         self.every_row = np.arange(len(self.rows))
         self.inventories = inventories
         self._traits = traits

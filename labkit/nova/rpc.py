@@ -42,7 +42,7 @@ class _Server(RPCServer):
     """
 
     def __init__(self, service, topic):
-        self.service = service
+        self.spawn = service.start
         super().__init__(
             service.transport,
             Target(topic=topic, server=service.host),
@@ -50,10 +50,6 @@ class _Server(RPCServer):
             RequestContextSerializer(NovaObjectSerializer(service)),
             service.name,
         )
-
-    def spawn(self, work, ctxt):
-        """Begin to run a method; return the thread."""
-        return self.service.start(work, ctxt)
 
     def invoke(self, function, ctxt, args):
         """Call a method with what was said."""

@@ -7,6 +7,7 @@ from labkit.nova import rpc
 from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
+from labkit.nova.context import RequestContext
 from labkit.nova.exception import NovaException
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
@@ -119,6 +120,20 @@ class Service:
     def context(self):
         """The context of what is done now."""
         return self.site.context
+
+    @property
+    def db_context(self):
+        """The context to read and write rows with: one that leads nowhere leads to the service's
+        own database, as ``[database] connection`` says; where nobody asks, it is the service's own.
+        """
+        context = self.site.context or self._own_context
+        if context.db_connection is None:
+            context.db_connection = self.site.db
+        return context
+
+    @cached_property
+    def _own_context(self):
+        return RequestContext(is_admin=True, request_id="req-none")
 
     def serve(self, *topics):
         """Read what is sent to the service, first of all what has been waiting."""

@@ -102,7 +102,7 @@ class Record:
         ]
         self.weighings.append(Weighing(self.index, hosts, weighers))
         if one.position is not None:
-            ranked = [hosts[place] for place in one.order.tolist()]
+            ranked = names[one.rows[one.order]].tolist()
             self.choices[self.index] = Choice(ranked, one.total[one.order], one.position)
 
     def _stage(self, name, before, after, names, reasons):
@@ -111,7 +111,7 @@ class Record:
 
     def _hosts(self, rows, names):
         if rows is not self._last[0]:
-            self._last = rows, [names[row] for row in rows.tolist()]
+            self._last = rows, names[rows].tolist()
         return self._last[1]
 
     def removed_by(self, host, index=0):
@@ -310,7 +310,7 @@ class RecordedManager(FastSchedulerManager):
         """Ask placement, and note each condition."""
         candidates = super().get_allocation_candidates(spec_obj)
         if candidates is not None:
-            self.record.candidates(candidates, list(self.host_manager.fleet.rows))
+            self.record.candidates(candidates, self.host_manager.fleet.providers.names)
         return candidates
 
     def _get_all_host_states(self, candidates, spec_obj):
@@ -332,9 +332,10 @@ class RecordedManager(FastSchedulerManager):
         self.record.choices[self.record.index] = Choice(hosts, weights, position)
         super()._consume_selected_host(selected_host, spec_obj, instance_uuid)
 
-    def _rounds(self, hosts, spec_obj, *args):
-        names = [state.host for state in hosts.columns.states]
-        for index, one in enumerate(super()._rounds(hosts, spec_obj, *args)):
+    def _rounds(self, hosts, spec_obj, instance_uuids, claim, whole_order):
+        names = self.host_manager.fleet.providers.names
+        rounds = super()._rounds(hosts, spec_obj, instance_uuids, claim, whole_order=True)
+        for index, one in enumerate(rounds):
             self.record.index = index
             self.record.round(one, hosts.columns, names, spec_obj)
             yield one

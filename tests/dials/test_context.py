@@ -9,7 +9,7 @@ import pytest
 from labkit import dials, rights
 from labkit.dials.context import READ_DELETED, ROLES, WAYS, made
 from labkit.plots.rights import NO, YES
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 SETTINGS = list(itertools.product(ROLES, WAYS, READ_DELETED))
 

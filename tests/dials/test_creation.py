@@ -9,8 +9,8 @@ import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, dials
 from labkit.dials.creation import FAULTS
-from tests.readable import complaints
-from tests.roads import LONG, SPEC, fleet_of
+from tests.helpers.readable import complaints
+from tests.helpers.roads import LONG, SPEC, fleet_of
 
 STEPS = list(FAULTS)
 UUID = r"[0-9a-f-]{36}"

@@ -5,7 +5,7 @@ import html
 import pytest
 
 from labkit import Flavor, dials
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 
 def test_the_beginning_is_nova_s_own():

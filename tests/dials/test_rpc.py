@@ -8,7 +8,7 @@ import pytest
 
 from labkit import dials
 from labkit.dials.rpc import END_S, SLIDERS
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 SETTINGS = [
     {},

@@ -12,7 +12,7 @@ from labkit import SnapshotCosts as Costs
 from labkit.cloud.durations import steps
 from labkit.dials.snapshot import CHOICES
 from labkit.plots.stages import LOOKS, TASKS
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 SETTINGS = [
     dict(zip([*CHOICES, "snapshot_compression"], values, strict=True))

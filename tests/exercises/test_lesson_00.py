@@ -2,7 +2,7 @@
 
 from labkit import Fleet
 from labkit.exercises import lesson_00
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 RIGHT = {"no-room": ["cn-2", " CN-2 "], "never-heard": ["compute", " COMPUTE "]}
 WRONG = {

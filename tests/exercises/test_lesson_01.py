@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from labkit.exercises import judging, lesson_01
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
 LEFT = ["cn-2", "cn-3"]

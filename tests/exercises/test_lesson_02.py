@@ -1,7 +1,7 @@
 """The answers to the questions of lesson 02: right, wrong, and not checkable."""
 
 from labkit.exercises import judging, lesson_02
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 # Written by hand, so that the questions and the model are not each other's only witness.
 NUMBERS = {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from labkit.exercises import lesson_03
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 RIGHT = {
     "flip-by-hand": [-3.95, np.float64(-3.95), [-3.95], -3.9504],

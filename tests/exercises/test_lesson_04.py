@@ -3,7 +3,7 @@
 import numpy as np
 
 from labkit.exercises import judging, lesson_04
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 RIGHT = {
     "five-attempts": [[5, 1], (5, 1), np.array([5, 1]), [5.0, np.int64(1)]],

@@ -9,7 +9,7 @@ import pytest
 
 from labkit.exercises import judging, lesson_05
 from labkit.nova.compute import vm_states
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 
 def vm_state_alone(old, new):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from labkit.exercises import judging, lesson_05b
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 
 def leftovers(server):

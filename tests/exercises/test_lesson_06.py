@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from labkit.exercises import judging, lesson_06
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 COMPRESSED = ["raw running", "qcow2 running", "qcow2 stopped"]
 RIGHT = {

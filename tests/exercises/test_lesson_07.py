@@ -5,7 +5,7 @@ import pandas as pd
 
 from labkit import qcow2
 from labkit.exercises import lesson_07
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 MASK = 0x00FF_FFFF_FFFF_FE00
 

@@ -9,8 +9,8 @@ from labkit.exercises import judging, lesson_08
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.imagebackend import Flat, Image, Lvm
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
-from tests.exercises.asked import Asked
-from tests.nova.virt.libvirt.bench import Case
+from tests.helpers.asked import Asked
+from tests.helpers.snapshots import Case
 from tests.nova.virt.libvirt.conftest import nova  # noqa: F401 - a fixture
 
 REPAIR = "isolate-repair"

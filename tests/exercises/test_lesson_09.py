@@ -6,8 +6,8 @@ import pytest
 
 from labkit.exercises import judging, lesson_09
 from labkit.nova.virt.libvirt.host import GI
-from tests.exercises.asked import Asked
-from tests.nova.compute import tracker_cases
+from tests.helpers import tracker_cases
+from tests.helpers.asked import Asked
 
 SEEN = [31900 - 512 - 2 * 8192, (199 - 122) * 1024, 8]
 WAITING = ["memory added", "disk fills up", "CPU goes offline"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from labkit.exercises import judging, lesson_10
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 HEARD = ["call to a dead host", "call of an unknown method", "cast above the cap"]
 RIGHT = {

@@ -2,7 +2,7 @@
 
 from labkit.exercises import judging, lesson_11
 from labkit.nova.context import RequestContext, get_admin_context
-from tests.exercises.asked import Asked
+from tests.helpers.asked import Asked
 
 
 def changed(context):

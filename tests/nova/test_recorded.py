@@ -12,7 +12,7 @@ from labkit import Options
 from labkit.nova.conf import OPTIONS
 from labkit.nova.scheduler import filters
 from labkit.nova.scheduler.host_manager import HostManager
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 
 pytestmark = pytest.mark.nova
 

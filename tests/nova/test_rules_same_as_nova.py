@@ -18,7 +18,7 @@ from labkit.nova.scheduler import weights as host_weights
 from labkit.nova.scheduler.filters import extra_specs_ops, image_props_filter
 from labkit.nova.scheduler.host_manager import HostManager, HostState
 from labkit.nova.weights import normalize
-from tests.answers import bits
+from tests.helpers.answers import bits
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")

@@ -13,7 +13,7 @@ from labkit.nova.compute import power_state, task_states, vm_states
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import migration
 from labkit.nova.objects.instance import Instance
-from tests.nova import life, scenarios
+from tests.helpers import lives, replay
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "api_states.json.gz"
@@ -23,7 +23,7 @@ ASKED = {
     "reboot_soft": ("reboot", {"reboot_type": "SOFT"}),
     "reboot_hard": ("reboot", {"reboot_type": "HARD"}),
     "live_migrate": ("migrateLive", {}),
-    "resize": ("resize", {"flavor": scenarios.SIZES["big"]}),
+    "resize": ("resize", {"flavor": lives.SIZES["big"]}),
     "softDelete": ("delete", {}),
     "rename": ("rename", {"name": "renamed"}),
 }
@@ -53,11 +53,11 @@ class Desk:
     """A server whose row is put into states, as the recorder does, and the API that is asked."""
 
     def __init__(self, monkeypatch, **options):
-        player = scenarios.Player(options=[("", *option) for option in options.items()])
+        player = lives.Player(options=[("", *option) for option in options.items()])
         player.boot()
         self.cloud, self.site = player.cloud, player.cloud.site
         self.uuid = self.site.uuid_of("web")
-        big = scenarios.SIZES["big"]
+        big = lives.SIZES["big"]
         row = self.site.db.instances[self.uuid] | {"host": "host1", "node": "host1"}
         row["old_flavor"] = row["flavor"]
         self.site.db.instances[self.uuid] = row
@@ -116,7 +116,7 @@ def act(cloud, sent, action, arguments, is_admin=True):
 
 
 def said(status, words):
-    return {"http_status": status} | ({"error": life.masked(words)} if words else {})
+    return {"http_status": status} | ({"error": replay.masked(words)} if words else {})
 
 
 def cases(name):
@@ -176,9 +176,9 @@ def test_the_lab_knows_every_recorded_action():
 @pytest.mark.parametrize("name", API["actions"])
 def test_the_answer_is_the_same_while_there_is_only_a_build_request(name):
     action, arguments = ASKED.get(name, (name, {}))
-    player = scenarios.Player()
+    player = lives.Player()
     player.lose("schedule_and_build_instances")
-    player.cloud.create("web", scenarios.RequestSpec(scenarios.SIZES["small"]))
+    player.cloud.create("web", lives.RequestSpec(lives.SIZES["small"]))
     recorded = API["actions"][name]
     nova = recorded["answers"][recorded["variants"]["build_request"]]
     lab = answer(player.cloud, action, arguments)

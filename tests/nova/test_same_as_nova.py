@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from labkit import NoValidHost, select_destinations
-from tests import answers, counting, scenarios
+from tests.helpers import answers, counting, scenarios
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")

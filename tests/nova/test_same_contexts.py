@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.nova import clock
-from tests.nova import scenarios, scenarios_moves  # noqa: F401 - the latter registers its own
+from tests.helpers import lives, lives_moves  # noqa: F401 - the latter registers its own
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "contexts.json.gz"
@@ -45,7 +45,7 @@ def test_there_is_something_to_compare():
 def test_the_same_things_share_a_request_id(name):
     recorded, seen = NOVA[name], []
     options = [tuple(option) for option in recorded["options"]]
-    player = scenarios.play(name, options, recorded["hosts"], is_admin=recorded["is_admin"])
+    player = lives.play(name, options, recorded["hosts"], is_admin=recorded["is_admin"])
     for theirs, (label, _, records, *_) in zip(recorded["steps"], player.steps, strict=True):
         ours = sorted(rows(records, seen), key=str)
         assert ours == sorted(theirs["events"], key=str), label

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.nova import clock
-from tests.nova import scenarios, scenarios_moves  # noqa: F401 - the latter registers its own
+from tests.helpers import lives, lives_moves  # noqa: F401 - the latter registers its own
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "deployed.json.gz"
@@ -23,7 +23,7 @@ LAZY = {"flavor", "migration_context", "requested_resources"}
 def play(name):
     recorded = NOVA[name]
     options = [tuple(option) for option in recorded["options"]]
-    return scenarios.play(name, options, recorded["hosts"])
+    return lives.play(name, options, recorded["hosts"])
 
 
 def ours(records):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova import life, scenarios
+from tests.helpers import lives, replay
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "lifecycle.json.gz"
@@ -21,5 +21,5 @@ def test_there_is_something_to_compare():
 def test_every_event_is_the_same(name):
     recording = LIFE[name]
     hosts = tuple(recording["hosts"] or ("host1", "host2"))
-    player = scenarios.play(name, [tuple(option) for option in recording["options"]], hosts)
-    assert not life.differences(recording, player)
+    player = lives.play(name, [tuple(option) for option in recording["options"]], hosts)
+    assert not replay.differences(recording, player)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova import life, scenarios, scenarios_moves
+from tests.helpers import lives, lives_moves, replay
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "moves.json.gz"
@@ -21,17 +21,17 @@ def play(name, mode):
     """Play a recorded scenario with the recorded options and hosts."""
     recording = MOVES[name]
     options = [tuple(option) for option in recording["options"]]
-    return scenarios.play(name, options, tuple(recording["hosts"]), mode)
+    return lives.play(name, options, tuple(recording["hosts"]), mode)
 
 
 def test_there_is_something_to_compare():
     assert len(MOVES) >= 70
-    assert set(MOVES) <= scenarios_moves.PLAYED
+    assert set(MOVES) <= lives_moves.PLAYED
 
 
 @pytest.mark.parametrize("name", MOVES)
 def test_every_event_is_the_same(name):
-    assert not life.differences(MOVES[name], play(name, "vm_and_task_state"))
+    assert not replay.differences(MOVES[name], play(name, "vm_and_task_state"))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -43,7 +43,7 @@ def test_every_notification_is_the_same_in_each_mode(name, mode):
         rows = [dict(zip(FIELDS, row, strict=True)) for row in theirs["notifications"]]
         ours = [
             (thread, {key: event[key] for key in FIELDS})
-            for thread, event in life.events(records, player.names)
+            for thread, event in replay.events(records, player.names)
             if event["kind"] == "notify"
         ]
-        assert life.interleaves(rows, ours)
+        assert replay.interleaves(rows, ours)

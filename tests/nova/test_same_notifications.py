@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova import life, scenarios
+from tests.helpers import lives, replay
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "lifecycle.json.gz"
@@ -20,14 +20,14 @@ def played(name, mode):
     recording = LIFE[name]
     options = [tuple(option) for option in recording["options"]]
     hosts = tuple(recording["hosts"] or ("host1", "host2"))
-    player = scenarios.play(name, options, hosts, MODES[mode])
-    return [(step[0], life.events(step[2], player.names)) for step in player.steps]
+    player = lives.play(name, options, hosts, MODES[mode])
+    return [(step[0], replay.events(step[2], player.names)) for step in player.steps]
 
 
 def recorded(name, mode):
     """[(step, [notification])] of a scenario, without what the lab cannot be asked."""
     steps = LIFE[name]["notifications"][mode]
-    steps = [step for step in steps if step["label"] not in life.NOT_ASKED]
+    steps = [step for step in steps if step["label"] not in replay.NOT_ASKED]
     return [(step["label"], step["notifications"]) for step in steps]
 
 
@@ -51,7 +51,7 @@ def test_every_notification_is_the_same(name, mode):
             for thread, event in events
             if event["kind"] == "notify"
         ]
-        assert life.interleaves(rows, sent), (step, rows, [row for _, row in sent])
+        assert replay.interleaves(rows, sent), (step, rows, [row for _, row in sent])
 
 
 @pytest.mark.parametrize("name", LIFE)

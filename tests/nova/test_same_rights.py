@@ -14,6 +14,7 @@ from labkit.dials.context import ROLES as ROLES_OF
 from labkit.nova import context, policy
 from labkit.nova.api.auth import NovaKeystoneContext
 from labkit.nova.db.main import api as db
+from labkit.nova.db.main.models import Database
 from labkit.nova.exception import NotModelled
 from labkit.nova.image import glance
 from labkit.studies.rights import QUESTIONS, SERVERS, rights
@@ -123,7 +124,7 @@ def cell(nova):
             if deleted:
                 nova_db.instance_destroy(admin, row["uuid"])
             rows.append(row | {"deleted": deleted, "display_name": None})
-    yield SimpleNamespace(manager=manager, rows=rows, api=nova_db)
+    yield SimpleNamespace(manager=manager, rows=rows, database=Database(rows), api=nova_db)
     manager.writer.get_engine().dispose()
 
 
@@ -149,7 +150,7 @@ def test_random_contexts_see_and_write_the_same_rows(nova, cell):
             rng.choice(("given", "given", "elevated", "by hand", "nobody")),
         )
         theirs, ours = made(nova, values, way), made(context, values, way)
-        theirs.db_connection, ours.db_connection = cell.manager, cell.rows
+        theirs.db_connection, ours.db_connection = cell.manager, cell.database
         told = answer(listed, cell.api, theirs)
         assert answer(listed, db, ours) == told, seed
         uuid_ = rng.choice([row["uuid"] for row in cell.rows] + [str(uuid.UUID(int=1))])

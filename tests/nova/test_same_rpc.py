@@ -12,7 +12,7 @@ import pytest
 
 from labkit import messaging
 from labkit.nova import context, exception
-from tests.nova import conversation
+from tests.helpers import conversation
 
 #: The transport of a broker that runs somewhere; the tests that need one are skipped without.
 BROKER = os.environ.get("LAB_TRANSPORT_URL")

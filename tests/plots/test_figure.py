@@ -10,8 +10,8 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
 from labkit.plots.scores import WEIGHERS
-from tests.plots.tables import LONG, SHORT, filled, filters, many, weights, winners
-from tests.readable import texts
+from tests.helpers.readable import texts
+from tests.helpers.tables import LONG, SHORT, filled, filters, many, weights, winners
 
 
 def drawn(kind, count, names=LONG):

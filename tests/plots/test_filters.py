@@ -4,7 +4,7 @@ import pytest
 
 from labkit import Flavor, Fleet, NoValidHost, RequestSpec, plots
 from labkit import select_destinations as select
-from tests.plots.tables import SHORT, STAGES, filters
+from tests.helpers.tables import SHORT, STAGES, filters
 
 
 def test_funnel_bars_are_the_hosts_that_stay_and_fall():

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Fleet, plots
 from labkit.tables.hosts import inventory_table
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 LONG = "compute-rack07-node{:02d}.example.org"
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
 from labkit.plots.figure import VM_STATES, seconds
 from labkit.plots.lanes import LANES, Mark, grouped
-from tests.readable import texts
+from tests.helpers.readable import texts
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 LONG = "web-production-rack07-0001-$a$-<b>.example.org"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
 from labkit.plots.move import KINDS, NEAR_S, Change, Track, turns_of
-from tests.readable import complaints, texts
+from tests.helpers.readable import complaints, texts
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
 LONG = "web-production-rack07-0001-$a$-<b>.example.org"

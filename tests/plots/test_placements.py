@@ -7,7 +7,7 @@ import pytest
 
 from labkit import Flavor, Fleet, Options, RequestSpec, place, plots
 from labkit import select_destinations as select
-from tests.plots.tables import SHORT, filled, winners
+from tests.helpers.tables import SHORT, filled, winners
 
 
 # -- winner map -------------------------------------------------------------------------

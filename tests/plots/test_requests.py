@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 SENDERS = ("api", "conductor", "scheduler", "compute@cn-1", "compute@cn-2")
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from labkit import plots, rights
 from labkit.nova.context import RequestContext, get_admin_context, get_context
 from labkit.plots.rights import MAY, MAY_NOT, NO, YES
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 THREE = {
     "alice": RequestContext("alice", "physics", roles=["member"]),

@@ -9,7 +9,7 @@ import pytest
 from labkit import Flavor, Fleet, RequestSpec, plots
 from labkit import select_destinations as select
 from labkit.plots.scores import WEIGHERS
-from tests.plots.tables import SHORT, many, weights
+from tests.helpers.tables import SHORT, many, weights
 
 
 # -- scores -----------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from labkit import plots
 from labkit.plots.figure import broken, text_width
 from labkit.plots.sequence import MOST_ROWS, arrows_of
 from labkit.plots.services import services_of
-from tests.readable import complaints, texts
-from tests.roads import ROADS, road
+from tests.helpers.readable import complaints, texts
+from tests.helpers.roads import ROADS, road
 
 COLUMNS = ["t_s", "kind", "sender", "topic", "server", "method", "args", "lost"]
 LONG = "a-host-with-a-very-long-name-{}.rack-17.row-3.some-data-centre.example.org"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import Cloud, Fault, Flavor, Fleet, LibvirtDriver, Options, RequestSpec, plots
 from labkit.plots.stages import LOOKS, TASKS, Stage, still, still_s, tasks_of
-from tests.readable import complaints
+from tests.helpers.readable import complaints
 
 KINDS = ("qcow2", "raw", "lvm", "rbd", "stopped", "forbidden", "fails")
 MIB = 1 << 20

@@ -9,7 +9,7 @@ from labkit import plots
 from labkit.nova.compute import vm_states as vm
 from labkit.plots.state_graph import ANY, PLACES
 from labkit.studies import transitions
-from tests.readable import complaints, texts
+from tests.helpers.readable import complaints, texts
 
 COLUMNS = ["action", "how", "vm_state", "to_vm_state", "played"]
 THERE_AND_BACK = [

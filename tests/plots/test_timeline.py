@@ -12,8 +12,8 @@ from labkit import Flavor, plots
 from labkit.plots.figure import GREY
 from labkit.plots.services import services_of
 from labkit.plots.timeline import LOOKS, MOST_SERVICES, bars_of, beside, events_of, look_of
-from tests.readable import complaints, texts
-from tests.roads import ROADS, SPEC, created, fleet_of, road
+from tests.helpers.readable import complaints, texts
+from tests.helpers.roads import ROADS, SPEC, created, fleet_of, road
 
 COLUMNS = ["t_s", "service", "instance", "kind", "what"]
 

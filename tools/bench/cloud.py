@@ -10,7 +10,7 @@ import sys
 import time
 
 from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
-from tests.mistakes import mistakes
+from tests.helpers.mistakes import mistakes
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=64, root_gb=1))
 GAP_S = 0.05  # simulated, between two requests

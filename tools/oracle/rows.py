@@ -25,7 +25,7 @@ class Known:
     """What a fleet knows of its hosts: ``columns`` of numbers, ``texts``, ``metrics`` by name."""
 
     def __init__(self, fleet):
-        states = list(fleet)
+        states = fleet.host_states()
         self.columns = {
             name: [
                 math.nan if getattr(state, name) is None else float(getattr(state, name))

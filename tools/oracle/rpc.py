@@ -1,4 +1,4 @@
-"""The real oslo.messaging, as nova/rpc.py uses it, holds tests/nova/conversation.py.
+"""The real oslo.messaging, as nova/rpc.py uses it, holds tests/helpers/conversation.py.
 
 What its producer hands to the transport is caught there: the same place for kombu+memory:// and
 for a RabbitMQ; what comes out of a queue is kept beside it. Ids are masked in order of appearance, a traceback keeps its first and last line.
@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from nova.objects import base as objects_base
     from oslo_messaging._drivers import impl_rabbit
 
-from tests.nova import conversation
+from tests.helpers import conversation
 
 MEMORY = "kombu+memory://"
 LIMIT_S = 15

@@ -235,7 +235,7 @@ class SchedulerManager(manager.SchedulerManager):
 
 
 def answer(fleet, spec_obj, options, seed=0, names=None, placement=None, rows=None):
-    """Return what the real Nova decides, as plain lists; see ``tests/answers.py`` for the form."""
+    """Return what the real Nova decides, as plain lists; see ``tests/helpers/answers.py`` for the form."""
     names = names or ["server-1"]
     rows = rows or Rows(fleet)
     placement = placement or Placement(fleet)

@@ -171,7 +171,7 @@ def _flavor(told):
 
 
 class Oracle:
-    """One nova-compute on a case's host; see tests/nova/compute/tracker_cases.py for a case.
+    """One nova-compute on a case's host; see tests/helpers/tracker_cases.py for a case.
 
     ``step(*words)`` does something and returns what is left; use it in a ``with`` statement.
     """

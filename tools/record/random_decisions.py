@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from tests import answers, counting, scenarios
+from tests.helpers import answers, counting, scenarios
 
 CHUNK = 500
 

@@ -21,7 +21,7 @@ from collections import Counter
 
 from labkit import Fault
 from labkit.nova.objects import ImageMeta
-from tests.nova import life, scenarios, scenarios_moves
+from tests.helpers import lives, lives_moves, replay
 from tools.record.differences import first
 from tools.record.lives import sequences
 from tools.record.lives.__main__ import Worker
@@ -32,9 +32,9 @@ SHOWN = 6  # lines of a difference
 IN_THE_LAB = {
     "update": ("rename", {"name": "renamed"}),
     "rebuild": ("rebuild", {"image": ImageMeta("image")}),
-    "rebuild_another": ("rebuild", scenarios_moves.ANOTHER),
-    "resize": ("resize", {"flavor": scenarios.SIZES["big"]}),
-    "resize_back": ("resize", {"flavor": scenarios.SIZES["small"]}),
+    "rebuild_another": ("rebuild", lives_moves.ANOTHER),
+    "resize": ("resize", {"flavor": lives.SIZES["big"]}),
+    "resize_back": ("resize", {"flavor": lives.SIZES["small"]}),
     "migrateLive": ("migrateLive", {}),
 }
 
@@ -42,7 +42,7 @@ IN_THE_LAB = {
 def play(sequence, hosts=sequences.HOSTS):
     """Play a sequence in a Cloud; the Player knows what happened."""
     options = [("", name, value) for _, name, value in sequence.options]
-    player = scenarios.Player(options, hosts)
+    player = lives.Player(options, hosts)
     player.model = sequence.snapshot_model
     for number, action in enumerate(sequence.actions):
         if sequence.fault and number == sequence.fault_from:
@@ -78,7 +78,7 @@ def ask(player, action):
             what, arguments = in_the_lab(name)
             player.act(name, what, is_admin=name == action, **arguments)
     if name == "evacuate":
-        with player.step(scenarios.AGAIN):
+        with player.step(lives.AGAIN):
             player.cloud.host_up(host)
 
 
@@ -117,7 +117,7 @@ def compare(sequence, steps, hosts=sequences.HOSTS):
     for step in steps:
         for request in step["requests"]:
             seen["refused" if request["http_status"] >= 400 else "accepted"] += 1
-    return life.differences({"steps": steps}, player), seen
+    return replay.differences({"steps": steps}, player), seen
 
 
 def compare_all(seed, numbers, jobs):

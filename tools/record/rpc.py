@@ -1,4 +1,4 @@
-"""Record what the real oslo.messaging puts on the wire for tests/nova/conversation.py.
+"""Record what the real oslo.messaging puts on the wire for tests/helpers/conversation.py.
 
 Per step: what came back, which methods ran, and every envelope in the order in which it was
 published; then the queues. Ids are id1, id2, ... in order of appearance; of a traceback the first

@@ -1,4 +1,4 @@
-"""Record what the real Nova 34.0.0 decides on the scenarios of tests/scenarios.py.
+"""Record what the real Nova 34.0.0 decides on the scenarios of tests/helpers/scenarios.py.
 
 Each case holds all inputs in labkit's own column names, and Nova's answer: the hosts that
 placement leaves, who passes each filter, what each weigher says, the order, the picks with
@@ -9,7 +9,7 @@ every run. data/nova-34/README.md tells the form.
 import json
 import math
 
-from tests import answers, scenarios
+from tests.helpers import answers, scenarios
 from tools.oracle import installed, scheduler
 from tools.record import write
 

@@ -124,10 +124,6 @@ class Broker:
         if seconds:
             yield self.env.timeout(seconds)
         self.on_the_way -= 1
-        self.route(envelope)
-
-    def route(self, envelope):
-        """Lead an envelope that has arrived to its queues, and to who reads them."""
         bound = self.bindings.get(envelope.exchange, {})
         if self.exchanges.get(envelope.exchange) == "fanout":
             names = [name for queues in bound.values() for name in queues]

@@ -8,7 +8,6 @@ from labkit.nova import exception
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.db import CONFIGURED_CELL
 from labkit.nova.image import glance
 from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
@@ -20,6 +19,10 @@ from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import unforeseen
 
 _GIB = 1024**3
+#: The cell that the ``[database] connection`` of nova-api names: what it reads for a server whose
+#: mapping names no cell yet. As recorded; where it names cell0 instead, the API finds nothing
+#: there and the conductor destroys the row.
+CONFIGURED_CELL = "cell1"
 ANY = None
 NO_TASK = (None,)
 _STATES = (vm.ACTIVE, vm.STOPPED, vm.PAUSED, vm.SUSPENDED)
@@ -177,7 +180,7 @@ class API:
         if networks != "none":
             self._check_requested_networks(names[0])
         self._validate_and_build_base_options(names[0], spec)
-        check_num_instances_quota(self.site, spec)
+        check_num_instances_quota(self.service, spec)
         build_requests = [
             self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
         ]
@@ -209,8 +212,8 @@ class API:
 
     def update_instance(self, instance, name):
         """Give the server another display name."""
-        if self.site.db.instances.get(instance.uuid) is None:
-            self.site.db.build_requests[instance.uuid].values["display_name"] = name
+        if instance.uuid in self.site.api_db.build_requests:
+            self.site.api_db.build_requests[instance.uuid].values["display_name"] = name
         else:
             instance.display_name = name
             instance.save()
@@ -291,7 +294,7 @@ class API:
         return True
 
     def _attempt_delete_of_buildrequest(self, instance) -> bool:
-        build_request = self.site.db.build_requests.get(instance.uuid)
+        build_request = self.site.api_db.build_requests.get(instance.uuid)
         if build_request is None:
             return False
         build_request.destroy(self.service)
@@ -299,9 +302,9 @@ class API:
 
     def _lookup_instance(self, instance):
         """Return the server from its cell; None when it is in no cell, or deleted."""
-        db, uuid = self.site.db, instance.uuid
-        mapping = db.instance_mappings.get(uuid)
-        if db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+        uuid = instance.uuid
+        mapping = self.site.api_db.instance_mappings.get(uuid)
+        if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
             return None
         try:
             return self.site.from_row(self.service, instance.name, instance.uuid)
@@ -315,7 +318,7 @@ class API:
         self._update_queued_for_deletion(instance, True)
 
     def _update_queued_for_deletion(self, instance, queued):
-        if instance.uuid in self.site.db.instance_mappings:
+        if instance.uuid in self.site.api_db.instance_mappings:
             instance_mapping.save(self.service, instance, queued_for_delete=queued)
 
     def _local_delete(self, instance, delete_type, callback):
@@ -626,7 +629,7 @@ class API:
                 raise exception.CannotResizeDisk(reason=reason)
             if flavor == current:
                 raise exception.CannotResizeToSameFlavor
-            check_deltas(site, instance, current, flavor)
+            check_deltas(self.service, instance, current, flavor)
             if not spec.is_bfv:
                 _validate_flavor_image(flavor, spec.image, status="active")
             if self.service.options.allow_resize_to_same_host:
@@ -670,7 +673,7 @@ class API:
         """Undo a resize: back to the host and the flavor that the server had."""
         site = self.site
         migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
-        check_deltas(site, instance, instance.flavor, instance.old_flavor)
+        check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
         instance.availability_zone = site.zone_of(migration.source_compute)
         spec = site.spec_of(instance.name).replace(flavor=instance.old_flavor)
         site.save_spec(instance.name, spec)

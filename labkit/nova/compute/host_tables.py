@@ -1,6 +1,9 @@
 """The rows of a cloud, as the resource tracker of one of its hosts reads and writes them."""
 
 from labkit.neighbours import placement
+from labkit.nova.context import RequestContext
+from labkit.nova.db.main import api as db
+from labkit.nova.exception import InstanceNotFound
 from labkit.nova.objects import migration as migrations
 from labkit.nova.scheduler.client.report import checked
 
@@ -18,17 +21,18 @@ class HostTables:
         self._tree_read = False
         self._reported = None
         self.quiet = False
+        self._deleted_too = RequestContext(is_admin=True, read_deleted="yes", request_id="req-none")
+        self._deleted_too.db_connection = self._site.db
 
     @property
     def compute_nodes(self) -> dict:
         """The rows of compute_nodes, of all hosts."""
-        return self._site.db.compute_nodes
+        return db.compute_node_get_all(self._service.db_context)
 
     def compute_node_update(self, row):
         """Write a row; from now on schedulers read it."""
         row.updated_at = float(self._site.env.now)
-        old = self.compute_nodes.get(row.uuid)
-        self.compute_nodes[row.uuid] = row
+        old = db.compute_node_update(self._service.db_context, row)
         self._site.fleet.update_from_compute_node(self._row, row, old)
 
     def get_by_host_and_node(self, host, node) -> list:
@@ -37,12 +41,16 @@ class HostTables:
 
     def get_in_progress_and_error(self, host, node) -> list:
         """Return copies of the migrations from or to the host that are not over."""
-        return migrations.in_progress_and_error(self._service, host)
+        return migrations.get_in_progress_and_error(self._service, host, node)
+
+    def flavor_of(self, uuid):
+        """Return the flavor of a server, of a deleted one too."""
+        return db.instance_get_by_uuid(self._deleted_too, uuid)["flavor"]
 
     def instance(self, uuid):
         """Return a copy of a server's row, a deleted one too."""
-        site = self._site
-        return site.copy_of(self._service, site.names[uuid], site.db.instances[uuid])
+        row = db.instance_get_by_uuid(self._deleted_too, uuid)
+        return self._site.copy_of(self._service, self._site.names[uuid], row)
 
     def stashed(self, instance):
         """Return what a claim remembers of a server: here the server itself.
@@ -74,7 +82,10 @@ class HostTables:
 
     def is_deleted(self, consumer) -> bool:
         """Return whether a consumer is a server that is gone for good."""
-        return consumer in self._site.db.deleted
+        try:
+            return db.instance_get_by_uuid(self._deleted_too, consumer)["deleted"]
+        except InstanceNotFound:  # a migration
+            return False
 
     def delete_allocation_for_instance(self, consumer):
         """Give back what a deleted server holds."""

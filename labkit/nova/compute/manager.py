@@ -282,12 +282,11 @@ class ComputeManager(Service):
             migration_type="evacuation",
         )
         newest = {migration.instance_uuid: migration for migration in found}
-        for uuid, migration in newest.items():
+        for uuid in newest:
             if uuid in self.driver.guests:
-                row = self.site.db.instances[uuid]
-                yield from self.driver.destroy(self, self.site.copy_of(self, migration.name, row))
+                yield from self.driver.destroy(self, self.tables.instance(uuid))
         for uuid, migration in newest.items():
-            if uuid not in self.site.db.deleted:
+            if not self.tables.is_deleted(uuid):
                 self._remove_own_allocation(migration.name, uuid)
             migration.status = "completed"
             migration.save()
@@ -1513,7 +1512,7 @@ class ComputeManager(Service):
         self.waiting_live_migrations[instance.uuid] = migration
 
         def dispatch_live_migration():
-            if self.site.db.migrations[migration.id]["status"] != "cancelled":
+            if migrations.get_by_id(self, migration.id).status != "cancelled":
                 yield from self._do_live_migration(instance, dest, migration)
 
         self.start(self._in_turn(self.live_migration_semaphore, dispatch_live_migration()))
@@ -1705,10 +1704,10 @@ class ComputeManager(Service):
 
         A report that cannot be made changes nothing: the next one is tried as if there had been none.
         """
-        instances, guests = self.site.db.instances, self.driver.guests.items()
+        guests = self.driver.guests.items()
         self.driver.see_guests(
             {
-                uuid: (state == power_state.RUNNING, instances[uuid]["flavor"])
+                uuid: (state == power_state.RUNNING, self.tables.flavor_of(uuid))
                 for uuid, state in guests
             }
         )

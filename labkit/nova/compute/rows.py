@@ -3,9 +3,10 @@
 import copy
 from dataclasses import dataclass, field
 
+from labkit.nova.db.main.api import OVER
 from labkit.nova.exception import InstanceNotFound
 from labkit.nova.objects.flavor import Flavor
-from labkit.nova.objects.migration import OVER, MigrationContext
+from labkit.nova.objects.migration import MigrationContext
 from labkit.nova.scheduler.client.report import checked
 
 

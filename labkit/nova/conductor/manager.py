@@ -55,7 +55,7 @@ class ComputeTaskManager(Service):
         instances = []
         for request, selection in zip(build_requests, selections, strict=True):
             instance = request.get_new_instance(self)
-            if instance.uuid in site.db.build_requests:
+            if instance.uuid in site.api_db.build_requests:
                 instance.availability_zone = site.zone_of(selection.host)
                 instance.create(site.cell_of(selection.host))
             else:  # the user has deleted the server by now
@@ -67,7 +67,7 @@ class ComputeTaskManager(Service):
             instances.append(instance)
         yield from self.step("create_rows", names=names)
         try:
-            check_num_instances_quota(site, spec, recheck=True)
+            check_num_instances_quota(self, spec, recheck=True)
         except exception.TooManyInstances as error:
             self._cleanup_build_artifacts(error, instances)
             raise
@@ -107,8 +107,8 @@ class ComputeTaskManager(Service):
         for instance in filter(None, instances):
             self._set_vm_state_and_notify(instance, "build_instances", vm.ERROR, error)
             instance_mapping.save(self, instance, cell=self.site.db.cells[instance.uuid])
-            if instance.uuid in self.site.db.build_requests:
-                self.site.db.build_requests[instance.uuid].destroy(self)
+            if instance.uuid in self.site.api_db.build_requests:
+                self.site.api_db.build_requests[instance.uuid].destroy(self)
 
     def _map_instance_to_cell(self, instance, cell):
         instance_mapping.save(self, instance, cell=cell)

@@ -2,6 +2,8 @@
 
 from labkit.nova.clock import Notification
 from labkit.nova.compute import power_state
+from labkit.nova.db.main import api as db
+from labkit.nova.exception import InstanceNotFound
 
 #: The values of ``[notifications] notify_on_state_change``.
 MODES = (None, "vm_state", "vm_and_task_state")
@@ -89,8 +91,10 @@ def send(service, instance, update, old_display_name=None, source="compute"):
         return
     name, description = instance.name, {"state_description": instance.task_state or ""}
     emit(service, name, "legacy", "compute.instance.update", source, update | description)
-    if instance.uuid in service.site.db.deleted:
-        return  # the versioned one needs more of the row than this copy has
+    try:  # the versioned one needs more of the row than this copy has
+        db.instance_get_by_uuid(service.db_context, instance.uuid)
+    except InstanceNotFound:
+        return
     payload = versioned(instance, "InstanceUpdatePayload/2.1") | {"state_update": update}
     if old_display_name not in (None, instance.display_name):
         payload["old_display_name"] = old_display_name

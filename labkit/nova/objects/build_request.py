@@ -41,16 +41,14 @@ class BuildRequest(NovaObject):
 
     def create(self, service):
         """Write it down."""
-        service.site.db.build_requests[self.uuid] = self
+        service.site.api_db.build_requests[self.uuid] = self
         states = self.values["vm_state"], self.values["task_state"]
         service.note(clock.BuildRequest, self.name, "create", *states)
 
     def destroy(self, service):
         """Delete it. Raises BuildRequestNotFound when another service was faster."""
-        try:
-            service.site.db.build_request_destroy(self.uuid)
-        except BuildRequestNotFound as error:
-            refused = type(error).__name__
+        if service.site.api_db.build_requests.pop(self.uuid, None) is None:
+            refused = BuildRequestNotFound.__name__
             service.note(clock.BuildRequest, self.name, "destroy_refused", error=refused)
-            raise
+            raise BuildRequestNotFound(uuid=self.uuid)
         service.note(clock.BuildRequest, self.name, "destroy")

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+from labkit.nova.db.main.models import Database
+
 
 @dataclass(frozen=True)
 class CellMapping:
     """A cell: its uuid, its database, and the address of its message queue.
 
-    Unlike Nova, the database is no address but the rows of its table ``instances`` themselves.
+    Unlike Nova, the database is no address but a Database, or a list of rows to make one of.
 
     Source: ``CellMapping`` in nova/objects/cell_mapping.py, Nova 34.0.0.
     """
 
     uuid: str
-    database_connection: list
+    database_connection: Database
     transport_url: str = "rabbit://"
+
+    def __post_init__(self):
+        if isinstance(self.database_connection, list):
+            object.__setattr__(self, "database_connection", Database(self.database_connection))

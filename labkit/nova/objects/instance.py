@@ -1,8 +1,11 @@
 """One service's copy of a row of the table instances (nova/objects/instance.py)."""
 
 from labkit.nova.clock import Save
+from labkit.nova.context import target_cell
+from labkit.nova.db.main import api as db
 from labkit.nova.notifications import base as notifications
 from labkit.nova.objects.base import NovaObject
+from labkit.nova.objects.cell_mapping import CellMapping
 
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
@@ -96,7 +99,8 @@ class Instance(NovaObject):
     def create(self, cell):
         """Write a new row into a cell's database."""
         service = self.service
-        row = service.site.db.instance_create(self._values, cell)
+        with target_cell(service.db_context, CellMapping(cell, service.site.db)) as targeted:
+            row = db.instance_create(targeted, self._values)
         service.note(Save, self.name, "create", None, states(row))
         self._read(row)
 
@@ -113,7 +117,7 @@ class Instance(NovaObject):
         service, changed = self.service, self.obj_what_changed()
         extra = {name: self._values[name] for name in EXTRA if name in self._changed}
         if extra:
-            service.site.db.instance_extra_update_by_uuid(self.uuid, extra)
+            db.instance_extra_update_by_uuid(service.db_context, self.uuid, extra)
             self._changed.difference_update(EXTRA)
         if not changed:
             return
@@ -122,7 +126,9 @@ class Instance(NovaObject):
         updates = {name: self._values[name] for name in changed}
         try:
             service.site.may_conflict(self, updates, guards)
-            old, new = service.site.db.instance_update_and_get_original(self.uuid, updates, *guards)
+            old, new = db.instance_update_and_get_original(
+                service.db_context, self.uuid, updates, *guards
+            )
         except Exception as error:
             wanted = updates.get("vm_state"), updates.get("task_state"), None
             service.note(
@@ -158,7 +164,8 @@ class Instance(NovaObject):
         """
         service = self.service
         try:
-            row = service.site.db.instance_destroy(self.uuid, only_without_host=not self.host)
+            constraint = None if self.host else {"host": None}
+            row = db.instance_destroy(service.db_context, self.uuid, constraint)
         except Exception as error:
             name = type(error).__name__
             service.note(Save, self.name, "destroy_refused", None, None, error=name)
@@ -173,12 +180,12 @@ class Instance(NovaObject):
         """
         if self.migration_context is not None:
             nothing = {"migration_context": None}
-            self.service.site.db.instance_extra_update_by_uuid(self.uuid, nothing)
+            db.instance_extra_update_by_uuid(self.service.db_context, self.uuid, nothing)
             self._values.update(nothing)
 
     def refresh(self):
         """Read the row again; what was changed and not saved is lost."""
-        self._read(self.service.site.db.instance_get_by_uuid(self.uuid))
+        self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
 def _guard(expected):

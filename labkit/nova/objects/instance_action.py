@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from labkit.nova.clock import Action, ActionEvent
+from labkit.nova.db.main import api as db
 from labkit.nova.exception import InstanceActionEventNotFound, InstanceActionNotFound
 
 
@@ -25,8 +26,8 @@ class InstanceAction:
 def action_start(instance, action):
     """Begin an entry; what is done under the same request id from now on belongs to it."""
     service = instance.service
-    log = service.site.db.actions.setdefault(instance.uuid, [])
-    log.append(InstanceAction(action, service.site.context.request_id))
+    context = service.db_context
+    db.action_start(context, instance.uuid, InstanceAction(action, context.request_id))
     service.note(Action, instance.name, action)
 
 
@@ -83,8 +84,8 @@ def _action(instance) -> InstanceAction:
 
     Source: ``action_event_start`` in nova/db/main/api.py, Nova 34.0.0.
     """
-    site = instance.service.site
-    log, context = site.db.actions.get(instance.uuid, ()), site.context
+    context = instance.service.db_context
+    log = db.actions_get(context, instance.uuid)
     for entry in reversed(log):
         if entry.request_id == context.request_id:
             return entry

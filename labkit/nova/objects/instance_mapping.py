@@ -1,18 +1,18 @@
 """Which cell holds a server's row (nova/objects/instance_mapping.py)."""
 
 from labkit.nova import clock
-from labkit.nova.db import Mapping
+from labkit.nova.db.api import models
 
 
 def create(service, name, uuid):
     """Write down that there will be a server, in no cell yet."""
-    service.site.db.instance_mappings[uuid] = Mapping()
+    service.site.api_db.instance_mappings[uuid] = models.InstanceMapping()
     service.note(clock.InstanceMapping, name, "create")
 
 
 def save(service, instance, **values):
     """Set ``cell`` or ``queued_for_delete`` of a server."""
-    mapping = service.site.db.instance_mappings[instance.uuid]
+    mapping = service.site.api_db.instance_mappings[instance.uuid]
     for name, value in values.items():
         setattr(mapping, name, value)
     queued = mapping.queued_for_delete
@@ -21,5 +21,5 @@ def save(service, instance, **values):
 
 def destroy(service, instance):
     """Forget a server that never came to be."""
-    service.site.db.instance_mappings.pop(instance.uuid)
+    service.site.api_db.instance_mappings.pop(instance.uuid)
     service.note(clock.InstanceMapping, instance.name, "destroy")

@@ -1,18 +1,15 @@
 """A move of a server from one host to another (nova/objects/migration.py, migration_context.py)."""
 
-import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova.clock import Migration as Written
+from labkit.nova.db.main import api as db
 from labkit.nova.exception import MigrationNotFoundByStatus
 from labkit.nova.objects.base import NovaObject
 
 #: What a row of migrations holds.
 FIELDS = """id uuid instance_uuid migration_type status source_compute source_node dest_compute
 dest_node old_flavor new_flavor created_at updated_at""".split()
-#: A migration in one of these is over. Source:
-#: ``migration_get_in_progress_and_error_by_host_and_node`` in nova/db/main/api.py, 34.0.0.
-OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done")
 
 
 @dataclass(frozen=True)
@@ -77,19 +74,19 @@ class Migration(NovaObject):
 
     def create(self):
         """Write a new row."""
-        site = self.service.site
-        self.id = len(site.db.migrations) + 1
-        self.uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"migration/{self.id}"))
-        self.created_at = site.env.now
-        self._write()
+        service = self.service
+        self.created_at = service.site.env.now
+        values = self._values()
+        self.id = db.migration_create(service.db_context, values)
+        self.uuid = values["uuid"]
         self._note("create", None)
 
     def save(self):
         """Write all of it, and read it anew."""
-        site = self.service.site
-        old = site.db.migrations[self.id]["status"]
-        self.updated_at = site.env.now
-        self._write()
+        service = self.service
+        old = db.migration_get(service.db_context, self.id)["status"]
+        self.updated_at = service.site.env.now
+        db.migration_update(service.db_context, self.id, self._values())
         self._note("update", old)
 
     def has_old_flavor(self, instance) -> bool:
@@ -99,11 +96,6 @@ class Migration(NovaObject):
     def copy_for(self, service) -> "Migration":
         """Return the copy that another service gets with a message."""
         return Migration(service, self.name, self._values())
-
-    def _write(self):
-        db = self.service.site.db
-        db.migrations[self.id] = self._values()
-        db.touched.update((self.source_compute, self.dest_compute))
 
     def _values(self):
         return {name: getattr(self, name) for name in FIELDS}
@@ -126,15 +118,17 @@ def find(service, instance_uuid=None, **wanted) -> list[Migration]:
     """Return a service's copies of the migrations that fit, oldest first.
 
     In: a server or all; columns and the values (or a tuple of values) that they must have.
+
+    Source: ``get_by_filters`` in nova/objects/migration.py, Nova 34.0.0.
     """
-    found, site = [], service.site
-    for values in site.db.migrations.values():
-        if instance_uuid in (None, values["instance_uuid"]) and all(
-            values[key] in (value if isinstance(value, tuple) else (value,))
-            for key, value in wanted.items()
-        ):
-            found.append(Migration(service, site.names[values["instance_uuid"]], values))
-    return found
+    if instance_uuid is not None:
+        wanted["instance_uuid"] = instance_uuid
+    return _copies(service, db.migration_get_all_by_filters(service.db_context, wanted))
+
+
+def get_by_id(service, number) -> Migration:
+    """Return a service's copy of a migration."""
+    return _copies(service, [db.migration_get(service.db_context, number)])[0]
 
 
 def get_by_instance_and_status(service, instance, status) -> Migration:
@@ -150,14 +144,17 @@ def get_by_instance_and_status(service, instance, status) -> Migration:
     return found[0]
 
 
-def in_progress_and_error(service, host) -> list[Migration]:
-    """Return the migrations from or to a host that are not over.
+def get_in_progress_and_error(service, host, node) -> list[Migration]:
+    """Return the migrations from or to a node that are not over.
 
     Source: ``get_in_progress_and_error`` in nova/objects/migration.py, Nova 34.0.0.
     """
-    return [
-        migration
-        for migration in find(service)
-        if migration.status not in OVER
-        and host in (migration.source_compute, migration.dest_compute)
-    ]
+    context = service.db_context
+    return _copies(
+        service, db.migration_get_in_progress_and_error_by_host_and_node(context, host, node)
+    )
+
+
+def _copies(service, rows):
+    names = service.site.names
+    return [Migration(service, names[row["instance_uuid"]], row) for row in rows]

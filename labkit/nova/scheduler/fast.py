@@ -121,11 +121,11 @@ class Columns:
         self.free_pci_devices = np.array([_free_pci(state) for state in self.states], dtype=float)
         self._found = {}
 
-    def own(self) -> "Columns":
-        """Return a copy whose numbers can change on their own."""
+    def own(self, states=None) -> "Columns":
+        """Return a copy whose numbers can change on their own; *states* as they are there."""
         other = object.__new__(Columns)
         other.__dict__.update(self.__dict__)
-        other.states = list(self.states)
+        other.states = list(states or self.states)
         for name in (*_COLUMNS, "free_pci_devices"):
             setattr(other, name, getattr(self, name).copy())
         return other
@@ -168,18 +168,24 @@ class Columns:
             return COMPARES[name](self, spec_obj, options)
         return self._once(
             (name, READS[name](spec_obj, options)),
-            lambda: np.array(
-                [bool(filter_.host_passes(state, spec_obj)) for state in self.states], dtype=bool
-            ),
+            lambda: self._judged(filter_, spec_obj),
         )
+
+    def _judged(self, filter_, spec_obj):
+        passes = [bool(filter_.host_passes(state, spec_obj)) for state in self.states]
+        return True if all(passes) else np.array(passes, dtype=bool)
 
     def multiplier(self, weigher):
         """Return a weigher's multiplier: one number for all hosts, or an array."""
-        name = MULTIPLIERS[type(weigher).__name__]
-        group, key = conf.CONF.filter_scheduler, name
+        name = key = MULTIPLIERS[type(weigher).__name__]
         if name == "weight_multiplier":
-            group, key = conf.CONF.metrics, "metrics_weight_multiplier"
-        value, overrides = getattr(group, name), self._aggregate_minimum(key, float)
+            value, key = conf.CONF.metrics.weight_multiplier, "metrics_weight_multiplier"
+        else:
+            value = getattr(conf.CONF.filter_scheduler, name)
+        return self._once((name, value), lambda: self._multiplier(name, key, value))
+
+    def _multiplier(self, name, key, value):
+        overrides = self._aggregate_minimum(key, float)
         if overrides is not None:
             value = np.where(np.isnan(overrides[0]), value, overrides[1])
         return -1 * value if name == "build_failure_weight_multiplier" else value
@@ -194,8 +200,8 @@ class Columns:
 
         def build():
             here, values = np.full(len(self.states), np.nan), np.zeros(len(self.states))
-            for row, state in enumerate(self.states):
-                texts = filters_utils.aggregate_values_from_key(state, key)
+            for row in self._once("in aggregates", self._in_aggregates):
+                texts = filters_utils.aggregate_values_from_key(self.states[row], key)
                 try:
                     if texts:
                         values[row] = filters_utils.validate_num_values(texts, cast_to=cast_to)
@@ -205,6 +211,9 @@ class Columns:
             return None if np.isnan(here).all() else (here, values)
 
         return self._once((key, cast_to), build)
+
+    def _in_aggregates(self):
+        return [row for row, state in enumerate(self.states) if state.aggregates]
 
     def _once(self, key, build):
         if key not in self._found:
@@ -334,7 +343,8 @@ def _weighed(host_manager, hosts, rows):
                 normalized = normalize(raw, weigher.minval)
             multiplier = hosts.take(hosts.columns.multiplier(weigher), rows)
             score = multiplier * normalized
-            total += score
+            if not isinstance(score, float) or score != 0.0:
+                total += score
             steps.append(Weighed(weigher, raw, normalized, multiplier, score))
     return steps, total
 
@@ -426,7 +436,10 @@ class FastSchedulerManager(SchedulerManager):
                     _, rows = _filtered(self.host_manager, hosts, rows, spec_obj, index)
                     rows = rows[descending(_weighed(self.host_manager, hosts, rows)[1])]
                 selected = [states[self.host_manager.fleet.rows[each.host]] for each in selections]
-                self._get_alternate_hosts(selections, selected, [states[row] for row in rows])
+                hosts = (states[row] for row in rows)  # of thousands only the first are looked at
+                if len(selections) > 1:
+                    hosts = list(hosts)
+                self._get_alternate_hosts(selections, selected, hosts)
         return selections
 
     def _rounds(self, hosts, spec_obj, instance_uuids, claim, whole_order):

@@ -10,7 +10,7 @@ from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.compute.manager import SYNC
-from tests.nova import scenarios
+from tests.helpers import lives
 
 RECORDED = Path(__file__).parents[3] / "data" / "nova-34" / "lifecycle.json.gz"
 NOVA = json.loads(gzip.decompress(RECORDED.read_bytes())) if RECORDED.exists() else {}
@@ -27,7 +27,7 @@ class Bench:
     def put(self, vm_state, task_state, guest):
         """Put the row into a pair of states, "running", and the guest into a power state."""
         if self.player is None:
-            self.player = scenarios.Player()
+            self.player = lives.Player()
             self.player.boot()
         cloud, site = self.player.cloud, self.player.cloud.site
         uuid = site.uuid_of("web")
@@ -65,7 +65,7 @@ class Bench:
             found["raised"] = raised[0]
         uuid = site.uuid_of("web")
         row, now = site.db.instances[uuid], None
-        if uuid in site.db.deleted:
+        if row["deleted"]:
             self.player = None
         else:
             now = [row["vm_state"], row["task_state"], power_state.STATE_MAP[row["power_state"]]]

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.nova.compute import tracker_cases
-from tests.nova.compute.tracker_lab import Lab
+from tests.helpers import tracker_cases
+from tests.helpers.tracker_lab import Lab
 
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")

@@ -6,7 +6,7 @@ guest; each failure; the steps that mend the isolate backend; what may happen me
 
 from dataclasses import replace
 
-from tests.nova.virt.libvirt.bench import Case
+from tests.helpers.snapshots import Case
 from tools.oracle.libvirt_world import FAILURES
 
 #: What is told of a case.

@@ -144,7 +144,7 @@ def facts_of(api, instance) -> Facts:
 
     finished = migrations.find(api.service, instance.uuid, status="finished")
     source = finished[0].source_compute if finished else instance.host
-    unbuilt = instance.uuid in api.site.db.build_requests
+    unbuilt = instance.uuid in api.site.api_db.build_requests
     return Facts(unbuilt, is_up(instance.host), is_up(source))
 
 

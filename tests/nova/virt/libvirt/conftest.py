@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova.virt.libvirt import bench
+from tests.helpers import snapshots
 
 
 def _in_memory(tmp_path_factory, oracle):
@@ -39,9 +39,9 @@ def managed_nova(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(root):
-    return bench.Bench(root)
+    return snapshots.Bench(root)
 
 
 @pytest.fixture(scope="module")
 def managed_lab(root):
-    return bench.Managed(root)
+    return snapshots.Managed(root)

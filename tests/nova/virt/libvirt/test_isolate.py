@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from labkit import Cloud, Flavor, Fleet, LibvirtDriver, Options, RequestSpec, RootDisk
-from tests.nova.virt.libvirt.bench import (
+from tests.helpers.snapshots import (
     Case,
     IsolateExtracts,
     _classify,

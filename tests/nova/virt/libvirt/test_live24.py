@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nova.virt.libvirt.bench import Case
+from tests.helpers.snapshots import Case
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[4] / "data" / "nova-24" / "live_snapshot.json"

@@ -18,7 +18,7 @@ from labkit import (
 )
 from labkit.cloud.faults import ERRORS
 from labkit.nova.exception import NovaException
-from tests.mistakes import mistakes
+from tests.helpers.mistakes import mistakes
 
 ACTIONS = """stop start pause unpause suspend resume reboot createImage createImage createImage
 rescue unrescue createBackup delete migrate migrateLive confirmResize revertResize shelve unshelve

@@ -14,8 +14,7 @@ from labkit import ImageMeta, SnapshotCosts
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state
 from labkit.nova.image import glance as image
-from tests.nova import life, scenarios
-from tests.nova.virt.libvirt import bench
+from tests.helpers import lives, replay, snapshots
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[4] / "data" / "nova-34" / "snapshots.json.gz"
@@ -25,11 +24,11 @@ NAMES = ["instance-00000001", "instance-00000002"]
 BEFORE = {"paused": "pause", "shutdown": "stop"}
 #: As long as somebody waits at a hold; a mirror is over in a second.
 SLOW = SnapshotCosts(
-    bench.A_SECOND.table
+    snapshots.A_SECOND.table
     | {
-        ("raw", "raw", False): (scenarios.HOLD_S, 0.0),
-        ("overlay", "raw", False): (scenarios.HOLD_S, 0.0),
-        ("overlay", "qcow2", False): (scenarios.HOLD_S, 0.0),
+        ("raw", "raw", False): (lives.HOLD_S, 0.0),
+        ("overlay", "raw", False): (lives.HOLD_S, 0.0),
+        ("overlay", "qcow2", False): (lives.HOLD_S, 0.0),
     }
 )
 
@@ -58,21 +57,21 @@ class Glance(image.API):
 
 def play(case):
     """Play a case; return the player and what is left after each step."""
-    options = bench.HAVE | case.options | {"max_concurrent_snapshots": 1}
-    player = scenarios.Player([(None, *item) for item in options.items()], ("host1",), None)
-    costs = SLOW if case.meanwhile else bench.A_SECOND
-    player.driver = lambda options: bench.driver_of(case, options, costs)
+    options = snapshots.HAVE | case.options | {"max_concurrent_snapshots": 1}
+    player = lives.Player([(None, *item) for item in options.items()], ("host1",), None)
+    costs = SLOW if case.meanwhile else snapshots.A_SECOND
+    player.driver = lambda options: snapshots.driver_of(case, options, costs)
     player.cloud.site.glance.registered = "queued"
     (compute,) = player.cloud.site.computes.values()
     glance = compute.image_api = Glance(compute)
     player.names = NAMES if case.meanwhile == "second" else NAMES[:1]
     for name in reversed(player.names):
         player.current = name
-        player.boot(image=ImageMeta(bench.BASE_IMAGE, properties=case.properties))
+        player.boot(image=ImageMeta(snapshots.BASE_IMAGE, properties=case.properties))
         if case.power_state in BEFORE:
             player.do(BEFORE[case.power_state])
     driver, uuid = player.cloud.driver("host1"), player.cloud.show(NAMES[0])["id"]
-    glance.refuses = bench.Bench.wrong(case, driver, uuid)
+    glance.refuses = snapshots.Bench.wrong(case, driver, uuid)
     lefts = []
     for label, work in steps(player, case):
         with player.step(label):
@@ -125,7 +124,7 @@ def left(player, driver, uuid):
 
 def masked(value):
     """Return a value without what differs from run to run."""
-    text = life.masked(json.dumps(value))
+    text = replay.masked(json.dumps(value))
     text = re.sub(r"snapshots/tmp\d+", "snapshots/{tmp}", text)
     text = re.sub(r"\bimage-\d+", "{uuid}", text)
     return json.loads(re.sub(r"\b[0-9a-f]{32}\b", "{snapshot}", text))
@@ -141,19 +140,19 @@ def _cut(event):
 def differences(case):
     """Return lines that tell where a case differs; none if it does not."""
     asked = {name: value for name, value in case.items() if name != "nova"}
-    player, lefts = play(bench.Case(**asked))
+    player, lefts = play(snapshots.Case(**asked))
     found = []
     if [step["label"] for step in case["nova"]] != [step[0] for step in player.steps]:
         return ["other steps"]
     for theirs, (label, _, records, _, _), rest in zip(
         case["nova"], player.steps, lefts, strict=True
     ):
-        ours = life.events(records, player.names)
+        ours = replay.events(records, player.names)
         happened = [_cut(event) for event in masked([event for _, event in ours])]
         threads = [(thread, event) for (thread, _), event in zip(ours, happened, strict=True)]
-        if not life.interleaves(theirs["events"], threads):
-            found += life._diff(label, theirs["events"], happened) or [f"{label}: another order"]
-        found += life._diff(label, [theirs["left"]], [masked(rest)])
+        if not replay.interleaves(theirs["events"], threads):
+            found += replay._diff(label, theirs["events"], happened) or [f"{label}: another order"]
+        found += replay._diff(label, [theirs["left"]], [masked(rest)])
     return found and [str(asked), *found]
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.nova.virt.libvirt.bench import REFUSALS, Case
+from tests.helpers.snapshots import REFUSALS, Case
 from tests.nova.virt.libvirt.test_same_snapshot import BACKENDS, FAILURES, STATES
 
 pytestmark = pytest.mark.nova

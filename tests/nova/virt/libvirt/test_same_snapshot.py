@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.nova.virt.libvirt.bench import Case
+from tests.helpers.snapshots import Case
 
 pytestmark = pytest.mark.nova
 BACKENDS = "flat qcow2 lvm rbd isolate".split()

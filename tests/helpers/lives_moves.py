@@ -1,11 +1,11 @@
 """The scenarios of data/nova-34/moves.json.gz, played in a Cloud; the same names, the same steps."""
 
 from labkit.nova.objects import ImageMeta
-from tests.nova import scenarios
-from tests.nova.scenarios import AGAIN, SIZES, dies, plain, scenario, simple
+from tests.helpers import lives
+from tests.helpers.lives import AGAIN, SIZES, dies, plain, scenario, simple
 
-scenarios.STEPS["migrating"] = "memory_copy"
-BEFORE = set(scenarios.SCENARIOS)
+lives.STEPS["migrating"] = "memory_copy"
+BEFORE = set(lives.SCENARIOS)
 BIG, HUGE = {"flavor": SIZES["big"]}, {"flavor": SIZES["huge"]}
 ANOTHER = {"image": ImageMeta("another")}
 RESIZE = ("resize", None, BIG)
@@ -59,7 +59,7 @@ def fails(name, step, error, *steps, host=None, before=()):
         for label, action, arguments in steps:
             p.act_step(label, action, **arguments)
 
-    scenarios.SCENARIOS[name] = play
+    lives.SCENARIOS[name] = play
 
 
 DISK = "migrate_disk_and_power_off"
@@ -111,7 +111,7 @@ def in_the_middle(name, step, host, label, action):
             p.arrive()
             p.act(action)
 
-    scenarios.SCENARIOS[name] = play
+    lives.SCENARIOS[name] = play
 
 
 ABORT, FORCE = "live_migration_abort", "live_migration_force_complete"
@@ -199,7 +199,7 @@ def evacuation(name, *faults, down=("host1",), before=(), returns=False, **argum
             with p.step(AGAIN):
                 p.cloud.host_up("host1")
 
-    scenarios.SCENARIOS[name] = play
+    lives.SCENARIOS[name] = play
 
 
 evacuation("evacuate")
@@ -278,7 +278,7 @@ def delete_when_shelved(p):
     p.delete_step()
 
 
-scenarios.SCENARIOS["delete_when_offloaded"] = delete_when_shelved
+lives.SCENARIOS["delete_when_offloaded"] = delete_when_shelved
 
 #: The names of the scenarios of this file.
-PLAYED = set(scenarios.SCENARIOS) - BEFORE
+PLAYED = set(lives.SCENARIOS) - BEFORE

@@ -57,7 +57,7 @@ def _indexes(site):
     rows = Counter(
         (row["host"], uuid)
         for uuid, row in db.instances.items()
-        if uuid not in db.deleted and row["host"] is not None
+        if not row["deleted"] and row["host"] is not None
     )
     by_host = Counter((host, uuid) for host, of in db.by_host.items() if host for uuid in of)
     amounts = Counter((row, uuid) for uuid, rows in held.items() for row in rows)
@@ -72,8 +72,8 @@ def _strangers(site, drivers):
     moves = {move["uuid"] for move in site.db.migrations.values()}
     places = {
         "a row": site.db.instances,
-        "a build request": site.db.build_requests,
-        "a mapping": site.db.instance_mappings,
+        "a build request": site.api_db.build_requests,
+        "a mapping": site.api_db.instance_mappings,
         "an allocation": site.allocations.held.keys() - moves,
         "an action log": site.db.actions,
     } | {f"a guest on {host}": driver.guests for host, driver in drivers.items()}

@@ -175,6 +175,8 @@ def differences(nova, lab, compare_after=True):
     for number, theirs in enumerate(nova["rounds"]):
         ours = lab["rounds"][number] if number < len(lab["rounds"]) else {}
         where = f"server {number}"
+        if "filters" not in theirs:  # a filter raised; what it did is not known
+            break
         check(f"{where}: filters", ours.get("filters", []), theirs["filters"])
         if not theirs["filtered"]:
             continue
@@ -189,6 +191,8 @@ def differences(nova, lab, compare_after=True):
         )
         for mine, step in zip(ours["weighers"], weighers, strict=False):
             what = f"{where}: {step['weigher']}"
+            # of a list that is too short only so many multipliers are asked for
+            step["multiplier"] = step["multiplier"][: len(step["normalized"])]
             score = [m * n for m, n in zip(step["multiplier"], step["normalized"], strict=True)]
             for key in ("raw", "normalized", "multiplier"):
                 check_bits(f"{what} {key}", mine[key], step[key])

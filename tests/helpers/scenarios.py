@@ -22,7 +22,7 @@ from labkit.nova.objects import Destination
 from labkit.nova.scheduler.filters import all_filters
 from labkit.nova.scheduler.host_manager import NUMBERS
 from labkit.nova.scheduler.weights import all_weighers
-from tests import scenario_words as words
+from tests.helpers import scenario_words as words
 
 FILTERS = [cls.__name__ for cls in all_filters()]
 SEED = 34

@@ -1,0 +1,22 @@
+"""The tables of the API database (nova/db/api/models.py)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class InstanceMapping:
+    """Which cell holds a server's row (None: none yet), and whether it is about to be deleted."""
+
+    cell: str | None = None
+    queued_for_delete: bool = False
+
+
+@dataclass
+class Database:
+    """The API database of a cloud: what it has of a server by the server's uuid.
+
+    Source: nova/db/api/models.py, Nova 34.0.0.
+    """
+
+    build_requests: dict = field(default_factory=dict)
+    instance_mappings: dict = field(default_factory=dict)

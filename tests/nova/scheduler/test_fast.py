@@ -1,0 +1,46 @@
+"""The scheduler on columns beside the plain form: the same answers, bit for bit."""
+
+import math
+
+from labkit import Flavor, Fleet, Options, RequestSpec, select_destinations
+from labkit.nova.scheduler import fast
+from tests.helpers import answers, scenarios
+
+SCENARIOS = 1200
+
+
+def test_the_columns_say_what_the_plain_form_says():
+    compared = several = 0
+    for number in range(SCENARIOS):
+        fleet, spec_obj, options, seed = scenarios.build(scenarios.scenario(number))
+        if not fast.able(options, spec_obj):
+            continue
+        plain = answers.answer(fleet, spec_obj, options, seed, least=math.inf)
+        columns = answers.answer(fleet, spec_obj, options, seed, least=0)
+        assert repr(columns) == repr(plain), number
+        compared += bool(plain["selections"])
+        several += len(plain["selections"] or ()) > 1
+    assert compared > 50
+    assert several > 5
+
+
+def test_a_large_fleet_is_judged_by_columns_and_explained_alike():
+    fleet = Fleet.random(fast.LARGE, seed=3)
+    fleet = fleet.replace("cn-01", forced_down=True).replace("cn-02", num_io_ops=9)
+    spec = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+    options = Options(enabled_filters=["ComputeFilter", "IoOpsFilter"])
+    decision = select_destinations(fleet, spec, options)
+    assert decision.explain("cn-01").endswith("the service is forced down.")
+    assert decision.explain("cn-02").endswith("num_io_ops 9 >= max_io_ops_per_host 8.")
+    plain = answers.answer(fleet, spec, options, least=math.inf)
+    assert decision.placements.host.tolist()[0] == plain["selections"][0][0]
+
+
+def test_a_host_that_was_changed_by_hand_is_read_again():
+    fleet = Fleet.random(fast.LARGE, seed=3)
+    spec = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+    host = fleet[select_destinations(fleet, spec).host]
+    copy = fleet.copy()
+    host.failed_builds = 5
+    assert select_destinations(fleet, spec).host != host.host
+    assert select_destinations(copy, spec).host == host.host
