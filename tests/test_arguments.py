@@ -9,7 +9,6 @@ import functools
 import inspect
 import linecache
 import math
-import signal
 import traceback
 import warnings
 from pathlib import Path
@@ -21,9 +20,10 @@ import pytest
 
 import labkit
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestContext, RequestSpec, rights
-from labkit.nova.objects import Aggregate, ImageMeta, InstanceGroup
+from labkit.neighbours.arguments import shown
+from labkit.nova.objects import ImageMeta
 from labkit.qcow2 import create, scratch
-from tests.plots import tables
+from tests.helpers import tables
 
 ROOT = Path(__file__).parents[1]
 LABKIT = str(ROOT / "labkit")
@@ -343,7 +343,7 @@ CALLS = {
         figure=matplotlib.figure.Figure(), answer="words", complete=True
     ),
     "plots.clusters": lambda: dict(
-        clusters=pd.DataFrame({"cluster": [0], "kind": ["header"]}), ax=None, columns=32
+        clusters=pd.DataFrame({"start": [0], "kind": ["header"], "depth": [0]}), ax=None, columns=32
     ),
     "plots.fill": lambda: dict(
         hosts=tables.filled(3)[0], placed=tables.filled(3)[1], ax=None, resource="memory_mb"
@@ -441,14 +441,17 @@ def call(function, arguments):
 def raw(error, name, value):
     """Say why an error was not raised on purpose with a sentence; None if it was."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
+    try:
+        str(error)
+    except RuntimeError:
+        return f"{type(error).__name__} whose words cannot be shown, at {frame.lineno}"
     where = f"{Path(frame.filename).name}:{frame.lineno}"
     if not frame.filename.startswith(LABKIT) or frame.lineno not in raises(frame.filename):
         return f"{type(error).__name__} at {where}: {str(error)[:90]}"
     said = str(error)
     if len(said) > 1000:
         return f"{type(error).__name__} at {where}: a sentence of {len(said)} characters"
-    shown = "" if isinstance(value, Broken) else str(value)[:8]
-    names = {name, name.replace("_", " "), shown, repr(shown)[1:-1]} - {""}
+    names = {name, name.replace("_", " "), name.removesuffix("s"), shown(value)[:12]}
     if not any(one.lower() in said.lower() for one in names):
         return f"{type(error).__name__} at {where} does not name {name}: {said[:90]}"
     return None

@@ -14,7 +14,7 @@ from functools import cache
 from numbers import Real
 from pathlib import Path
 
-from labkit.cloud.arguments import is_number, known
+from labkit.neighbours.arguments import is_number, known
 
 _DATA = Path(__file__).parents[2] / "data"
 DURATIONS = _DATA / "durations.csv"

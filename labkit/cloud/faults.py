@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from labkit.cloud.arguments import is_number, is_whole, known, of_type
 from labkit.cloud.durations import steps
+from labkit.neighbours.arguments import is_number, is_whole, known, of_type
 from labkit.nova import exception as exc
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute.rpcapi import ComputeAPI

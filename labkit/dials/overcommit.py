@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.arguments import is_number
 from labkit.decision import place, select_destinations
 from labkit.dials.panel import Panel
+from labkit.neighbours.arguments import is_number
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.durations import SnapshotCosts, steps
 from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
+from labkit.neighbours.arguments import is_number
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver

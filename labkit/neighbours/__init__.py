@@ -1,5 +1,7 @@
 """What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging.
 
+And arguments: how all rooms check what they are given.
+
 In: requests of Nova's services, as values. Out: their answers. None of them knows Nova.
 
 Uses: nothing.
