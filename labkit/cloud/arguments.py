@@ -31,6 +31,7 @@ SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")
 #: More schedulers, and a later time, than any simulation comes to an end with.
 MOST_SCHEDULERS, LATEST_S = 100, 1e9
+LONGEST_NAME = 255  # as in Nova's API
 
 
 # -- of Cloud -----------------------------------------------------------------------------
@@ -146,3 +147,5 @@ _ARGUMENTS = {
 def argument(name, value):
     """Raise ValueError for an argument of an action that makes no sense."""
     _ARGUMENTS.get(name, text)(name, value)
+    if isinstance(value, str) and len(value) > LONGEST_NAME:
+        raise ValueError(f"{name}: {shown(value)} is longer than {LONGEST_NAME} characters")

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from labkit.neighbours import arguments
@@ -393,7 +392,7 @@ def checked(
 def check_times(**times: float | None) -> None:
     """Raise ValueError for a time, by its argument's name, that is neither None nor a number."""
     for name, value in times.items():
-        if value is not None and not isinstance(value, Real | bool):
+        if value is not None and not arguments.is_number(value):
             arguments.refuse(name, value, "a number of seconds")
 
 

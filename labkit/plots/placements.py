@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from labkit.neighbours.arguments import shown
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     COLOURS,
@@ -153,7 +153,7 @@ def fill(
     2 of 3 requests placed, NoValidHost for 1. RAM fill at the end: 38 % on average, standard deviation 37.5 points, from 0 % (cn-2) to 75 % (cn-1).
     """
     if not isinstance(resource, str) or resource not in RESOURCES:
-        raise ValueError(f"No resource {shown(resource)}, only {listed(RESOURCES)}.")
+        raise ValueError(f"No resource {arguments.shown(resource)}, only {listed(RESOURCES)}.")
     name, total, _ = RESOURCES[resource]
     checked("placed", placed, ("host", resource), ax)
     checked("hosts", hosts, ("host", total))

@@ -115,7 +115,7 @@ def weighing(
     for name in weighers or ():
         if name not in by_weigher:
             raise ValueError(
-                f"No weigher {shown(name)} in this table, only {listed(by_weigher, 13)}."
+                f"No weigher {arguments.shown(name)} in this table, only {listed(by_weigher, 13)}."
             )
 
     def rank(name: str) -> tuple[bool, int]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from labkit.neighbours import arguments
+from labkit.neighbours.arguments import shown
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.image_meta import ARCHITECTURES
 
@@ -41,12 +43,12 @@ class Opt:
                 self.refuse(value, "a list, or names with commas between them")
             result = tuple(value)
         elif self.kind is bool:
-            text = str(value).strip().lower()
+            text = shown(value).strip("' ").lower()
             if text not in TRUE | FALSE:
                 self.refuse(value, "true or false")
             result = text in TRUE
         elif self.kind is str:
-            result = None if value is None else str(value)
+            result = None if value is None else value if isinstance(value, str) else shown(value)
             if (self.name, result) == ("images_type", "ploop"):
                 raise NotModelled("Unlike Nova, the lab has no ploop disks (images_type = ploop)")
             if self.choices and result is not None and result not in self.choices:
@@ -68,7 +70,9 @@ class Opt:
 
     def refuse(self, value, wanted):
         """Say which value of which option is not what was expected."""
-        raise ValueError(f"[{self.group}] {self.name} = {value!r}: expected {wanted}") from None
+        raise ValueError(
+            f"[{self.group}] {self.name} = {shown(value)}: expected {wanted}"
+        ) from None
 
 
 DEFAULT_FILTERS = (
@@ -248,7 +252,9 @@ class Options:
         )
         parser.optionxform = str
         try:
-            parser.read_string(Path(path).read_text(encoding="utf-8"), source=str(path))
+            parser.read_string(
+                Path(arguments.path("path", path)).read_text(encoding="utf-8"), source=str(path)
+            )
         except configparser.Error as error:
             raise ValueError(f"{path} is not a nova.conf: {error}") from None
         groups = {opt.group for opt in OPTIONS}

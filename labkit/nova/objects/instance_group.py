@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.objects.base import NovaObject
 
 POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
@@ -29,8 +30,13 @@ class InstanceGroup(NovaObject):
     rules: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.policy not in POLICIES:
-            raise ValueError(f"policy {self.policy!r} is none of {', '.join(POLICIES)}")
+        if not isinstance(self.policy, str) or self.policy not in POLICIES:
+            raise ValueError(
+                f"policy {arguments.shown(self.policy)} is none of {', '.join(POLICIES)}"
+            )
+        for name in ("members", "hosts"):
+            setattr(self, name, arguments.all_of(name, getattr(self, name), str, "names"))
+        arguments.of_type(self.rules, dict, "not a dict", "group: rules")
         limit = self.rules.get("max_server_per_host")
         if limit is not None:
             self.rules = {**self.rules, "max_server_per_host": int(limit)}
