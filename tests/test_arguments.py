@@ -1,10 +1,10 @@
 """Every argument of the public face, with every kind of wrong value: a sentence, never an error from the depths.
 
-# ruff: noqa: C408 - the arguments of a call read best as a call
-
 One argument at a time of a call that is right is replaced by each value of BAD. The call may go
 well, or raise on purpose: a ``raise`` of labkit, whose sentence names the argument or the value.
 """
+
+# ruff: noqa: C408 - the arguments of a call read best as a call
 
 import ast
 import functools

@@ -1,10 +1,13 @@
 """The log reader, against a log that the real Nova wrote and against damaged ones."""
 
+import bz2
 import gzip
 import importlib.metadata
 import json
+import lzma
 import math
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -168,10 +171,86 @@ def as_json(line):
     return json.dumps(record)
 
 
+def coloured(escape, end=""):
+    """Return a dress: oslo.log's colours, as syslog, cat -v or a program writes an escape."""
+    return lambda line: f"{escape}[01;32m{line.replace(' DEBUG ', f' {escape}[0mDEBUG ')}{end}"
+
+
+def in_record(**others):
+    """Return a dress: a field of a record, beside others."""
+    (name,) = (name for name, value in others.items() if value is None)
+    return lambda line: json.dumps({**others, name: line})
+
+
+def apart(line):
+    """Return the line as a shipper that took its header apart sends it."""
+    _, _, _, level, name, *_ = (*line.split(" ", 5), *[""] * 5)
+    head, bracket, text = line.partition("] ")
+    if not bracket or level not in {"DEBUG", "INFO", "WARNING"}:
+        return json.dumps({"Payload": line})
+    ids = head.partition("req-")[2].partition(" ")[0]
+    fields = {"request_id": ids, "log": {"level": level.lower(), "logger": name}}
+    return json.dumps({"@timestamp": "2026-03-02", **fields, "Payload": text})
+
+
+def in_pieces(size, dress):
+    """Return a dress: pieces of *size* characters, each dressed; all but the last go on."""
+
+    def pieces(line):
+        parts = [line[start : start + size] for start in range(0, len(line), size)]
+        return [dress(part, part is not parts[-1]) for part in parts]
+
+    return pieces
+
+
+def cri(part, goes_on):
+    return f"2026-03-02T09:00:00.1Z stderr {'P' if goes_on else 'F'} {part}"
+
+
+def docker(part, goes_on):
+    return json.dumps({"log": part if goes_on else part + "\n", "stream": "stderr", "time": "t"})
+
+
+def journald(part, goes_on):
+    more = {"_LINE_BREAK": "line-max"} if goes_on else {}
+    return json.dumps({"MESSAGE": part, "_PID": "7", **more})
+
+
+def driver(part, goes_on):
+    last = "false" if goes_on else "true"
+    return json.dumps({"log": part, "partial_message": "true", "partial_last": last, "kind": "x"})
+
+
+def dressed(dress, lines=LINES):
+    for line in lines:
+        worn = dress(line)
+        yield from worn if isinstance(worn, list) else [worn]
+
+
 @pytest.mark.parametrize(
     "dress",
     [
         journal,
+        lambda line: f"<14>1 2026-03-02T09:00:00Z ctl nova-scheduler 7 - - \ufeff{line}",
+        lambda line: f"/var/log/nova/nova-scheduler.log:{line}",
+        lambda line: line.replace(" get_filtered_objects", " from (pid=7) get_filtered_objects"),
+        *[coloured(escape) for escape in ("#033", "^[", "\\x1b", "\\u001b", "")],
+        coloured("^[", "^[[00m^M"),
+        lambda line: line + "#015",
+        in_record(message=None, log={"file": {"path": "nova-scheduler.log"}}, agent={"name": "a"}),
+        in_record(MESSAGE=None, _CMDLINE="/usr/bin/nova-scheduler", _PID="7"),
+        lambda line: json.dumps({"_PID": "7", "MESSAGE": list(f"\x1b[0m{line}".encode())}),
+        lambda line: json.dumps({"_source": {"fields": {"@message": line}}}),
+        lambda line: json.dumps({"body": {"text_of_mine": line}}),
+        lambda line: json.dumps({"log": json.dumps({"msg": line}) + "\n", "stream": "stdout"}),
+        lambda line: f"Mar  2 09:00:00 ctl nova: @cee: {json.dumps({'msg': line})}",
+        lambda line: json.dumps([{"message": line}]) + ",",  # a file that is one JSON list
+        apart,
+        in_pieces(333, cri),
+        in_pieces(100, docker),
+        in_pieces(300, journald),
+        in_pieces(200, driver),
+        lambda line: json.dumps({"log": line, "stream": "stdout"}),  # its line ends are lost
         devstack,
         lambda line: journal(devstack(line)).replace("\x1b", "#033"),
         lambda line: line + "\r\n",
@@ -183,13 +262,31 @@ def as_json(line):
     ],
 )
 def test_other_clothes_say_the_same(log, dress):
-    assert told(logs.read([dress(line) for line in LINES])) == told(log)
+    worn = list(dressed(dress))
+    read = logs.read(worn)
+    assert told(read) == told(log)
+    assert read.lines == len(worn)
+    assert read.unread.lines.sum() >= log.unread.lines.sum()
 
 
 def test_a_path_a_text_and_a_packed_file_say_the_same(log, tmp_path):
     packed = tmp_path / "nova-scheduler.log.1.gz"
     packed.write_bytes(gzip.compress(TEXT.encode()))
     assert told(logs.read(str(packed))) == told(logs.read(TEXT)) == told(log)
+
+
+def test_several_files_are_one_log_in_their_order(log, tmp_path):
+    for name, lines in (("a.log.1", LINES[:600]), ("a.log", LINES[600:])):
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    paths = [tmp_path / "a.log.1", tmp_path / "a.log"]
+    assert told(logs.read(paths)) == told(logs.read([str(path) for path in paths])) == told(log)
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress, b"\0\0\0\0".__add__])
+def test_a_file_is_known_by_its_content(log, tmp_path, pack):
+    path = tmp_path / "some.log"
+    path.write_bytes(pack(TEXT.encode()))
+    assert told(logs.read(path)) == told(log)
 
 
 def test_json_lines_are_read_and_the_note_says_why_the_weighers_are_missing():
@@ -303,6 +400,264 @@ def test_a_host_that_is_counted_but_not_named_is_a_question_mark():
         ("B", "?", True),
         *[("B", "?", False)] * 2,
     ]
+
+
+# -- other releases --------------------------------------------------------------------------------
+
+OLD, NEW = "ram:31601 disk:407552 io_ops:0 instances:0", "ram: 1MB disk: 2MB io_ops: 0 instances: 1"
+
+
+def lines_of(*texts, level="DEBUG"):
+    """Return lines of one request: its filters' and the rest's."""
+    counts = re.compile(r"Starting with|Filter\w* ")
+    for text in texts:
+        logger = "nova.filters" if counts.match(text) else "nova.scheduler.filter_scheduler"
+        yield f"2015-03-20 09:10:11.587 7 {level} {logger} [req-1 admin admin] {text}"
+
+
+def test_the_hosts_of_2014_are_read():
+    read = logs.read(
+        lines_of(
+            "Starting with 2 host(s)",
+            "Filter RamFilter returned 2 host(s)",
+            f"Filtered [(a, a) {OLD}, (b, b.local) {OLD}]",
+            f"Weighed [WeighedHost [host: (a, a) {OLD}, weight: 1.0], "
+            f"WeighedHost [host: (b, b.local) {OLD}, weight: 0.0]]",
+        )
+    )
+    assert rows(read.filters, "filter", "host", "passed") == [
+        ("RamFilter", "a", True),
+        ("RamFilter", "b", True),
+    ]
+    assert rows(read.placements, "host", "weight", "chosen") == [
+        ("a", 1.0, False),
+        ("b", 0.0, False),
+    ]
+    assert read.unread.empty
+
+
+def test_the_servers_of_2014_are_chosen_after_all_were_weighed():
+    weighed = [f"Weighed [WeighedHost [host: ({x}, {x}) {OLD}, weight: 1.0]]" for x in "ab"]
+    read = logs.read(
+        lines_of(
+            "Attempting to build 2 instance(s) uuids: [u'u1', u'u2']",
+            *weighed,
+            f"Choosing host WeighedHost [host: (a, a) {OLD}, weight: 1.0] for instance u1",
+            "Choosing host WeighedHost [host: b, weight: 1.0] for instance u2",
+        )
+    )
+    assert rows(read.placements, "instance", "host", "weight", "chosen") == [
+        ("u1", "a", 1.0, True),
+        ("u2", "b", 1.0, True),
+    ]
+
+
+def test_without_weights_the_order_and_the_chosen_host_are_known():
+    read = logs.read(
+        lines_of(
+            "Starting with 3 host(s)",
+            f"Availability Zone 'az-b' requested. (a, a) {NEW} has AZs: set([u'az-a'])",
+            "Filter AvailabilityZoneFilter returned 2 host(s)",
+            f"Filtered [(b, b) {NEW}, (c, c) {NEW}]",
+            f"Weighed [(c, c) {NEW}, (b, b) {NEW}]",
+            f"[instance: u1] Selected host: (c, c) {NEW}",
+        )
+    )
+    (fallen,) = rows(read.filters[~read.filters.passed], "host", "reason")
+    assert fallen == ("a", "Availability Zone 'az-b' requested. has AZs: set([u'az-a'])")
+    assert rows(read.placements, "instance", "host", "rank", "chosen") == [
+        ("u1", "c", 1, True),
+        ("u1", "b", 2, False),
+    ]
+    assert read.placements.weight.isna().all()
+
+
+def test_a_second_pass_of_a_request_is_named_differently():
+    read = logs.read(
+        [
+            *lines_of("Starting with 1 host(s)", "Filter RetryFilter returned 1 host(s)"),
+            *lines_of(
+                "Starting with 1 host(s)",
+                "Host [u'cn-a', u'cn-a'] fails.  Previously tried hosts: [[u'cn-a', u'cn-a']]",
+            ),
+            *lines_of("Filter RetryFilter returned 0 hosts", level="INFO"),
+        ]
+    )
+    assert rows(read.filters, "request", "host", "passed") == [
+        ("req-1", "?", True),
+        ("req-1#2", "cn-a", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("a, n fails NUMA topology requirements. No host NUMA topology.", "a/n"),
+        (f"(vc, domain-c7(My cluster)) {OLD} is disabled", "vc/domain-c7(My cluster)"),
+        (f"(a, a) {OLD} is disabled or has not been heard from in a while", "a"),
+        ("Group anti affinity: check if a not in set([u'a'])", "?"),
+    ],
+)
+def test_the_sentences_of_old_filters_name_their_host(text, host):
+    counts = "Starting with 2 host(s)", "Filter A returned 1 host(s)"
+    read = logs.read(lines_of(counts[0], text, counts[1]))
+    assert rows(read.filters[~read.filters.passed], "filter", "host") == [("A", host)]
+
+
+def test_the_lists_of_python_2_are_read():
+    read = logs.read(
+        lines_of(
+            "Starting with 2 host(s)",
+            "Filter A returned 1 host(s)",
+            "Filter B returned 0 hosts",
+            "Filtering removed all hosts for the request with reservation ID 'r-1' and instance "
+            "ID 'i'. Filter results: [('A', [(u'iron', u'n1')]), ('B', None)]",
+        )
+    )
+    assert rows(read.filters, "filter", "host", "passed") == [
+        ("A", "iron/n1", True),
+        ("A", "?", False),
+        ("B", "iron/n1", False),
+    ]
+
+
+def test_a_log_without_debug_keeps_the_reason_of_a_host():
+    read = logs.read(
+        lines_of(
+            f"(a, a) {NEW} has not been heard from in a while",
+            "Filter ComputeFilter returned 0 hosts",
+            "Filtering removed all hosts for the request with instance ID 'i'. Filter results: "
+            "['AvailabilityZoneFilter: (start: 1, end: 1)', 'ComputeFilter: (start: 1, end: 0)']",
+            level="INFO",
+        )
+    )
+    assert rows(read.filters, "filter", "host", "passed", "reason") == [
+        ("AvailabilityZoneFilter", "?", True, ""),
+        ("ComputeFilter", "a", False, "has not been heard from in a while"),
+    ]
+
+
+def test_a_retry_is_a_second_pass_without_debug_too():
+    once = lines_of(
+        "Filter A returned 0 hosts",
+        "Filtering removed all hosts for the request with instance ID 'i'. Filter results: "
+        "['A: (start: 1, end: 0)']",
+        level="INFO",
+    )
+    read = logs.read(list(once) * 2)
+    assert rows(read.filters, "request", "instance", "passed") == [
+        ("req-1", "i", False),
+        ("req-1#2", "i", False),
+    ]
+
+
+# -- neither a fact nor a line in unread: never ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Starting with 0 host(s)", "Filter A returned 0 hosts"],
+        ["Filter RetryFilter returned 0 hosts"],
+        ["Filtered [(a, a) ram=1]"],
+        [f"Filtered [(a, a) {OLD}, (b, b) ra]"],
+        [f"Weighed [WeighedHost [host: (a, a) {OLD}, weight: high]]"],
+        ["Starting to schedule for instances: [u'a']"],
+        ["Selected host: a failed to consume from instance. Error: x"],
+        ["There are 1 hosts available but 2 instances requested to build."],
+        ["Update host state from compute node: <ComputeNode at 0x1>"],
+    ],
+)
+def test_lines_of_which_no_row_comes_are_unread(texts):
+    read = logs.read(lines_of(*texts))
+    assert sum(map(len, read.rows.values())) == 1
+    assert read.unread.lines.sum() == len(texts)
+
+
+def test_each_line_alone_gives_a_row_or_is_unread():
+    assert all(sum(map(len, logs.read([line]).rows.values())) for line in LINES[::7])
+
+
+def test_lines_cut_by_syslog_are_called_cut_and_the_chosen_host_is_known():
+    weights = ", ".join(f"('cn-{n}', 'cn-{n}'): {n}.0" for n in range(20))
+    ranked = ", ".join(f"WeighedHost [host: (cn-{n}, cn-{n}) {NEW}, weight: 1.0]" for n in range(9))
+    whole = [
+        HEADER + "RAMWeigher: raw weights {" + weights + "}",
+        *lines_of(f"Weighed [{ranked}]", f"Selected host: (cn-7, cn-7) {NEW}"),
+    ]
+    read = logs.read([line[:300] for line in whole])
+    assert rows(read.placements, "host", "chosen") == [("cn-7", True)]
+    assert read.placements.weight.isna().all()
+    assert read.unread.lines.sum() == 2
+    (note,) = read.notes
+    assert "2 lines are cut" in note
+    assert "300 characters" in note
+
+
+def test_what_journalctl_leaves_out_is_said():
+    read = logs.read([json.dumps({"MESSAGE": None, "_PID": "7"})] * 3)
+    assert rows(read.unread, "what", "lines") == [("MESSAGE is null", 3)]
+    assert "--all" in read.notes[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2931 INFO nova.compute.manager [req-1 u p] [instance: i] Took 19.05 seconds to spawn.",
+        "2931 DEBUG nova.scheduler.client.report [req-1 u p] Inventory has not changed",
+        "2931 DEBUG nova.conductor.manager [req-1 u p] Selected host: a; Selected node: a",
+        "2931 DEBUG cinder.scheduler.base_filter [req-1 u p] Starting with 5 host(s)",
+        '{"levelname": "INFO", "name": "neutron.wsgi", "message": "x", "context": {}}',
+    ],
+)
+def test_of_another_service_nothing_is_read_and_nothing_advised(line):
+    read = logs.read([line])
+    assert [len(read.rows[table]) for table in (*TABLES, "unread")] == [0, 0, 0, 1]
+    assert "no line of this is nova-scheduler's" in read.notes[0]
+    assert len(read.notes) == 1
+
+
+def test_a_count_never_makes_rows_without_bound():
+    counts = "Starting with 99999 host(s)", "Filter A returned 99999 host(s)"
+    read = logs.read(list(lines_of(*counts, "Filter B returned 7 host(s)")) * 40)
+    assert len(read.rows["filters"]) <= 100_000
+    assert "left out of filters" in read.notes[0]
+
+
+# -- what is no log --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", [None, 3, 1.5, True, b"x", {}, {"a": 1}, {"a"}, [1], ["x", None], [[]], object(), len]
+)
+def test_what_is_no_log_is_refused_in_a_sentence(value):
+    with pytest.raises(TypeError, match="expected"):
+        logs.read(value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (bytes(range(256)), "no text"),
+        (TEXT.encode("utf-16"), "UTF-16"),
+        (TEXT.encode("utf-16-le"), "no text"),
+        (gzip.compress(TEXT.encode())[:-9], "cut short"),
+        (bz2.compress(TEXT.encode())[:-9], "cut short"),
+        (lzma.compress(TEXT.encode())[:900], "cut short"),
+        (None, "no ordinary file"),
+    ],
+)
+def test_a_file_that_is_no_log_is_refused_in_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "some.log"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        logs.read(path)
+
+
+@pytest.mark.parametrize("path", ["", "x" * 5000, "no.log", ["no.log"]])
+def test_a_file_that_is_missing_is_named(path):
+    with pytest.raises(FileNotFoundError, match="no file"):
+        logs.read(path)
 
 
 # -- logs that cannot tell -----------------------------------------------------------------------

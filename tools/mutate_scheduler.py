@@ -149,7 +149,7 @@ def noticed(copy):
 
 def main():
     """Print each change that no test notices, and the counts."""
-    lived, count = [], 0
+    lived, count = 0, 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         for name in ("labkit", "tests", "tools", "data"):
@@ -165,10 +165,10 @@ def main():
             path.write_text(before.replace(text, changed, 1), encoding="utf-8")
             count += 1
             if not noticed(copy):
-                lived.append(f"{file}: {text.strip()!r} -> {changed.strip()!r}")
+                lived += 1
+                print(f"{file}: {text.strip()!r} -> {changed.strip()!r}", flush=True)
             path.write_text(before, encoding="utf-8")
-    print("\n".join(lived))
-    print(f"{count} changes, {count - len(lived)} noticed, {len(lived)} not")
+    print(f"{count} changes, {count - lived} noticed, {lived} not")
     sys.exit(bool(lived))
 
 

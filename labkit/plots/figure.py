@@ -6,7 +6,9 @@ import base64
 import io
 import math
 import re
-from collections.abc import Hashable, Iterable, Sequence
+import warnings
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +84,8 @@ class Figure:
 
         self._settle()
         full, small = io.BytesIO(), io.BytesIO()
-        self.figure.savefig(full, format="png", dpi=DPI)
+        with any_script():
+            self.figure.savefig(full, format="png", dpi=DPI)
         colours = Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         colours.save(small, format="png", optimize=True)
         return small.getvalue()
@@ -99,12 +102,25 @@ class Figure:
         return data, {"image/png": {"alt": self.answer}}
 
 
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Draw names of any script without a warning: what matplotlib's own font lacks is a box.
+
+    Another machine's fonts would give another picture; an SVG keeps the text, and so do the words.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        warnings.filterwarnings("ignore", r"Matplotlib currently does not support", UserWarning)
+        yield
+
+
 def settle(figure: MatplotlibFigure) -> None:
     """Lay out *figure*, and never again."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
     if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
-        figure.draw_without_rendering()
+        with any_script():
+            figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
 
@@ -114,7 +130,8 @@ def svg(figure: MatplotlibFigure) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     out, dpi = io.StringIO(), figure.dpi
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "labkit"}):
+    rc = {"svg.fonttype": "none", "svg.hashsalt": "labkit"}
+    with matplotlib.rc_context(rc), any_script():
         # Not savefig, which draws everything twice; but it would set the dpi back.
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     figure.dpi = dpi
@@ -276,7 +293,8 @@ def text_width(words: str, size: float = SMALL, weight: str = "normal") -> float
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size, weight=weight)
-    return text_to_path.get_text_width_height_descent(words, font, False)[0]
+    with any_script():
+        return text_to_path.get_text_width_height_descent(words, font, False)[0]
 
 
 def wide(words: str) -> float:

@@ -11,8 +11,10 @@ Uses: neighbours, nova.
 
 Of a Decision, and of a Log
 ---------------------------
-labkit/tables/scheduler.py and labkit/tables/logs.py. ``request`` counts the requests of one run
-from 0; in a log it is the request id, with "#2" where it comes again.
+labkit/tables/scheduler.py and labkit/tables/logs.py (log_lines.py puts the lines of a log together
+again, whatever carried them). ``request`` counts the requests of one run
+from 0; in a log it is the request id, with "#2" where it comes again, or where a second pass
+names no server.
 
 ``filters``: seq, request, instance, filter, host, passed, reason
     Who entered a stage and who passed it. First the stages before the filters: request filters by
@@ -27,11 +29,11 @@ from 0; in a log it is the request id, with "#2" where it comes again.
     ``score`` is multiplier times normalized. With one host left there are no rows.
 ``placements``: seq, request, instance, host, weight, rank, chosen, alternate
     All hosts that passed, best first (``rank`` from 1); ``weight`` is the sum of the scores. A log
-    does not say who is an alternate (NA).
+    does not say who is an alternate (NA), and that of an old release no weights (NaN).
 ``placed``: seq, request, instance, host, weight, vcpus, memory_mb, disk_gb
     Of ``place``: one row per server; ``host`` is None where there was no valid host.
 ``unread``: seq, what, lines, first
-    Of a log: the kinds of lines that gave no fact, how many there are, and the first of each.
+    Of a log: the kinds of lines of which no row came, how many there are, and the first of each.
 
 Of a Cloud: what happened
 -------------------------

@@ -61,7 +61,10 @@ virt_type = kvm
             "[filter_scheduler]\nram_weight_multiplier = heavy\n",
             "[filter_scheduler] ram_weight_multiplier = 'heavy': expected a number",
         ),
-        ("ram_weight_multiplier = 1\n", "is not a nova.conf"),
+        (
+            "ram_weight_multiplier = 1\n",
+            "line 1: 'ram_weight_multiplier' stands before any [section]",
+        ),
     ],
 )
 def test_a_mistake_in_nova_conf_is_named(tmp_path, text, sentence):

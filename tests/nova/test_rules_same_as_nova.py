@@ -293,7 +293,7 @@ def test_options_are_read_as_oslo_config_reads_them(nova, tmp_path):
                 expected = getattr(conf[opt.group], opt.name)
             except (cfg.ConfigFileValueError, ValueError):
                 expected = ValueError
-        if expected is ValueError:
+        if expected is ValueError or expected == math.inf:  # unlike Nova: weights would be nan
             with pytest.raises(ValueError, match=opt.name):
                 Options.read(path)
             continue
