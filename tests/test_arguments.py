@@ -249,7 +249,7 @@ CALLS = {
     "RequestContext": lambda: dict(
         user_id="alice", project_id="physics", is_admin=None, read_deleted="no",
         remote_address=None, timestamp=None, quota_class=None, service_catalog=None,
-        roles=["member"], auth_token="x", request_id="req-1",
+        roles=["member"], request_id="req-1",
     ),
     "RequestContext.from_dict": lambda: dict(values=CONTEXT.to_dict()),
     "RequestContext.elevated": lambda: dict(self=CONTEXT, read_deleted="yes"),
@@ -346,7 +346,7 @@ CALLS = {
         figure=matplotlib.figure.Figure(), answer="words", complete=True
     ),
     "plots.clusters": lambda: dict(
-        clusters=pd.DataFrame({"start": [0], "kind": ["header"], "depth": [0]}), ax=None, columns=32
+        clusters=pd.DataFrame({"start": [0], "kind": ["data"], "depth": [0]}), ax=None, columns=32
     ),
     "plots.fill": lambda: dict(
         hosts=tables.filled(3)[0], placed=tables.filled(3)[1], ax=None, resource="memory_mb"

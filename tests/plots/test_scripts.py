@@ -14,10 +14,10 @@ def in_other_scripts(value):
     """A table with other names in it, whole or as parts of a text."""
     if not isinstance(value, pd.DataFrame):
         return value
-    texts = {name: value[name].replace(NAMES, regex=True) for name in value.select_dtypes("object")}
-    texts |= {
-        name: value[name].astype(object).replace(NAMES, regex=True)
-        for name in value.select_dtypes("string")
+    texts = {
+        name: column.astype(object).replace(NAMES, regex=True)
+        for name, column in value.items()
+        if not pd.api.types.is_numeric_dtype(column)
     }
     return value.assign(**texts)
 
