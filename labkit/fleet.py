@@ -5,22 +5,26 @@ In: folders and DataFrames. Out: HostStates, beside them aggregates, inventories
 Uses: neighbours, nova.
 """
 
+import csv
 import dataclasses
 import difflib
 import json
 import math
 import uuid as uuids
+from collections import Counter
 from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from labkit.neighbours import arguments, placement
+from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
 from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler.fast import Columns
 from labkit.nova.scheduler.host_manager import NUMBERS, HostState, Instance, metrics_from
+from labkit.nova.scheduler.request_filter import RESOURCE_CLASSES
 
 #: What a host has beside its numbers, with what it is when nothing is said.
 TEXTS = {
@@ -45,6 +49,7 @@ MOST_HOSTS = 1_000_000
 #: Of these the nova-compute service, and what HostState has of a host.
 _SERVICE = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s")
 _OF_HOST_STATE = [name for name in TEXTS if name not in ("traits", *_SERVICE)]
+_USUAL = {name: TEXTS[name] for name in _OF_HOST_STATE}
 #: Texts that a host reports, and what they are called in its row.
 _REPORTED = {
     "host_ip": "host_ip",
@@ -62,7 +67,30 @@ _REQUIRED = (
     "vcpus_used",
 )
 _RATIOS = ("cpu_allocation_ratio", "ram_allocation_ratio", "disk_allocation_ratio")
-_NEVER_NEGATIVE = ("total_usable_ram_mb", "total_usable_disk_gb", "vcpus_total", "num_instances")
+#: Only what is free may be negative, on a host that is full.
+_NEVER_NEGATIVE = [name for name in NUMBERS if not name.startswith("free_")]
+#: What ``openstack hypervisor show`` calls what the hosts have, and what is to be done with it.
+_OF_HYPERVISORS = {
+    "id": "leave it out",
+    "service_host": "call it host",
+    "service_id": "leave it out",
+    "vcpus": "call it vcpus_total",
+    "memory_mb": "call it total_usable_ram_mb",
+    "memory_mb_used": "leave it out; free_ram_mb is memory_mb - memory_mb_used",
+    "local_gb": "call it total_usable_disk_gb",
+    "local_gb_used": "make it disk_mb_used, which is local_gb_used * 1024",
+    "free_disk_gb": "make it free_disk_mb, the smaller of free_disk_gb and disk_available_least, * 1024",
+    "disk_available_least": "it is a part of free_disk_mb, see free_disk_gb; leave it out",
+    "running_vms": "call it num_instances",
+    "current_workload": "call it num_io_ops",
+    "state": "make it forced_down, true where the state is down",
+    "status": "make it disabled, true where the status is disabled",
+    "service_disabled_reason": "call it disabled_reason",
+    **dict.fromkeys(("host_time", "uptime", "load_average", "users", "aggregates"), "leave it out"),
+}
+#: Columns of the small tables.
+_INVENTORY = ("host", "resource_class", *placement.FIELDS, "used")
+_POOL = ("host", "count", "vendor_id", "product_id")
 _BOOLEANS = ("disabled", "forced_down")
 #: What may be said of a server beside the properties of its image.
 _OF_INSTANCES = ("project_id", "user_id", "vm_state", "task_state", "flavor", "hostname")
@@ -75,6 +103,8 @@ class Fleet:
     servers ``{host: {server: image properties}}``, inventory records
     ``{host, resource_class, total, ...}`` and PCI pools ``{host, count}``. Without inventory
     records each host reports VCPU, MEMORY_MB and DISK_GB from its own numbers.
+    Where one nova-compute has several nodes (Ironic), each is a row of its own, called by its
+    ``nodename``, here and in all tables; a Cloud of such a fleet is refused.
     Make one with ``read``, ``from_frame``, ``from_compute_nodes`` or ``random``.
 
     >>> fleet = Fleet([{"host": "cn-1", "free_ram_mb": 3072}, {"host": "cn-2"}])
@@ -97,7 +127,17 @@ class Fleet:
             for host in aggregate.hosts:
                 of_host.setdefault(host, []).append(aggregate)
         self._states = [_host_state(record, of_host) for record in records]
-        self.rows = {state.host: row for row, state in enumerate(self._states)}
+        nodes = Counter(state.host for state in self._states)
+        for state in self._states:
+            if nodes[state.host] > 1:
+                state.is_one_of_several_nodes = True
+                if state.uuid == _uuid(state.host):
+                    state.uuid = _uuid(f"{state.nodename}.{state.host}")
+        self.rows = {state.node_name: row for row, state in enumerate(self._states)}
+        if len(self.rows) < len(self._states):
+            names = Counter(state.node_name for state in self._states)
+            twice = next(name for name, times in names.items() if times > 1)
+            raise ValueError(f"hosts: the host or node {twice!r} is named twice")
         for host, servers in (instances or {}).items():
             if host in self.rows:
                 found = {name: _instance(name, known) for name, known in servers.items()}
@@ -105,18 +145,23 @@ class Fleet:
         for pool in pci_pools:
             pools = self._states[self.rows[pool["host"]]].pci_stats.pools
             pools.append({key: value for key, value in pool.items() if key != "host"})
-        self.traits = [_given(record, "traits") for record in records]
+        self.traits = [record.get("traits") or () for record in records]
         self.reported = not inventories  # each host's own numbers are its inventory
         self.providers = placement.Providers(
             self.rows,
             placement.inventories(self._numbers(), self.rows, inventories),
             [self._all_traits(row) for row in range(len(records))],
-            {aggregate.name: aggregate.hosts for aggregate in self.aggregates},
+            {aggregate.name: self._nodes_of(aggregate) for aggregate in self.aggregates},
         )
         self._columns = None
         self._owned = set(range(len(records)))  # the others are shared with copies
         self._handed_out = set()
         self._of_a_cloud = False
+
+    def _nodes_of(self, aggregate):
+        """Return the rows' names of an aggregate: all nodes of its hosts."""
+        hosts = set(aggregate.hosts)
+        return [state.node_name for state in self._states if state.host in hosts]
 
     def _own(self, row):
         """Return a HostState that may be changed."""
@@ -143,9 +188,17 @@ class Fleet:
         """Return one host by name; KeyError names the hosts there are."""
         if not isinstance(host, str) or host not in self.rows:
             few = ", ".join(list(self.rows)[:10])
-            raise KeyError(
-                f"no host {arguments.shown(host)} in the fleet; there are {few or 'none'}"
-            )
+            name = arguments.shown(host)
+            nodes = [
+                state.nodename
+                for state in self._states
+                if isinstance(host, str) and state.host == host
+            ]
+            if nodes:
+                raise KeyError(
+                    f"the host {name} has {len(nodes)} nodes; name one of {', '.join(nodes)}"
+                )
+            raise KeyError(f"no host {name} in the fleet; there are {few or 'none'}")
         row = self.rows[host]
         if not self._of_a_cloud:
             self._handed_out.add(row)
@@ -173,25 +226,16 @@ class Fleet:
         >>> Fleet.read("data/four_hosts")
         <Fleet of 4 hosts>
         """
-        import pandas as pd
-
         folder = Path(arguments.path("folder", folder))
         if not (folder / "hosts.csv").is_file():
             raise FileNotFoundError(f"{folder} holds no hosts.csv; a fleet is a folder with one")
-
-        def table(name):
-            path = folder / name
-            if not path.is_file():
-                return None
-            return pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-
-        instances = table("instances.csv")
-        return cls.from_frame(
-            table("hosts.csv"),
+        instances = _Table.read(folder / "instances.csv")
+        return cls._of_tables(
+            _Table.read(folder / "hosts.csv"),
             _read_aggregates(folder / "aggregates.json"),
             None if instances is None else _instances(instances),
-            table("inventories.csv"),
-            table("pci_pools.csv"),
+            _Table.read(folder / "inventories.csv"),
+            _Table.read(folder / "pci_pools.csv"),
         )
 
     @classmethod
@@ -214,27 +258,41 @@ class Fleet:
             elif records is not None:
                 arguments.table(name, records)
         aggregates, instances = _checked(aggregates, instances)
-        hosts = _with_host_column(hosts)
-        _check_columns(hosts)
-        rows = [_row(number, record) for number, record in enumerate(hosts.to_dict("records"))]
-        known = set()
+        return cls._of_tables(
+            _Table.of_frame("hosts", _with_host_column(hosts)),
+            aggregates,
+            instances,
+            _Table.of("inventories", inventories),
+            _Table.of("pci_pools", pci_pools),
+        )
+
+    @classmethod
+    def _of_tables(cls, hosts, aggregates, instances, inventories, pci_pools):
+        rows = _host_rows(hosts)
+        nodes = {}
         for number, row in enumerate(rows):
-            if row["host"] in known:
-                raise ValueError(f"hosts, row {number}: the host {row['host']!r} is named twice")
-            known.add(row["host"])
+            of_host = nodes.setdefault(row["host"], [])
+            name = row.get("nodename") or row["host"]
+            if name in of_host:
+                twice = f"the node {name!r} of {row['host']!r}" if name != row["host"] else ""
+                raise ValueError(
+                    f"{hosts.row(number)}: {twice or 'the host ' + repr(name)} is named twice"
+                )
+            of_host.append(name)
+        known = {name for host, of in nodes.items() for name in ([host] if len(of) < 2 else of)}
         for aggregate in aggregates:
             for host in aggregate.hosts:
-                if host not in known:
+                if host not in nodes:
                     raise ValueError(f"aggregate {aggregate.name!r} names an unknown host {host!r}")
         for host in instances or {}:
             if host not in known:
-                raise ValueError(f"instances name an unknown host {host!r}")
+                raise ValueError(f"instances name {_unknown_host(host, nodes)}")
         return cls(
             rows,
             aggregates,
             instances,
-            _records("inventories", inventories, known, (*placement.FIELDS, "used")),
-            _records("pci_pools", pci_pools, known, ("count",)),
+            _inventories(inventories, known, nodes),
+            _pools(pci_pools, known, nodes),
         )
 
     @classmethod
@@ -293,7 +351,7 @@ class Fleet:
         """The hosts as a DataFrame, a copy: one row per host, indexed by name."""
         import pandas as pd
 
-        data, records = {"host": list(self.rows)}, self._records()
+        data, records = {"host": [state.host for state in self._states]}, self._records()
         for name, column in self._numbers().items():
             whole = name not in _RATIOS and not any(v != v or v % 1 for v in column.tolist())
             data[name] = column.astype("int64") if whole else column
@@ -316,8 +374,15 @@ class Fleet:
     def of_a_cloud(self) -> "Fleet":
         """Return a copy that shares nothing: what its hosts report may change it.
 
-        Its HostStates change through the methods of the fleet alone.
+        Its HostStates change through the methods of the fleet alone. Raises NotModelled for a
+        fleet with several nodes of one host.
         """
+        for state in self._states:
+            if state.is_one_of_several_nodes:
+                raise NotModelled(
+                    f"the host {state.host!r} has several nodes; in a Cloud each nova-compute has "
+                    "one. Ask select_destinations or place, or give each node a host of its own"
+                )
         inventories = {name: each.own() for name, each in self.inventories.items()}
         own = self._with(inventories)
         own._of_a_cloud = True
@@ -363,7 +428,8 @@ class Fleet:
             elif name == "supported_instances":
                 arguments.all_of(name, value, list | tuple, "lists, as [['x86_64', 'kvm', 'hvm']]")
         records = self._records()
-        changed = self.rows[self[host].host]
+        self[host]  # says which there are, if it is not there
+        changed = self.rows[host]
         records[changed].update(values)
         tables = self._tables(set(self.rows))
         if not self.reported:
@@ -385,9 +451,10 @@ class Fleet:
     def _tables(self, names):
         """Return the small tables of the named hosts as Fleet takes them."""
         rows = {host: row for host, row in self.rows.items() if host in names}
+        hosts = {self._states[row].host for row in rows.values()}
         return {
             "aggregates": [
-                dataclasses.replace(a, hosts=[host for host in a.hosts if host in names])
+                dataclasses.replace(a, hosts=[host for host in a.hosts if host in hosts])
                 for a in self.aggregates
             ],
             "instances": {host: self._states[row].instances for host, row in rows.items()},
@@ -424,13 +491,19 @@ class Fleet:
         """Return the servers of a host, by name."""
         return dict(self[host].instances)
 
-    def find(self, host, node=None, cell=None):
-        """Return the name of the host with that host and node name in that cell, or None."""
-        for state in self._states:
-            wanted = ((host, state.host), (node, state.nodename), (cell, state.cell_uuid))
-            if all(name in (None, has) for name, has in wanted):
-                return state.host
-        return None
+    def find(self, host, node=None, cell=None) -> list[str]:
+        """Return the names of the rows with that host and node name in that cell."""
+        wanted = host, node, cell
+        return [
+            state.node_name
+            for state in self._states
+            if all(
+                name in (None, has)
+                for name, has in zip(
+                    wanted, (state.host, state.nodename, state.cell_uuid), strict=True
+                )
+            )
+        ]
 
     # -- what changes it ----------------------------------------------------------------
     def consume_from_request(self, row: int, spec_obj, building=True):
@@ -505,12 +578,17 @@ def _host_state(record, aggregates):
     """Return the HostState of a row's dict; *aggregates* by host."""
     host = record["host"]
     state = HostState(host, None, None)
-    for name, default in NUMBERS.items():
-        setattr(state, name, _plain(name, record.get(name, default)))
-    for name in _OF_HOST_STATE:
-        setattr(state, name, _given(record, name))
+    known = state.__dict__
+    known.update(_USUAL, nodename=host, hypervisor_hostname=host)
+    for name, value in record.items():
+        if name in NUMBERS:
+            whole = type(value) is int and name not in _RATIOS
+            known[name] = value if whole else _plain(name, value)
+        elif name in _USUAL and value is not None:
+            known[name] = value
+    state.uuid = state.uuid or _uuid(host)
     state.supported_instances = [list(one) for one in state.supported_instances]
-    service = {name: _given(record, name) for name in _SERVICE}
+    service = {name: TEXTS[name] if record.get(name) is None else record[name] for name in _SERVICE}
     metrics = {name: _plain(name, value) for name, value in (record.get("metrics") or {}).items()}
     state.metrics = metrics_from(metrics)
     state.pci_stats = PciDeviceStats()
@@ -521,16 +599,8 @@ def _host_state(record, aggregates):
     return state
 
 
-def _given(record, name):
-    """Return what a row's dict says, or what is usual."""
-    value = record.get(name)
-    if value is not None:
-        return value
-    if name in ("nodename", "hypervisor_hostname"):
-        return record["host"]
-    if name == "uuid":
-        return str(uuids.uuid5(uuids.NAMESPACE_DNS, record["host"]))
-    return TEXTS[name]
+def _uuid(name):
+    return str(uuids.uuid5(uuids.NAMESPACE_DNS, name))
 
 
 def _plain(name, value):
@@ -567,16 +637,174 @@ def _size(n):
 
 
 # -- from files and frames ----------------------------------------------------------------
+class _Table:
+    """A table as columns, and where its rows come from: a file, or a DataFrame."""
+
+    def __init__(self, name, header, columns, lines=None):
+        self.name, self.header, self.columns, self.lines = name, header, columns, lines
+
+    def __len__(self):
+        return len(self.columns[0]) if self.columns else 0
+
+    @classmethod
+    def of_frame(cls, name, frame):
+        """Return the table of a DataFrame."""
+        header = [str(column) for column in frame.columns]
+        return cls(name, header, [frame.iloc[:, at].tolist() for at in range(len(header))])
+
+    @classmethod
+    def of(cls, name, table):
+        """Return the table of a DataFrame or a list of dicts; None of None."""
+        if table is None or not isinstance(table, list):
+            return None if table is None else cls.of_frame(name, table)
+        header = list(dict.fromkeys(key for record in table for key in record))
+        return cls(name, header, [[record.get(key) for record in table] for key in header])
+
+    @classmethod
+    def read(cls, path):
+        """Read a file of comma-separated values; None when there is none."""
+        if not path.is_file():
+            return None
+        rows, lines = [], []
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.reader(file, skipinitialspace=True, strict=True)
+                header = [name.strip() for name in next(reader, [])]
+                for row in reader:
+                    if row:
+                        rows.append(row)
+                        lines.append(reader.line_num)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: expected a text file in UTF-8 ({error})") from None
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            raise ValueError(f"{path}, line 1: {header[0]!r}; expected commas between the columns")
+        for name in header:
+            if not name or header.count(name) > 1:
+                what = f"the column {name!r} is there twice" if name else "a column has no name"
+                raise ValueError(f"{path}, line 1: {what}")
+        for row, line in zip(rows, lines, strict=True):
+            if len(row) != len(header):
+                last = (
+                    f"nothing is there for {header[len(row)]!r}"
+                    if len(row) < len(header)
+                    else f"behind {header[-1]!r} stands {row[len(header)]!r}"
+                )
+                raise ValueError(
+                    f"{path}, line {line} ({row[0]}): {len(row)} values for the {len(header)} "
+                    f"columns of line 1: {last}"
+                )
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+        return cls(str(path), header, columns, lines)
+
+    def row(self, number) -> str:
+        """Return where a row is, to begin a sentence with."""
+        return f"{self.name}, " + (f"line {self.lines[number]}" if self.lines else f"row {number}")
+
+    def named(self, number) -> str:
+        """Return where a row is, and the host it speaks of."""
+        host = self.column("host")[number] if "host" in self.header else None
+        return f"{self.row(number)} ({host})"
+
+    def column(self, name):
+        """Return the values of a column."""
+        return self.columns[self.header.index(name)]
+
+    def records(self):
+        """Yield each row as a dict."""
+        for values in zip(*self.columns, strict=True):
+            yield dict(zip(self.header, values, strict=True))
+
+    def check(self, known, required, free=(), instead=None):
+        """Refuse columns that are unknown or missing, all of them in one sentence."""
+        bad = [
+            (name, instead[name]) if instead and name in instead else (name, _near(name, known))
+            for name in self.header
+            if name not in known and not name.startswith(free)
+        ]
+        if len(bad) == 1:
+            raise ValueError(f"{self.name}: unknown column {bad[0][0]!r}; {bad[0][1]}")
+        if bad:
+            all_of_them = "; ".join(f"{name}: {hint}" for name, hint in bad)
+            raise ValueError(f"{self.name}: {len(bad)} unknown columns; {all_of_them}")
+        missing = [name for name in required if name not in self.header]
+        if len(missing) == 1:
+            raise ValueError(f"{self.name}: the column {missing[0]!r} is missing")
+        if missing:
+            raise ValueError(f"{self.name}: the columns {', '.join(missing)} are missing")
+
+    def numbers(self, name, empty=False, least=None, whole=False):
+        """Return the numbers of a column; None for what may be *empty*."""
+        values = self.column(name)
+        try:
+            found = [float(value) for value in values]
+        except (TypeError, ValueError):
+            found = [math.nan]
+        kinds = {type(value) for value in values}
+        if kinds & {bool, np.bool_} or not all(map(math.isfinite, found)):
+            found = [
+                _number(self.named(row), name, value, empty) for row, value in enumerate(values)
+            ]
+        for row, value in enumerate(found):
+            if value is not None and least is not None and value < least:
+                raise ValueError(f"{self.named(row)}: {name} = {value:g}; expected {least} or more")
+            if value is not None and whole and not value.is_integer():
+                raise ValueError(f"{self.named(row)}: {name} = {value:g}; expected a whole number")
+        return found
+
+
+def _near(name, known):
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
+def _unknown(table, name, known):
+    raise ValueError(f"{table}: unknown column {name!r}; {_near(name, known)}")
+
+
+def _unknown_host(host, nodes):
+    if host in nodes:
+        return f"the host {host!r}, which has several nodes; name one of {', '.join(nodes[host])}"
+    return f"an unknown host {host!r}"
+
+
 def _read_aggregates(path):
     if not path.is_file():
         return []
     try:
-        return [
-            Aggregate(name, tuple(entry.get("hosts", ())), dict(entry.get("metadata", {})))
-            for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
-        ]
-    except (json.JSONDecodeError, AttributeError, TypeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+        entries = json.loads(text, object_pairs_hook=_once_each)
+        if not isinstance(entries, dict):
+            raise ValueError('expected {"name": {"hosts": [...], "metadata": {...}}}')
+        return [_aggregate(name, entry) for name, entry in entries.items()]
+    except ValueError as error:  # json's and those of UTF-8 are among them
         raise ValueError(f"{path}: {error}") from None
+
+
+def _once_each(pairs):
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there twice")
+    return dict(pairs)
+
+
+def _aggregate(name, entry):
+    where = f"aggregate {name!r}"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where}: {entry!r}; expected an object with hosts and metadata")
+    for key in entry:
+        if key not in ("hosts", "metadata"):
+            raise ValueError(f"{where}: unknown key {key!r}; {_near(key, ('hosts', 'metadata'))}")
+    hosts, metadata = entry.get("hosts", []), entry.get("metadata", {})
+    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+        raise ValueError(f"{where}: hosts = {hosts!r}; expected a list of names")
+    if len(set(hosts)) < len(hosts):
+        raise ValueError(f"{where}: hosts = {hosts!r}; expected each host once")
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{where}: metadata = {metadata!r}; expected keys with a text each")
+    return Aggregate(name, tuple(hosts), metadata)
 
 
 def _with_host_column(hosts):
@@ -585,58 +813,66 @@ def _with_host_column(hosts):
     return hosts
 
 
-def _check_columns(hosts):
-    known = [*TEXTS, *NUMBERS]
-    for name in hosts.columns:
-        if name not in known and not str(name).startswith(("metric:", "stat:")):
-            _unknown("hosts", str(name), known)
-    for name in _REQUIRED:
-        if name not in hosts.columns:
-            raise ValueError(f"hosts: the column {name!r} is missing")
-
-
-def _unknown(table, name, known):
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    raise ValueError(f"{table}: unknown column {name!r}; {hint}")
-
-
-def _row(number, record):
-    where = f"hosts, row {number} ({record['host']})"
-    row = {"metrics": {}}
-    stats = dict(record.get("stats") or {})
-    if not isinstance(record["host"], str) or not record["host"].strip():
-        raise ValueError(f"hosts, row {number}: host = {record['host']!r}; expected a name")
-    for name, value in record.items():
-        if name in NUMBERS or name == "heartbeat_age_s":
-            row[name] = _number(where, name, value, empty=name == "hypervisor_version")
+def _host_rows(table):
+    """Return the rows of the hosts as dicts, as Fleet takes them."""
+    table.check([*TEXTS, *NUMBERS], (), ("metric:", "stat:"), _OF_HYPERVISORS)
+    table.check(table.header, _REQUIRED)
+    for number, host in enumerate(table.column("host")):
+        if not isinstance(host, str) or not host.strip():
+            raise ValueError(f"{table.row(number)}: host = {host!r}; expected a name")
+    plain, metrics, stats = {}, {}, {}
+    for name, values in zip(table.header, table.columns, strict=True):
+        if name in NUMBERS:
+            least = 0 if name in _NEVER_NEGATIVE else None
+            plain[name] = table.numbers(name, empty=name == "hypervisor_version", least=least)
+        elif name == "heartbeat_age_s":
+            plain[name] = table.numbers(name)
         elif name.startswith("metric:"):
-            value = _number(where, name, value, empty=True)
-            if value is not None:
-                row["metrics"][name.partition(":")[2]] = value
+            metrics[name.partition(":")[2]] = table.numbers(name, empty=True)
         elif name.startswith("stat:"):
-            stats[name.partition(":")[2]] = str(value)
+            stats[name.partition(":")[2]] = values
         elif name in _BOOLEANS:
-            row[name] = _boolean(where, name, value)
-        elif name == "supported_instances" and isinstance(value, str):
-            row[name] = [part.split() for part in value.split(";") if part.strip()]
-        elif name == "traits" and isinstance(value, str):
-            row[name] = tuple(value.split())
+            plain[name] = [
+                _boolean(table.named(row), name, value) for row, value in enumerate(values)
+            ]
         elif name != "stats":
-            row[name] = None if _is_empty(value) else value
-    for name in _NEVER_NEGATIVE:
-        if row.get(name, 0) < 0:
-            raise ValueError(f"{where}: {name} = {row[name]:g}; expected 0 or more")
-    if stats:
-        row["stats"] = stats
-        for key, name in (
-            ("num_instances", "num_instances"),
-            ("io_workload", "num_io_ops"),
-            ("failed_builds", "failed_builds"),
-        ):
-            if key in stats and name not in record:
-                row[name] = _number(where, f"stat:{key}", stats[key])
-    return row
+            read = _READERS.get(name, lambda value: value)
+            plain[name] = [
+                None if _is_empty(value) else read(value) if isinstance(value, str) else value
+                for value in values
+            ]
+    rows = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
+    for number, row in enumerate(rows):
+        measured = ((name, values[number]) for name, values in metrics.items())
+        row["metrics"] = {name: value for name, value in measured if value is not None}
+    if stats or "stats" in table.header:
+        _add_stats(table, rows, stats)
+    return rows
+
+
+#: Texts that stand for more than a text.
+_READERS = {
+    "supported_instances": lambda text: [part.split() for part in text.split(";") if part.strip()],
+    "traits": lambda text: tuple(text.split()),
+}
+#: What HostState reads of a host's stats where it has no column of its own.
+_OF_STATS = {
+    "num_instances": "num_instances",
+    "io_workload": "num_io_ops",
+    "failed_builds": "failed_builds",
+}
+
+
+def _add_stats(table, rows, columns):
+    given = table.column("stats") if "stats" in table.header else [None] * len(rows)
+    for number, row in enumerate(rows):
+        stats = dict(given[number] or {})
+        stats |= {key: str(values[number]) for key, values in columns.items()}
+        if stats:
+            row["stats"] = stats
+        for key, name in _OF_STATS.items():
+            if key in stats and name not in table.header:
+                row[name] = _number(table.named(number), f"stat:{key}", stats[key])
 
 
 def _number(where, name, value, empty=False):
@@ -648,7 +884,7 @@ def _number(where, name, value, empty=False):
         number = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{where}: {name} = {arguments.shown(value)}; expected a number") from None
-    if isinstance(value, bool) or math.isinf(number):
+    if isinstance(value, bool | np.bool_) or not math.isfinite(number):
         raise ValueError(f"{where}: {name} = {arguments.shown(value)}; expected a number")
     return number
 
@@ -668,35 +904,79 @@ def _is_empty(value):
 
 
 def _instances(table):
-    for name in ("instance", "host"):
-        if name not in table.columns:
-            raise ValueError(f"instances: the column {name!r} is missing")
-    found = {}
-    for record in table.to_dict("records"):
+    table.check(table.header, ("instance", "host"))
+    found, seen = {}, set()
+    for number, record in enumerate(table.records()):
         name, host = record.pop("instance"), record.pop("host")
+        if _is_empty(name) or name in seen:
+            what = "expected a name" if _is_empty(name) else "the server is named twice"
+            raise ValueError(f"{table.named(number)}: instance = {name!r}; {what}")
+        seen.add(name)
         found.setdefault(host, {})[name] = {k: v for k, v in record.items() if not _is_empty(v)}
     return found
 
 
-def _records(name, table, known, numbers):
-    if table is None:
+def _checked_records(table, numbers, known, nodes):
+    """Return the records of a small table, *numbers* by column as ``_Table.numbers`` takes them."""
+    for number, host in enumerate(table.column("host") if "host" in table.header else []):
+        if host not in known:
+            why = _unknown_host(host, nodes).removeprefix("an ")
+            raise ValueError(f"{table.row(number)}: {why}")
+    columns = {
+        name: table.numbers(name, **how) for name, how in numbers.items() if name in table.header
+    }
+    for number, record in enumerate(table.records()):
+        yield number, record | {name: values[number] for name, values in columns.items()}
+
+
+def _inventories(table, known, nodes):
+    if table is None or not len(table):
         return []
-    records = table if isinstance(table, list) else table.to_dict("records")
-    found = []
-    for number, record in enumerate(records):
-        where = f"{name}, row {number} ({record.get('host')})"
-        if record.get("host") not in known:
-            raise ValueError(f"{name}, row {number}: unknown host {record.get('host')!r}")
-        if name == "inventories" and _is_empty(record.get("resource_class")):
+    table.check(_INVENTORY, ("host", "resource_class"))
+    numbers = {
+        name: {"empty": True, "least": least, "whole": True}
+        for name, least in (("reserved", 0), ("min_unit", 1), ("max_unit", 1), ("step_size", 1))
+    } | {
+        "used": {"empty": True, "least": 0, "whole": True},
+        "allocation_ratio": {"empty": True, "least": 0},
+        "total": {"least": 0, "whole": True},
+    }
+    found = {}
+    for number, record in _checked_records(table, numbers, known, nodes):
+        where, name = table.named(number), record["resource_class"]
+        if _is_empty(name):
             raise ValueError(f"{where}: resource_class is missing")
-        must = "total" if name == "inventories" else "count"
-        clean = dict(record)
-        for key in numbers:
-            if key in record or key == must:
-                clean[key] = _number(where, key, record.get(key), empty=key != must)
-        if clean[must] < 0:
-            raise ValueError(f"{where}: {must} = {clean[must]:g}; expected 0 or more")
-        if name == "pci_pools":
-            clean["count"] = int(clean["count"])
-        found.append(clean)
+        if name not in RESOURCE_CLASSES and not str(name).startswith("CUSTOM_"):
+            raise ValueError(
+                f"{where}: unknown resource_class {name!r}; {_near(str(name), RESOURCE_CLASSES)}, "
+                "or a name that begins with CUSTOM_"
+            )
+        if record.get("total") is None:
+            raise ValueError(f"{where}: total is empty; expected a number")
+        if (record.get("reserved") or 0) > record["total"]:
+            raise ValueError(
+                f"{where}: reserved = {record['reserved']:g}; expected no more than total = "
+                f"{record['total']:g}"
+            )
+        if (record["host"], name) in found:
+            raise ValueError(f"{where}: {name} of this host is there twice")
+        found[record["host"], name] = record
+    return list(found.values())
+
+
+def _pools(table, known, nodes):
+    if table is None or not len(table):
+        return []
+    for name in table.header:
+        near = difflib.get_close_matches(name, _POOL, 1, 0.8)
+        if near and name not in _POOL:
+            _unknown(table.name, name, _POOL)
+    table.check(table.header, ("host",))
+    found = []
+    for number, record in _checked_records(
+        table, {"count": {"least": 0, "whole": True}}, known, nodes
+    ):
+        if record.get("count") is None:
+            raise ValueError(f"{table.named(number)}: count is empty; expected a number")
+        found.append(record | {"count": int(record["count"])})
     return found

@@ -194,10 +194,10 @@ class NoArguments(Exception):
 @pytest.mark.parametrize(("ask", "error", "sentence"), MISTAKES)
 def test_a_mistake_gets_a_sentence_and_changes_nothing(cloud, ask, error, sentence):
     cloud.create("web-1", SPEC)
-    before = cloud.now, len(cloud.site.trace), list(cloud.site.servers)
+    before = cloud.now, len(cloud.site.clock.records), list(cloud.site.servers)
     with pytest.raises(error, match=sentence):
         ask(cloud)
-    assert before == (cloud.now, len(cloud.site.trace), list(cloud.site.servers))
+    assert before == (cloud.now, len(cloud.site.clock.records), list(cloud.site.servers))
 
 
 def test_a_host_that_is_down_runs_no_periodic_task(cloud):

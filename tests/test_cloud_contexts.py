@@ -6,6 +6,7 @@ from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import policy
 from labkit.nova.exception import InstanceActionNotFound, NovaException, PolicyNotAuthorized
 from labkit.nova.objects import instance_action
+from labkit.nova.objects.instance import Instance
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
@@ -99,13 +100,13 @@ def test_an_ordinary_user_cannot_take_part_in_what_another_request_began(cloud):
     cloud.create("web-1", SPEC)
     cloud.settle()
     site = cloud.site
-    instance = site.from_row(cloud._api.service, "web-1", site.uuid_of("web-1"))
+    instance = Instance.get_by_uuid(cloud._api.service, site.uuid_of("web-1"))
     with (
-        site.within(site.keystone.context("project", is_admin=False)),
+        site.clock.within(site.keystone.context("project", is_admin=False)),
         pytest.raises(InstanceActionNotFound, match="req-"),
     ):
         instance_action.event_start(instance, "compute_stop_instance")
-    with site.within(site.keystone.admin_context()):  # a nova-compute at its start
+    with site.clock.within(site.keystone.admin_context()):  # a nova-compute at its start
         instance_action.event_start(instance, "compute_stop_instance")
     assert cloud.actions.event.iloc[-1] == "compute_stop_instance"
 

@@ -72,14 +72,14 @@ class Watched(Cloud):
 
     def host_down(self, host, forced=False):
         super().host_down(host, forced)
-        self.dead.setdefault(host, len(self.site.trace))
+        self.dead.setdefault(host, len(self.site.clock.records))
 
     def host_up(self, host):
         self._the_dead_say_nothing(host, self.dead.pop(host, None))
         super().host_up(host)
 
     def _the_dead_say_nothing(self, host, since):
-        for record in self.site.trace[since:] if since is not None else ():
+        for record in self.site.clock.records[since:] if since is not None else ():
             if getattr(record, "service", None) == f"compute@{host}":
                 self.found.append(f"{host} is down and does {record}")
 
@@ -119,7 +119,7 @@ class Watched(Cloud):
         """Look at what everybody did in all this time."""
         for host, since in self.dead.items():
             self._the_dead_say_nothing(host, since)
-        self.found += list(misplaced(self.site.trace))
+        self.found += list(misplaced(self.site.clock.records))
         return self
 
 

@@ -1,11 +1,22 @@
 """The fleet: its columns, its edges, and a sentence for each kind of bad data."""
 
+import json
 import re
+import time
 
 import pandas as pd
 import pytest
 
-from labkit import Aggregate, Flavor, Fleet, RequestSpec, place, select_destinations
+from labkit import (
+    Aggregate,
+    Cloud,
+    Flavor,
+    Fleet,
+    NotModelled,
+    RequestSpec,
+    place,
+    select_destinations,
+)
 from labkit.nova.objects import ComputeNode
 
 
@@ -85,6 +96,134 @@ def test_a_missing_column_gets_a_sentence(hosts):
 def test_bad_small_tables_get_a_sentence(hosts, tables, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         Fleet.from_frame(hosts, **tables)
+
+
+HOSTS = (
+    "host,total_usable_ram_mb,free_ram_mb,total_usable_disk_gb,free_disk_mb,vcpus_total,vcpus_used\n"
+    "cn-1,8192,4096,100,51200,8,2\ncn-2,8192,4096,100,51200,8,2\n"
+)
+INVENTORY = "host,resource_class,total,reserved,min_unit,used\ncn-1,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (
+            {"hosts": HOSTS + "cn-3,8192,4096,100,51200,8,2,7\n"},
+            "hosts.csv, line 4 (cn-3): 8 values",
+        ),
+        ({"hosts": HOSTS + "cn-3,8192\n"}, "line 4 (cn-3): 2 values for the 7 columns"),
+        ({"hosts": HOSTS + "cn-3,nan,1,1,1,1,1\n"}, "(cn-3): total_usable_ram_mb = 'nan'"),
+        ({"hosts": HOSTS + "cn-3,1,1,1,1,1,-1\n"}, "(cn-3): vcpus_used = -1; expected 0 or more"),
+        ({"hosts": HOSTS + "cn-1,1,1,1,1,1,1\n"}, "line 4: the host 'cn-1' is named twice"),
+        ({"hosts": HOSTS.replace(",", ";")}, "expected commas between the columns"),
+        (
+            {"hosts": HOSTS.replace("vcpus_used", "host")},
+            "line 1: the column 'host' is there twice",
+        ),
+        ({"inventories": INVENTORY.format("VCPU,8,-1,1,0")}, "line 2 (cn-1): reserved = -1"),
+        ({"inventories": INVENTORY.format("VCPU,8,0,0,0")}, "min_unit = 0; expected 1 or more"),
+        ({"inventories": INVENTORY.format("VCPU,8,0,1,-3")}, "used = -3; expected 0 or more"),
+        ({"inventories": INVENTORY.format("VCPU,8,0,1,nan")}, "used = 'nan'; expected a number"),
+        ({"inventories": INVENTORY.format("VCPU,8,9,1,0")}, "expected no more than total = 8"),
+        ({"inventories": INVENTORY.format("VCPU,1.5,0,1,0")}, "expected a whole number"),
+        ({"inventories": INVENTORY.format("MEMORYMB,8,0,1,0")}, "did you mean 'MEMORY_MB'"),
+        ({"inventories": INVENTORY.format("VCPU,8,0,1,0\ncn-1,VCPU,8,0,1,0")}, "is there twice"),
+        (
+            {"inventories": INVENTORY.format("VCPU,8,0,1,0").replace("reserved", "reserve")},
+            "inventories.csv: unknown column 'reserve'; did you mean 'reserved'?",
+        ),
+        ({"pci_pools": "host,count,product\ncn-1,1,1520\n"}, "did you mean 'product_id'?"),
+        ({"instances": "instance,host\na,cn-1\na,cn-2\n"}, "the server is named twice"),
+        ({"aggregates": '{"a": {"host": ["cn-1"]}}'}, "unknown key 'host'; did you mean 'hosts'?"),
+        ({"aggregates": '{"a": {"hosts": "cn-1"}}'}, "expected a list of names"),
+        ({"aggregates": '{"a": {}, "a": {}}'}, "'a' is there twice"),
+        ({"aggregates": "[]"}, "aggregates.json: expected"),
+    ],
+)
+def test_bad_files_get_a_sentence(tmp_path, files, sentence):
+    for name, text in ({"hosts": HOSTS} | files).items():
+        (tmp_path / f"{name}.{'json' if name == 'aggregates' else 'csv'}").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        Fleet.read(tmp_path)
+
+
+def test_columns_of_openstack_hypervisor_show_are_translated_all_at_once(hosts):
+    hosts = hosts.rename(columns={"vcpus_total": "vcpus", "free_disk_mb": "free_disk_gb"})
+    with pytest.raises(ValueError, match="2 unknown columns") as caught:
+        Fleet.from_frame(hosts)
+    assert "vcpus: call it vcpus_total" in str(caught.value)
+    assert "free_disk_gb: make it free_disk_mb" in str(caught.value)
+
+
+def test_several_nodes_of_one_host_are_told_apart(hosts):
+    nodes = hosts.head(3).assign(
+        host=["ironic", "ironic", "cn-3"], nodename=["node-1", "node-2", "cn-3"], disabled=False
+    )
+    fleet = Fleet.from_frame(
+        nodes,
+        [Aggregate("metal", ["ironic"])],
+        {"node-2": {"web-1": {}}},
+        [{"host": each, "resource_class": "VCPU", "total": 64} for each in ("node-1", "node-2")],
+    )
+    assert len(fleet) == 3
+    assert [(state.host, state.nodename) for state in fleet] == [
+        ("ironic", "node-1"),
+        ("ironic", "node-2"),
+        ("cn-3", "cn-3"),
+    ]
+    assert len({state.uuid for state in fleet}) == 3
+    assert [a.name for a in fleet["node-2"].aggregates] == ["metal"]
+    with pytest.raises(KeyError, match="'ironic' has 2 nodes; name one of node-1, node-2"):
+        fleet["ironic"]
+    with pytest.raises(ValueError, match="which has several nodes; name one of node-1, node-2"):
+        Fleet.from_frame(nodes, instances={"ironic": {}})
+    with pytest.raises(NotModelled, match="'ironic' has several nodes"):
+        Cloud(fleet)
+    for part in (fleet.first(2), fleet.replace("node-1", num_io_ops=1), fleet.copy()):
+        assert list(part.rows)[:2] == ["node-1", "node-2"]
+        assert list(part["node-2"].instances) == ["web-1"]
+    again = Fleet.from_frame(fleet.hosts)
+    assert again.hosts.equals(fleet.hosts)
+
+
+@pytest.mark.parametrize("forced", [{}, {"force_hosts": ["ironic"]}, {"force_nodes": ["node-2"]}])
+def test_a_server_goes_to_a_node_and_the_tables_say_which(forced):
+    numbers = {"total_usable_ram_mb": 1280, "total_usable_disk_gb": 10, "vcpus_total": 1}
+    numbers |= {"free_ram_mb": 1280, "free_disk_mb": 10240, "cpu_allocation_ratio": 1.0}
+    fleet = Fleet(
+        [{"host": "ironic", "nodename": f"node-{k}", **numbers} for k in (1, 2)]
+        + [{"host": "cn-3", **numbers}]
+    )
+    spec = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1), **forced)
+    decision = select_destinations(fleet, spec)
+    assert decision.host in ({"node-1", "node-2"} if forced else set(fleet.rows))
+    if not forced:
+        assert set(decision.weights.host) == {"node-1", "node-2", "cn-3"}
+        _, placed = place(fleet, [spec] * 3)
+        assert set(placed.host) == {"node-1", "node-2", "cn-3"}
+
+
+def test_numbers_in_reasons_have_all_their_digits():
+    host = {"host": "cn-1", "total_usable_ram_mb": 1031024, "free_ram_mb": 1024}
+    fleet = Fleet([host | {"total_usable_disk_gb": 9, "free_disk_mb": 9216, "vcpus_total": 8}])
+    reason = fleet.inventories["MEMORY_MB"].reason("MEMORY_MB", 0, 2048)
+    assert reason == "MEMORY_MB: used 1030000 + 2048 > capacity 1031024 = (1031024 - 0) * 1"
+
+
+def test_reading_takes_time_in_proportion_to_the_hosts(tmp_path):
+    def seconds(n):
+        Fleet.random(n).hosts.to_csv(tmp_path / "hosts.csv", index=False)
+        names = [f"cn-{k + 1:0{len(str(n))}d}" for k in range(n)]
+        (tmp_path / "aggregates.json").write_text(json.dumps({"all": {"hosts": names}}))
+        taken = []
+        for _ in range(3):
+            began = time.process_time()
+            Fleet.read(tmp_path)
+            taken.append(time.process_time() - began)
+        return min(taken)
+
+    assert seconds(4000) / seconds(1000) < 8
 
 
 def test_aggregate_metadata_is_text_as_in_nova():

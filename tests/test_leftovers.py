@@ -149,7 +149,7 @@ def _port(site):
 
 
 def _busy(site):
-    site.busy += 1
+    site.clock.busy += 1
 
 
 def _lock(site):

@@ -48,9 +48,9 @@ def lived(life, watch):
         cloud.at(t_s, "web-1", action.split()[0], **TRIES[action])
     site, before = cloud.site, 0
     while site.under_way:
-        site.env.step()
-        if len(site.trace) > before and "web-1" in site.servers:
-            before = len(site.trace)
+        site.clock.env.step()
+        if len(site.clock.records) > before and "web-1" in site.servers:
+            before = len(site.clock.records)
             watch(cloud, before - 1)
     return cloud
 
@@ -74,7 +74,7 @@ def test_every_answer_is_the_one_of_that_moment(life):
     assert len(then) > 3
     for seq, expected in then.items():
         said = answers(lambda action, seq=seq, **more: history.answer(seq, action, **more))
-        assert said == expected, history._site.trace[seq]
+        assert said == expected, history._site.clock.records[seq]
 
 
 @pytest.mark.parametrize("life", LIVES)
@@ -98,15 +98,15 @@ def test_a_host_that_is_down_now_was_up_then():
     cloud = Cloud(Fleet.read("data/four_hosts"), seed=17)
     cloud.create("web-1", SPEC)
     cloud.settle()
-    host, before = cloud.show("web-1")["host"], len(cloud.site.trace) - 1
+    host, before = cloud.show("web-1")["host"], len(cloud.site.clock.records) - 1
     cloud.run(100)
     cloud.host_down(host, forced=True)
     cloud.act("web-1", "lock")
-    down, answer = len(cloud.site.trace) - 1, cloud.answer("web-1", "evacuate")
+    down, answer = len(cloud.site.clock.records) - 1, cloud.answer("web-1", "evacuate")
     cloud.run(200)
     cloud.host_up(host)
     cloud.act("web-1", "unlock")
-    up = len(cloud.site.trace) - 1
+    up = len(cloud.site.clock.records) - 1
     history = History(cloud.site, "web-1")
     assert history.answer(before, "evacuate")[0] == 400
     assert history.answer(down, "evacuate") == answer == (200, "")
@@ -132,7 +132,7 @@ def test_a_confirm_was_refused_while_the_source_was_down():
     cloud.settle()
     cloud.host_down(source, forced=True)
     cloud.act("web-1", "unlock")
-    then, refused = len(cloud.site.trace) - 1, cloud.answer("web-1", "confirmResize")
+    then, refused = len(cloud.site.clock.records) - 1, cloud.answer("web-1", "confirmResize")
     cloud.run(cloud.now + 1)
     cloud.host_up(source)
     cloud.settle()

@@ -6,13 +6,14 @@ import json
 import pytest
 
 from labkit.nova.api.openstack import servers
-from tests.helpers import lives
+from tests.helpers import clouds, lives
 
 pytestmark = pytest.mark.nova
 sequences = pytest.importorskip("tools.record.lives.sequences", reason="a copy without the tools")
 
 from tools.record import differences, random_lives  # noqa: E402
 from tools.record.lives import __main__ as recorder  # noqa: E402
+from tools.record.lives import cloud_cases, cloud_draws, cloud_steps  # noqa: E402
 
 SOME = [sequences.draw("test", number) for number in range(40)]
 STAY, MOVE = SOME[::2], SOME[1::2]
@@ -172,3 +173,51 @@ def test_a_scenario_that_differs_is_named_at_once(tmp_path):
     assert look("lifecycle/create", {"steps": [1]}) == ""
     assert "DIFFERS" in look("lifecycle/create", {"steps": [2]})
     assert "DIFFERS" in look("lifecycle/unheard_of", {"steps": [1]})
+
+
+# -- clouds of several servers ------------------------------------------------------------
+CLOUDS = [cloud_draws.draw("test", number) for number in range(80)]
+
+
+def test_a_random_cloud_is_the_same_for_the_same_seed_and_number():
+    assert [cloud_draws.draw("test", number) for number in range(80)] == CLOUDS
+    assert cloud_draws.draw("other", 0) != CLOUDS[0]
+
+
+def test_a_random_cloud_has_several_servers_and_is_of_every_kind():
+    assert {case["note"] for case in CLOUDS} == {f"random, {kind}" for kind in cloud_draws.KINDS}
+    assert all(sum(step["do"] == "create" for step in case["steps"]) >= 2 for case in CLOUDS)
+    assert {step["user"] for case in CLOUDS for step in case["steps"] if "user" in step} == {
+        "admin",
+        "owner",
+        "colleague",
+        "reader",
+        "other",
+    }
+
+
+@pytest.mark.parametrize("case", [*CLOUDS, *cloud_cases.CASES.values()], ids=lambda c: c["note"])
+def test_a_cloud_is_plain_data_and_names_what_there_is(case):
+    assert json.loads(json.dumps(case)) == case
+    known = {*servers.ACTIONS, *clouds.OTHERS, "create"}
+    assert {step["do"] for step in case["steps"]} <= known
+    assert {step["flavor"] for step in case["steps"] if "flavor" in step} == {*case["flavors"]}
+    named = {step.get("image", "image") for step in case["steps"]} - {"image"}
+    assert named == {*case["images"]}
+    assert {step["group"] for step in case["steps"] if "group" in step} <= {*case["groups"]}
+
+
+def test_the_words_say_where_a_cloud_differs():
+    case = {"note": "", "hosts": {"host1": cloud_steps.HOST}, "options": [], "aggregates": []}
+    case |= {"flavors": {"small": [1, 512, 1, {}]}, "images": {}, "groups": {}, "quota": {}}
+    case["steps"] = [{"do": "create", "server": "a", "flavor": "small", "user": "owner"}]
+    played = clouds.Player(case).step(case["steps"][0])
+    case["nova"] = [json.loads(json.dumps(played))]
+    assert not clouds.differences(case)
+    assert clouds.counts(case) == {"steps": 1, "servers": 1, "accepted": 1}
+    case["nova"][0]["after"]["servers"]["a"]["host"] = "host2"
+    case["nova"][0]["answer"] = [403, "no"]
+    assert clouds.differences(case) == [
+        "step 0, create a: answer: nova [403, 'no'], lab [202, '']",
+        'step 0, create a: servers a host: nova "host2", lab "host1"',
+    ]

@@ -7,6 +7,7 @@ from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.exception import InvalidInput, NotModelled, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
+from labkit.nova.objects.instance import get_by_host
 from labkit.nova.objects.migration import Migration, MigrationContext
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
@@ -411,7 +412,7 @@ def test_in_a_cloud_an_outdated_migration_becomes_an_error():
     cloud.settle()
     site = cloud.site
     compute = site.computes["one"]
-    (instance,) = site.instances_on(compute)
+    (instance,) = get_by_host(compute)
     migration = Migration.new(compute, instance, "resize", "finished", FLAVOR)
     migration.create()
     site.db.instances[instance.uuid] |= {

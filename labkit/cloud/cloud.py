@@ -19,6 +19,7 @@ from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
 from labkit.nova.conductor.manager import ComputeTaskManager
 from labkit.nova.db.main import api as db
+from labkit.nova.objects.instance import Instance
 from labkit.nova.scheduler.fast import FastSchedulerManager
 from labkit.nova.scheduler.host_manager import HostManager
 from labkit.nova.service import Service, expected
@@ -89,18 +90,20 @@ class Cloud:
             scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
-            site.reports[host] = hosts.Reports(site.env, self.drivers[host])
+            site.reports[host] = hosts.Reports(site.clock.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
             compute.update_available_resource()
             compute.serve("compute", "compute-alt")
         site.allocations.mark()
-        site.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
-        site.strike["host_down"] = lambda host, name: self.host_down(host)
+        site.faults.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
+        site.faults.strike["host_down"] = lambda host, name: self.host_down(host)
         for fault in faulty.checked(faults):
             self.add_fault(fault)
         if site.options.update_resources_interval >= 0:
-            site.env.process(self._report(site.options.update_resources_interval or PERIODIC_S))
+            site.clock.env.process(
+                self._report(site.options.update_resources_interval or PERIODIC_S)
+            )
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
@@ -113,17 +116,17 @@ class Cloud:
     @property
     def now(self) -> float:
         """The simulated time in seconds."""
-        return self.site.env.now
+        return self.site.clock.env.now
 
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
         if arguments.time(until_s, self.now, "until_s") > self.now:
-            self.site.env.run(until=until_s)
+            self.site.clock.env.run(until=until_s)
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        env, site, broker = self.site.env, self.site, self.site.broker
-        while (site.busy or broker.on_the_way) and env.peek() < math.inf:
+        env, site, broker = self.site.clock.env, self.site, self.site.broker
+        while (site.clock.busy or broker.on_the_way) and env.peek() < math.inf:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------
@@ -259,7 +262,7 @@ class Cloud:
             raise ValueError(
                 f"the nova-compute of {host} is down, it runs no {task}; host_up first"
             )
-        with self.site.within(compute.periodic_context()):
+        with self.site.clock.within(compute.periodic_context()):
             try:
                 work = getattr(compute, task)()
             except ServiceStoppedError:  # a fault: it died of it
@@ -291,14 +294,14 @@ class Cloud:
         if forced:
             self._set_service(host, "forced_down", True)
         else:
-            self.site.env.process(self._notice(host, compute))
+            self.site.clock.env.process(self._notice(host, compute))
 
     def host_up(self, host):
         """Start a nova-compute (again): it looks after each of its servers, then reads messages."""
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
         compute = self.site.computes[host] = ComputeManager(self.site, host, self.drivers[host])
-        with self.site.within(self.site.keystone.admin_context()):
+        with self.site.clock.within(self.site.keystone.admin_context()):
             compute.start(self._come_up(compute))
 
     # -- what is left of a server ---------------------------------------------------------
@@ -320,67 +323,67 @@ class Cloud:
     @property
     def states(self):
         """What each server showed."""
-        return tables.states(self.site.trace)
+        return tables.states(self.site.clock.records)
 
     @property
     def saves(self):
         """Every write of a server's row."""
-        return tables.saves(self.site.trace)
+        return tables.saves(self.site.clock.records)
 
     @property
     def messages(self):
         """Every message between services."""
-        return tables.messages(self.site.trace)
+        return tables.messages(self.site.clock.records)
 
     @property
     def notifications(self):
         """The notifications that Nova emitted."""
-        return tables.notifications(self.site.trace)
+        return tables.notifications(self.site.clock.records)
 
     @property
     def actions(self):
         """The action logs of all servers."""
-        return tables.actions(self.site.trace)
+        return tables.actions(self.site.clock.records)
 
     @property
     def calls(self):
         """The calls to the neighbours and the hypervisors."""
-        return tables.calls(self.site.trace)
+        return tables.calls(self.site.clock.records)
 
     @property
     def migrations(self):
         """Every write of a move's row."""
-        return tables.migrations(self.site.trace)
+        return tables.migrations(self.site.clock.records)
 
     @property
     def holdings(self):
         """What each host has of each server, and since when."""
-        return tables.holdings(self.site.trace, self.site.held_changes)
+        return tables.holdings(self.site.clock.records, self.site.held_changes)
 
     @property
     def faults(self):
         """The errors that the API shows."""
-        return tables.faults(self.site.trace)
+        return tables.faults(self.site.clock.records)
 
     @property
     def requests(self):
         """The requests to the API and their answers."""
-        return tables.requests(self.site.trace)
+        return tables.requests(self.site.clock.records)
 
     @property
     def events(self):
         """Everything in order."""
-        return tables.events(self.site.trace)
+        return tables.events(self.site.clock.records)
 
     @property
     def stages(self):
         """The stages of the snapshots."""
-        return tables.stages(self.site.trace)
+        return tables.stages(self.site.clock.records)
 
     @property
     def host_log(self):
         """What the hosts of libvirt drivers did."""
-        return tables.host_log(self.site.trace)
+        return tables.host_log(self.site.clock.records)
 
     @property
     def images(self):
@@ -450,18 +453,18 @@ class Cloud:
             except Exception as error:
                 outcome.append(error)
 
-        self.site.env.run(until=Thread(self.site.env, process(), None))
+        self.site.clock.env.run(until=Thread(self.site.clock.env, process(), None))
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
 
     def _later(self, delay_s, name, action, given):
-        self.site.busy += 1
-        Thread(self.site.env, self._delayed(delay_s, name, action, dict(given)), None)
+        self.site.clock.busy += 1
+        Thread(self.site.clock.env, self._delayed(delay_s, name, action, dict(given)), None)
 
     def _delayed(self, delay_s, name, action, given):
         try:
-            yield self.site.env.timeout(delay_s)
+            yield self.site.clock.env.timeout(delay_s)
             if action == "create":
                 yield from self._create(name, **given)
             else:
@@ -471,11 +474,11 @@ class Cloud:
             if not expected(error):
                 raise
         finally:
-            self.site.busy -= 1
+            self.site.clock.busy -= 1
 
     def _begin_request(self, project_id, is_admin):
         context = self.site.keystone.context(project_id, is_admin)
-        self.site.env.active_process.context = context
+        self.site.clock.env.active_process.context = context
         return context
 
     def _create(self, name, spec, networks="auto", is_admin=True):
@@ -530,7 +533,7 @@ class Cloud:
         request = self.site.api_db.build_requests.get(uuid)
         if request is not None:
             return request.get_new_instance(self._api.service)
-        return self.site.from_row(self._api.service, name, uuid)
+        return Instance.get_by_uuid(self._api.service, uuid)
 
     def _uuid(self, name):
         if not isinstance(name, str) or name not in self.site.servers:
@@ -577,22 +580,24 @@ class Cloud:
     def _set_service(self, host, field, value):
         site, fleet = self.site, self.site.fleet
         before = fleet[host].service[field]
-        site.service_changes.append((len(site.trace), site.env.now, host, field, before))
+        site.service_changes.append(
+            (len(site.clock.records), site.clock.env.now, host, field, before)
+        )
         fleet.set_service(host, field, value)
 
     def _notice(self, host, compute):
         wait = self.site.options.service_down_time  # without a heartbeat
-        yield self.site.env.timeout(wait)
+        yield self.site.clock.env.timeout(wait)
         if self.site.computes[host] is compute:
             self._set_service(host, "heartbeat_age_s", float(wait + 1))
 
     def _every(self, task, interval_s):
         if interval_s > 0:
-            self.site.env.process(self._periodically(task, interval_s))
+            self.site.clock.env.process(self._periodically(task, interval_s))
 
     def _periodically(self, task, interval_s):
         while True:
-            yield self.site.env.timeout(interval_s)
+            yield self.site.clock.env.timeout(interval_s)
             for host, compute in self.site.computes.items():
                 if not compute.stopped and self.site.db.by_host.get(host):
                     self.periodic(task, host)
@@ -604,7 +609,7 @@ class Cloud:
         """
         site = self.site
         while True:
-            yield site.env.timeout(interval_s)
+            yield site.clock.env.timeout(interval_s)
             site.touch_deleted()
             touched, site.db.touched = site.db.touched, set()
             for host, compute in site.computes.items():

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from labkit.cloud.durations import steps
 from labkit.neighbours.arguments import is_number, is_whole, known, of_type, shown
 from labkit.nova import exception as exc
+from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
+from labkit.nova.db.main import api as db
 from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
@@ -154,21 +156,21 @@ def _moments(step):
 
 
 class Faults:
-    """The faults of one cloud, and how often each may still happen."""
+    """The faults of one cloud, and how often each may still happen.
 
-    def __init__(self, faults=()):
+    In: the hosts of the cloud; a function of a server's name that returns its host, or None.
+    ``strike`` holds what a fault "delete" or "host_down" does, a function of host and server.
+    """
+
+    def __init__(self, hosts, host_of):
+        self.strike = {}
         self._left = []
-        for fault in faults:
-            self.add(fault)
+        self._hosts = hosts
+        self._host_of = host_of
 
     def add(self, fault):
         """Add a fault, to happen ``fault.times`` times."""
         self._left.append([fault, fault.times])
-
-    @property
-    def none(self) -> bool:
-        """Whether no fault was ever added."""
-        return not self._left
 
     def _take(self, step, host, instance, at=None):
         for entry in self._left:
@@ -200,13 +202,33 @@ class Faults:
             return False, 0.0
         return not fault.delay_s, fault.delay_s
 
-    def conflicts(self, host, instance, at) -> bool:
-        """Return whether a guarded save, of one of the states *at*, comes too late."""
-        return self._take("database", host, instance, at) is not None
+    def may_conflict(self, instance, updates, expected_task_state):
+        """Let a guarded save come too late, if a fault says so. Raises what a conflict raises."""
+        if expected_task_state is None:
+            return
+        at = updates.get("task_state"), updates.get("vm_state")
+        if self._take("database", instance.service.host, instance.name, at):
+            actual = task_states.REBOOTING_HARD if None in expected_task_state else None
+            expected = {"task_state": list(expected_task_state)}
+            raise db.conflict(instance.uuid, expected, {"task_state": actual})
 
-    def strikes(self, kind, host, instance, at) -> bool:
-        """Return whether a delete arrives, or the host dies, at one of the names *at*."""
-        return self._take(kind, host, instance, at) is not None
+    def reached(self, service, name, at):
+        """Let a delete arrive or a host die, if a fault says so.
+
+        The host is the one that is at work or, where the controller is, that of the server.
+        Raises ServiceStoppedError when it was the service itself that died.
+        """
+        if not self._left:
+            return
+        host = service.host
+        if host not in self._hosts:
+            host = self._host_of(name)
+        if name is not None and self._take("delete", host, name, at):
+            self.strike["delete"](host, name)
+        if host is not None and self._take("host_down", host, name, at):
+            self.strike["host_down"](host, name)
+        if service.stopped:
+            raise ServiceStoppedError
 
 
 def _error(wanted):

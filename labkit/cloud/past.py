@@ -25,7 +25,9 @@ class History:
         self._site, self.name, self.uuid = site, name, site.uuid_of(name)
         names = (name, None) if len(site.servers) == 1 else (name,)
         self.records = [
-            (seq, record) for seq, record in enumerate(site.trace) if record.instance in names
+            (seq, record)
+            for seq, record in enumerate(site.clock.records)
+            if record.instance in names
         ]
 
     def at(self, seq) -> SimpleNamespace | None:
@@ -117,7 +119,7 @@ class History:
     def _then(self, host, field, seq):
         """What Nova knew of a nova-compute after record *seq*: what the next change replaced."""
         site = self._site
-        moment = seq + 1, site.trace[seq].t_s
+        moment = seq + 1, site.clock.records[seq].t_s
         for records, t_s, other, changed, before in site.service_changes:
             if (other, changed) == (host, field) and (records, t_s) > moment:
                 return before
@@ -132,7 +134,9 @@ def watch(site, drivers):
     hosts = list(site.fleet.rows)
 
     def note(host, name, what, consumer, value):
-        site.held_changes.append((len(site.trace), site.env.now, name, host, what, consumer, value))
+        site.held_changes.append(
+            (len(site.clock.records), site.clock.env.now, name, host, what, consumer, value)
+        )
 
     def guests_of(host):
         def changed(uuid, state):

@@ -267,7 +267,7 @@ def _api(cloud: Cloud, name: str) -> str:
 
 def selected(cloud: Cloud) -> list[str]:
     """The host that the scheduler chose, and its alternates."""
-    replies = (record for record in cloud.site.trace if isinstance(record, Reply))
+    replies = (record for record in cloud.site.clock.records if isinstance(record, Reply))
     return next((list(reply.hosts[0]) for reply in replies if reply.hosts), [])
 
 

@@ -26,6 +26,7 @@ class Keystone:
         self._env = env
         self._random = random.Random(f"request ids, seed {seed}")
         self._tokens = {}
+        self._users = {user: uuid.uuid5(uuid.NAMESPACE_DNS, f"user/{user}").hex for user in ROLES}
         self._request_context = request_context
 
     def asking(self, project_id, is_admin):
@@ -41,7 +42,7 @@ class Keystone:
         if (user, project_id) not in self._tokens:
             self._tokens[user, project_id] = f"gAAAAAB{self._random.getrandbits(256):064x}"
         return self._request_context(
-            uuid.uuid5(uuid.NAMESPACE_DNS, f"user/{user}").hex,
+            self._users[user],
             project_id,
             is_admin=is_admin,
             user_name=user,

@@ -91,15 +91,17 @@ class Inventory:
         value = {key: column[row] for key, column in self.columns.items()}
         if np.isnan(value["total"]):
             return f"no inventory of {name}"
+        said = {key: _shown(number) for key, number in value.items()}
         if amount < value["min_unit"]:
-            return f"{name} {amount} < min_unit {value['min_unit']:g}"
+            return f"{name} {amount} < min_unit {said['min_unit']}"
         if amount > value["max_unit"]:
-            return f"{name} {amount} > max_unit {value['max_unit']:g}"
+            return f"{name} {amount} > max_unit {said['max_unit']}"
         if amount % value["step_size"]:
-            return f"{name} {amount} is not a multiple of step_size {value['step_size']:g}"
+            return f"{name} {amount} is not a multiple of step_size {said['step_size']}"
         return (
-            f"{name}: used {self.used[row]:g} + {amount} > capacity {self.capacity[row]:g}"
-            f" = ({value['total']:g} - {value['reserved']:g}) * {value['allocation_ratio']:g}"
+            f"{name}: used {_shown(self.used[row])} + {amount} > capacity "
+            f"{_shown(self.capacity[row])}"
+            f" = ({said['total']} - {said['reserved']}) * {said['allocation_ratio']}"
         )
 
 
@@ -295,6 +297,13 @@ def _reported(name, columns):
     else:
         used = np.ceil(total - columns["free_disk_mb"] / 1024)
     return Inventory(fields, used)
+
+
+def _shown(value):
+    """Return a number to be read: a whole one with all its digits."""
+    if float(value).is_integer():
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 1e5 else f"{value:g}"
 
 
 def _plain(value):

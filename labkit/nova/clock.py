@@ -1,4 +1,4 @@
-"""Threads and locks on the simulated clock, and records of what happened in their order.
+"""The simulated clock, threads and locks on it, and records of what happened in their order.
 
 ``t_s`` is the simulated time in seconds, ``service`` who did it (api, conductor, scheduler or
 compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``request_id`` that of
@@ -6,7 +6,9 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 """
 
 import inspect
-from functools import cache
+from collections import deque
+from contextlib import contextmanager
+from functools import cache, wraps
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +52,18 @@ def finish(result):
     return result
 
 
+def as_generator(function):
+    """Return a generator function that does what a function does, whichever kind that is."""
+    if inspect.isgeneratorfunction(function):
+        return function
+
+    @wraps(function)
+    def generator(*args, **kwargs):
+        return (yield from finish(function(*args, **kwargs)))
+
+    return generator
+
+
 @cache
 def place(file, function) -> str | None:
     """Return a function's place in Nova, "compute/manager.py:stop_instance", or None."""
@@ -57,6 +71,40 @@ def place(file, function) -> str | None:
         return None
     file = file.removeprefix(_NOVA)
     return None if file.startswith(_WRITERS) else f"{file}:{function}"
+
+
+class Clock:
+    """The time that all services of a cloud share, who is at work now, and what has happened.
+
+    ``env`` is the simpy environment, ``busy`` how many threads are at work, ``records`` what
+    happened, append only.
+    """
+
+    def __init__(self):
+        self.env = simpy.Environment()
+        self.busy = 0
+        self.records = []
+        self._context = None
+
+    @property
+    def context(self):
+        """The context of what is done now: a RequestContext, None when nobody asks.
+
+        Unlike in Nova, it is not handed from function to function: it is the thread's, as the one
+        that goes into Nova's log lines.
+
+        Source: ``get_current`` in oslo_context/context.py, 6.5.0.
+        """
+        return self._context or getattr(self.env.active_process, "context", None)
+
+    @contextmanager
+    def within(self, context):
+        """Do what follows at once in a context; threads that begin there keep it."""
+        before, self._context = self._context, context
+        try:
+            yield
+        finally:
+            self._context = before
 
 
 class Thread(simpy.Process):
@@ -74,20 +122,31 @@ class ServiceStoppedError(BaseException):
     """The service died while this was waiting; nothing of it goes on, no handler sees it."""
 
 
-class Lock(simpy.Resource):
-    """One holder at a time, the others in the order of their coming."""
+class Lock:
+    """One holder at a time, the others in the order of their coming.
+
+    Unlike a simpy.Resource, a lock that is free takes no step of the clock.
+    """
+
+    def __init__(self, env):
+        self.held = False
+        self._env = env
+        self._waiting = deque()
 
     def acquire(self):
-        """Wait until the lock is free, and take it; return the turn that is to be released."""
-        turn = self.request()
-        if not turn.triggered:  # a lock that is free takes no step of the clock
+        """Wait until the lock is free, and take it."""
+        if self.held:
+            turn = self._env.event()
+            self._waiting.append(turn)
             yield turn
-        return turn
+        self.held = True
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody holds it or waits for it."""
-        return not (self.users or self.queue)
+    def release(self):
+        """Give the lock to the next one, if somebody waits."""
+        if self._waiting:
+            self._waiting.popleft().succeed()
+        else:
+            self.held = False
 
 
 class Save(NamedTuple):

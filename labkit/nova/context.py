@@ -246,6 +246,6 @@ def target_cell(context, cell_mapping):
 
     Source: ``target_cell`` in nova/context.py, Nova 34.0.0.
     """
-    targeted = RequestContext.from_dict(context.to_dict())
+    targeted = copy.copy(context)
     set_target_cell(targeted, cell_mapping)
     yield targeted

@@ -2,7 +2,7 @@
 
 import functools
 
-from labkit.nova.clock import finish
+from labkit.nova.clock import as_generator
 from labkit.nova.notifications.base import emit
 
 
@@ -10,10 +10,12 @@ def wrap_exception(service, binary):
     """Return a decorator of methods: an exception is sent as two notifications, and raised again."""
 
     def inner(function):
+        work = as_generator(function)
+
         @functools.wraps(function)
         def decorated_function(self, *args, **kwargs):
             try:
-                return (yield from finish(function(self, *args, **kwargs)))
+                return (yield from work(self, *args, **kwargs))
             except Exception as error:
                 _emit_exception_notifications(self, service, binary, function.__name__, error)
                 raise

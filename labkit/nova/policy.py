@@ -1,6 +1,7 @@
 """What a context may do: Nova's rules, and who passes them (nova/policy.py, nova/policies)."""
 
 import difflib
+from functools import cache
 
 from labkit.neighbours.arguments import of_type, shown
 from labkit.nova import exception
@@ -87,13 +88,17 @@ def check_is_admin(context) -> bool:
 def _passes(asks, context, target):
     """Whether a context passes a rule: "or" of "and" of checks, as oslo.policy reads them."""
     return any(
-        all(_check(one, context, target) for one in part.split(" and "))
-        for part in asks.split(" or ")
+        all(_check(kind, match, context, target) for kind, match in checks)
+        for checks in _parsed(asks)
     )
 
 
-def _check(one, context, target):
-    kind, _, match = one.partition(":")
+@cache
+def _parsed(asks):
+    return [[one.split(":", 1) for one in part.split(" and ")] for part in asks.split(" or ")]
+
+
+def _check(kind, match, context, target):
     if kind == "rule":
         return _passes(RULES[match], context, target)
     if kind == "role":

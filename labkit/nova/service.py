@@ -4,7 +4,7 @@ from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller, finish
+from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.context import RequestContext
@@ -22,6 +22,7 @@ class Service:
 
     def __init__(self, site, name, host=None):
         self.site = site
+        self.clock = site.clock
         self.name = name
         self.host = host
         self.stopped = False
@@ -36,7 +37,7 @@ class Service:
 
         Source: ``periodic_tasks`` of Service in nova/service.py, Nova 34.0.0.
         """
-        now = self.site.env.now
+        now = self.clock.env.now
         if self._periodic[0] != now:
             self._periodic = now, self.site.keystone.admin_context()
         return self._periodic[1]
@@ -48,11 +49,12 @@ class Service:
 
     def note(self, kind, *fields, by=None, **more):
         """Add a record to what happened; ``by``, unless given, is the function that is at work."""
-        site, context = self.site, self.site.context
+        clock = self.clock
+        context = clock.context
         more["request_id"] = context and context.request_id
         if "by" in kind._fields:
             more["by"] = by or caller()
-        site.trace.append(kind(site.env.now, self.name, *fields, **more))
+        clock.records.append(kind(clock.env.now, self.name, *fields, **more))
 
     def note_call(self, name, system, call):
         """Record a call to a neighbour about the server of that name."""
@@ -71,14 +73,14 @@ class Service:
         *names* are the servers where there is no instance yet, or more than one;
         *until* an event ends it well.
         """
-        site, more, error = self.site, 0.0, None
+        site, faults, more, error = self.site, self.site.faults, 0.0, None
         for name in names if instance is None else (instance.name,):
-            site.reached(self, name, (step,))
+            faults.reached(self, name, (step,))
             if error is None:
-                more, error = site.faults.at_step(step, self.host, name)
+                more, error = faults.at_step(step, self.host, name)
         seconds = (site.durations.draw(step) if seconds is None else seconds) + more
         if seconds or self.stopped:
-            over = site.env.timeout(seconds)
+            over = self.clock.env.timeout(seconds)
             yield from self.wait(over if until is None else over | until)
         if error is not None and not (until is not None and until.triggered):
             raise error
@@ -90,15 +92,15 @@ class Service:
         """
         lock = self._locks.get(name)
         if lock is None:
-            lock = self._locks[name] = Lock(self.site.env)
-        turn = yield from lock.acquire()
+            lock = self._locks[name] = Lock(self.clock.env)
+        yield from lock.acquire()
         if self.stopped:
             raise ServiceStoppedError
         try:
             return (yield from work)
         finally:
-            lock.release(turn)
-            if lock.idle:
+            lock.release()
+            if not lock.held:
                 self._locks.pop(name, None)
 
     @cached_property
@@ -119,14 +121,14 @@ class Service:
     @property
     def context(self):
         """The context of what is done now."""
-        return self.site.context
+        return self.clock.context
 
     @property
     def db_context(self):
         """The context to read and write rows with: one that leads nowhere leads to the service's
         own database, as ``[database] connection`` says; where nobody asks, it is the service's own.
         """
-        context = self.site.context or self._own_context
+        context = self.clock.context or self._own_context
         if context.db_connection is None:
             context.db_connection = self.site.db
         return context
@@ -147,13 +149,13 @@ class Service:
         In: a generator; the thread's *context*, by default that of what is done now.
         """
         self.busy += 1
-        self.site.busy += 1
-        return Thread(self.site.env, self._thread(work), context or self.context)
+        self.clock.busy += 1
+        return Thread(self.clock.env, self._thread(work), context or self.context)
 
     def stop(self):
         """Die: what is under way is never finished."""
         self.stopped = True
-        self.site.busy -= self.busy
+        self.clock.busy -= self.busy
         self.busy = 0
         for server in self.servers:
             server.stop()
@@ -161,7 +163,7 @@ class Service:
     def _thread(self, work):
         try:
             if not self.stopped:  # it may have died before this thread had its turn
-                yield from finish(work)
+                yield from work
         except ServiceStoppedError:
             pass
         except Exception as error:
@@ -170,7 +172,7 @@ class Service:
         finally:
             if not self.stopped:
                 self.busy -= 1
-                self.site.busy -= 1
+                self.clock.busy -= 1
 
 
 def unforeseen(error) -> Exception:

@@ -72,8 +72,8 @@ class Record:
     def stage(self, name, hosts, left, reason):
         """Note a stage: the hosts before and after, a function that says why a host fell."""
         kept = {id(host) for host in left}
-        reasons = {host.host: reason(host) for host in hosts if id(host) not in kept}
-        before, after = [host.host for host in hosts], [host.host for host in left]
+        reasons = {host.node_name: reason(host) for host in hosts if id(host) not in kept}
+        before, after = [host.node_name for host in hosts], [host.node_name for host in left]
         self.stages.append(Stage(self.index, name, before, after, reasons))
 
     def candidates(self, candidates, names):
@@ -260,7 +260,7 @@ class RecordedHostManager(HostManager):
 
     def get_weighed_hosts(self, hosts, spec_obj):
         """Note which hosts are weighed."""
-        names = [host.host for host in hosts]
+        names = [host.node_name for host in hosts]
         self.record.weighings.append(Weighing(self.record.index, names, []))
         return super().get_weighed_hosts(hosts, spec_obj)
 
@@ -326,9 +326,9 @@ class RecordedManager(FastSchedulerManager):
         return self._weighed
 
     def _consume_selected_host(self, selected_host, spec_obj, instance_uuid):
-        hosts = [each.obj.host for each in self._weighed]
+        hosts = [each.obj.node_name for each in self._weighed]
         weights = [each.weight for each in self._weighed]
-        position = hosts.index(selected_host.host)
+        position = hosts.index(selected_host.node_name)
         self.record.choices[self.record.index] = Choice(hosts, weights, position)
         super()._consume_selected_host(selected_host, spec_obj, instance_uuid)
 

@@ -98,7 +98,7 @@ class Player:
                 snapshot_model=self.model,
                 driver=self.driver,
             )
-            self._cloud.site.trace = Threads(self._cloud.site.env)
+            self._cloud.site.clock.records = Threads(self._cloud.site.clock.env)
             self._cloud.site.glance.registered = "active"  # as Nova's fake Glance says
         return self._cloud
 
@@ -146,11 +146,11 @@ class Player:
     def step(self, label, settle=True):
         """What is done inside, until all is quiet; without *settle* somebody waits at a hold."""
         self.requests = []
-        start = len(self.cloud.site.trace)
+        start = len(self.cloud.site.clock.records)
         yield
         if settle:
             self.cloud.settle()
-        trace = self.cloud.site.trace
+        trace = self.cloud.site.clock.records
         records = list(zip(trace.threads[start:], trace[start:], strict=True))
         self.steps.append((label, self.requests, records, self.books(), hosts(self.cloud)))
 

@@ -185,16 +185,16 @@ class Bench:
     def snapshot(self, case):
         """Return {"events", "raised", "left"} as the oracle does."""
         driver, instance = self.driver(case), _instance(case)
-        del self.site.trace[:]
+        del self.site.clock.records[:]
         self._service.image_api = Glance(self._note, self.wrong(case, driver), driver.host.files)
         raised = []
         work = self._work(case, driver, instance)
-        process = self.site.env.process(_noting(work, raised))
-        self.site.env.run(until=process)
+        process = self.site.clock.env.process(_noting(work, raised))
+        self.site.clock.env.run(until=process)
         return {
             "events": [
                 _masked([e.kind, *e.words])
-                for e in self.site.trace
+                for e in self.site.clock.records
                 if type(e) is HostEvent and e.kind != "raised"
             ],
             "raised": [type(raised[0]).__name__, _masked(str(raised[0]))] if raised else None,

@@ -69,7 +69,7 @@ def sent(name, wire):
         for _, record in records
         if isinstance(record, clock.Message) and record.method == wire
     ]
-    seq = player.cloud.site.trace.index(seqs[0])
+    seq = player.cloud.site.clock.records.index(seqs[0])
     return player.cloud.envelope(seq)
 
 

@@ -46,7 +46,7 @@ def one(n_hosts, servers, mode, aim_s, aim_mb):
     states = cloud.states
     tables = time.perf_counter() - begun - seconds
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    happened, active = len(cloud.site.trace), int((states.vm_state == "active").sum())
+    happened, active = len(cloud.site.clock.records), int((states.vm_state == "active").sum())
     print(
         f"{servers:,} servers on {n_hosts:,} hosts, {mode}: {seconds:.1f} s (aim {aim_s}),", end=""
     )

@@ -4,10 +4,10 @@
     python -m tools.record --check [PART ...]    # writes nothing: compares, then lab and Nova at length
 
 Without a part: all but *qcow2* and *older*, which need QEMU 7.2 and wheels of older releases. --check has
-three parts more: *random_lives* (sequences of actions through a whole Nova), *random_decisions* (of the
-scheduler) and *alone* (the tests without data/nova-34). A part that fails is told when it is met, the
+four parts more: *random_lives* (sequences of actions through a whole Nova), *random_clouds* (the same of
+several servers), *random_decisions* (of the scheduler) and *alone* (the tests without data/nova-34). A part that fails is told when it is met, the
 others run all the same; the last lines say how each went, and the exit code is 1 if one was not well.
-On two quiet cores --check takes about 20 minutes, most of it for *lives*.
+On two quiet cores --check takes about 40 minutes, most of it for *lives*, *clouds* and *random_clouds*.
 """
 
 import argparse
@@ -31,6 +31,7 @@ FILES = {
     "rpc": ("nova-34/rpc.json.gz",),
     "page": ("nova-34/vm_states_page.json.gz",),
     "lives": (),  # compares by itself, life by life
+    "clouds": (),  # so too
     "qcow2": ("qcow2/recorded.json", *(f"qcow2/{name}.qcow2" for name in QCOW2)),
     "older": (
         "nova-15/hosts.json.gz",
@@ -40,6 +41,7 @@ FILES = {
     ),
 }
 BY_NAME_ALONE = ("qcow2", "older")
+LIVES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots")
 
 
 def run(*args):
@@ -77,19 +79,23 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
     parser.add_argument("--lives", default="120", help="random sequences of actions")
+    parser.add_argument("--clouds", default="200", help="random clouds of several servers")
     parser.add_argument("--decisions", default="30000", help="random decisions of the scheduler")
     args = parser.parse_args()
     if args.check:
         steps = {part: lambda part=part: compare(part) for part in FILES}
-        steps["lives"] = lambda: run("tools.record.lives", "--check")
+        steps["lives"] = lambda: run("tools.record.lives", "--check", *LIVES)
+        steps["clouds"] = lambda: run("tools.record.lives", "--check", "clouds")
         steps["random_lives"] = lambda: run("tools.record.random_lives", "--count", args.lives)
+        steps["random_clouds"] = lambda: run("tools.record.random_clouds", "--count", args.clouds)
         steps["random_decisions"] = lambda: run(
             "tools.record.random_decisions", "--count", args.decisions
         )
         steps["alone"] = lambda: run("tools.record.alone")
     else:
         steps = {part: lambda part=part: record(part, DATA) for part in FILES}
-        steps["lives"] = lambda: run("tools.record.lives")
+        steps["lives"] = lambda: run("tools.record.lives", *LIVES)
+        steps["clouds"] = lambda: run("tools.record.lives", "clouds")
     wanted = args.parts or [part for part in steps if part not in BY_NAME_ALONE]
     if unknown := sorted(set(wanted) - set(steps)):
         parser.error(f"no part {unknown[0]!r}; there are {', '.join(steps)}")

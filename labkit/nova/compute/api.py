@@ -5,6 +5,7 @@ import uuid as uuids
 from dataclasses import dataclass
 
 from labkit.nova import exception
+from labkit.nova.availability_zones import get_availability_zones, get_host_availability_zone
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
@@ -12,7 +13,7 @@ from labkit.nova.image import glance
 from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
-from labkit.nova.objects.instance import EXTRA, FIELDS
+from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.objects.migration import Migration
 from labkit.nova.quota import check_deltas, check_num_instances_quota
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -174,7 +175,9 @@ class API:
 
         Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
         """
-        if spec.availability_zone and spec.availability_zone not in self.site.zones():
+        if spec.availability_zone and spec.availability_zone not in get_availability_zones(
+            self.site.fleet
+        ):
             raise exception.HTTPBadRequest("The requested availability zone is not available")
         self._get_image(names[0])
         if networks != "none":
@@ -203,7 +206,7 @@ class API:
             raise exception.ComputeHostNotFound(host=host)
 
     def _create_reqspec_buildreq_instmapping(self, name, spec, networks):
-        request = BuildRequest(name, spec, _new_row(name, spec, self.site.env.now))
+        request = BuildRequest(name, spec, _new_row(name, spec, self.site.clock.env.now))
         request.create(self.service)
         instance_mapping.create(self.service, name, request.uuid)
         if networks == "none":
@@ -234,7 +237,7 @@ class API:
             "soft_delete",
             self._do_soft_delete,
             task_state=task.SOFT_DELETING,
-            deleted_at=self.site.env.now,
+            deleted_at=self.site.clock.env.now,
         )
 
     def _delete(self, instance, delete_type, callback, **instance_attrs):
@@ -307,7 +310,7 @@ class API:
         if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
             return None
         try:
-            return self.site.from_row(self.service, instance.name, instance.uuid)
+            return Instance.get_by_uuid(self.service, instance.uuid)
         except exception.InstanceNotFound:
             return None
 
@@ -336,7 +339,7 @@ class API:
         if local:
             instance.vm_state = vm.DELETED
             instance.task_state = None
-            instance.terminated_at = self.site.env.now
+            instance.terminated_at = self.site.clock.env.now
             instance.save()
         else:
             self.compute_rpcapi.terminate_instance(
@@ -349,7 +352,7 @@ class API:
         if local:
             instance.vm_state = vm.SOFT_DELETED
             instance.task_state = None
-            instance.terminated_at = self.site.env.now
+            instance.terminated_at = self.site.clock.env.now
             instance.save()
         else:
             self.compute_rpcapi.soft_delete_instance(
@@ -674,7 +677,9 @@ class API:
         site = self.site
         migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
         check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
-        instance.availability_zone = site.zone_of(migration.source_compute)
+        instance.availability_zone = get_host_availability_zone(
+            site.fleet, migration.source_compute
+        )
         spec = site.spec_of(instance.name).replace(flavor=instance.old_flavor)
         site.save_spec(instance.name, spec)
         instance.task_state = task.RESIZE_REVERTING

@@ -5,6 +5,7 @@ from labkit.nova.context import RequestContext
 from labkit.nova.db.main import api as db
 from labkit.nova.exception import InstanceNotFound
 from labkit.nova.objects import migration as migrations
+from labkit.nova.objects.instance import Instance, get_by_host
 from labkit.nova.scheduler.client.report import checked
 
 
@@ -31,13 +32,13 @@ class HostTables:
 
     def compute_node_update(self, row):
         """Write a row; from now on schedulers read it."""
-        row.updated_at = float(self._site.env.now)
+        row.updated_at = float(self._site.clock.env.now)
         old = db.compute_node_update(self._service.db_context, row)
         self._site.fleet.update_from_compute_node(self._row, row, old)
 
     def get_by_host_and_node(self, host, node) -> list:
         """Return copies of the servers of the host that are not deleted."""
-        return self._site.instances_on(self._service)
+        return get_by_host(self._service)
 
     def get_in_progress_and_error(self, host, node) -> list:
         """Return copies of the migrations from or to the host that are not over."""
@@ -50,7 +51,7 @@ class HostTables:
     def instance(self, uuid):
         """Return a copy of a server's row, a deleted one too."""
         row = db.instance_get_by_uuid(self._deleted_too, uuid)
-        return self._site.copy_of(self._service, self._site.names[uuid], row)
+        return Instance.from_row(self._service, row)
 
     def stashed(self, instance):
         """Return what a claim remembers of a server: here the server itself.

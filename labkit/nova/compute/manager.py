@@ -7,7 +7,7 @@ import simpy
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception, exception_wrapper
-from labkit.nova.clock import finish
+from labkit.nova.clock import as_generator, finish
 from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
@@ -17,6 +17,7 @@ from labkit.nova.compute.resource_tracker import ResourceTracker
 from labkit.nova.image import glance
 from labkit.nova.network.model import NetworkInfo
 from labkit.nova.objects import migration as migrations
+from labkit.nova.objects.instance import Instance, get_by_host
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
 
@@ -71,22 +72,24 @@ def errors_out_migration_ctxt(migration):
 
 def errors_out_migration(function):
     """Put the migration in error if the method fails."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, migration, **kwargs):
         with errors_out_migration_ctxt(migration):
-            return (yield from finish(function(self, instance, migration=migration, **kwargs)))
+            return (yield from work(self, instance, migration=migration, **kwargs))
 
     return decorated_function
 
 
 def reverts_task_state(function):
     """Set the server's task_state to None if the method fails, unless another task took over."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, *args, **kwargs)))
+            return (yield from work(self, instance, *args, **kwargs))
         except exception.UnexpectedTaskStateError:
             raise
         except Exception:
@@ -99,11 +102,12 @@ def reverts_task_state(function):
 
 def wrap_instance_fault(function):
     """Write an exception of the method down as the server's fault."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, *args, **kwargs)))
+            return (yield from work(self, instance, *args, **kwargs))
         except exception.InstanceNotFound:
             raise
         except Exception as error:
@@ -115,11 +119,12 @@ def wrap_instance_fault(function):
 
 def delete_image_on_error(function):
     """Delete the image if the method that makes it fails."""
+    work = as_generator(function)
 
     @functools.wraps(function)
     def decorated_function(self, instance, image_id, *args, **kwargs):
         try:
-            return (yield from finish(function(self, instance, image_id, *args, **kwargs)))
+            return (yield from work(self, instance, image_id, *args, **kwargs))
         except Exception:
             compute_utils.delete_image(self, instance, image_id)
             raise
@@ -153,7 +158,7 @@ class ComputeManager(Service):
         self.waiting_live_migrations = {}
 
     def _semaphore(self, places):
-        return simpy.Resource(self.site.env, places) if places else None
+        return simpy.Resource(self.site.clock.env, places) if places else None
 
     def _in_turn(self, semaphore, work):
         """Do the work while one of the places of a semaphore is taken, if there is a semaphore."""
@@ -251,7 +256,7 @@ class ComputeManager(Service):
 
         A build that had not claimed yet is known only to placement, and fails too.
         """
-        instances = self.site.instances_on(self)
+        instances = get_by_host(self)
         try:
             evacuated = yield from self._destroy_evacuated_instances()
             for instance in instances:
@@ -491,7 +496,7 @@ class ComputeManager(Service):
         instance.power_state = self._get_power_state(instance)
         instance.vm_state = vm.ACTIVE
         instance.task_state = None
-        instance.launched_at = self.site.env.now
+        instance.launched_at = self.site.clock.env.now
 
     def _build_resources(self, instance):
         """Begin to make the ports, and prepare the disks; return the ports to be."""
@@ -541,8 +546,8 @@ class ComputeManager(Service):
         in Nova.
         """
         yield from self.site.neutron.allocate_for_instance(self, instance)
-        yield self.site.env.timeout(0)
-        if instance.saved_at != self.site.env.now:
+        yield self.site.clock.env.timeout(0)
+        if instance.saved_at != self.site.clock.env.now:
             instance.system_metadata["network_allocated"] = "True"
 
     def _cleanup_allocated_networks(self, instance):
@@ -571,8 +576,8 @@ class ComputeManager(Service):
         timeout = self.options.instance_build_timeout
         if timeout == 0:
             return
-        for instance in self.site.instances_on(self):
-            late = self.site.env.now - instance.created_at > timeout
+        for instance in get_by_host(self):
+            late = self.site.clock.env.now - instance.created_at > timeout
             if instance.vm_state == vm.BUILDING and late:
                 self._set_instance_obj_error_state(instance)
 
@@ -596,7 +601,7 @@ class ComputeManager(Service):
         instance.vm_state = vm.DELETED
         instance.task_state = None
         instance.power_state = power_state.NOSTATE
-        instance.terminated_at = self.site.env.now
+        instance.terminated_at = self.site.clock.env.now
         instance.save()
         self._complete_deletion(instance)
         instance.destroy()
@@ -665,9 +670,9 @@ class ComputeManager(Service):
         interval = self.options.reclaim_instance_interval
         if interval <= 0:
             return
-        for instance in self.site.instances_on(self):
+        for instance in get_by_host(self):
             soft_deleted = instance.vm_state == vm.SOFT_DELETED and instance.task_state is None
-            if soft_deleted and self.site.env.now - instance.deleted_at >= interval:
+            if soft_deleted and self.site.clock.env.now - instance.deleted_at >= interval:
                 with contextlib.suppress(Exception):  # as Nova, which warns and tries again
                     yield from self._delete_instance(instance)
 
@@ -835,7 +840,7 @@ class ComputeManager(Service):
         instance.vm_state = vm.RESCUED
         instance.task_state = None
         instance.power_state = self._get_power_state(instance)
-        instance.launched_at = self.site.env.now
+        instance.launched_at = self.site.clock.env.now
         instance.save(expected_task_state=task.RESCUING)
         self._notify_about_instance(instance, "rescue", "end")
 
@@ -1207,7 +1212,7 @@ class ComputeManager(Service):
         migration.save()
         instance.vm_state = vm.RESIZED
         instance.task_state = None
-        instance.launched_at = self.site.env.now
+        instance.launched_at = self.site.clock.env.now
         instance.save(expected_task_state=task.RESIZE_FINISH)
 
     def _set_instance_info(self, instance, flavor):
@@ -1228,7 +1233,7 @@ class ComputeManager(Service):
             if migration.status not in ("finished", "confirming"):
                 return
             try:
-                found = self.site.from_row(self, instance.name, instance.uuid)
+                found = Instance.get_by_uuid(self, instance.uuid)
             except exception.InstanceNotFound:
                 return
             with self._error_out_instance_on_exception(found):
@@ -1271,10 +1276,10 @@ class ComputeManager(Service):
             migration.save()
 
         for migration in migrations.find(self, status="finished", dest_compute=self.host):
-            if self.site.env.now - migration.updated_at < window:
+            if self.site.clock.env.now - migration.updated_at < window:
                 continue
             try:
-                instance = self.site.from_row(self, migration.name, migration.instance_uuid)
+                instance = Instance.get_by_uuid(self, migration.instance_uuid)
             except exception.InstanceNotFound:
                 _set_migration_to_error(migration)
                 continue
@@ -1336,7 +1341,7 @@ class ComputeManager(Service):
         neutron.bind(self, name, "migrate_instance_finish", self.host)
         yield from self.driver.start_here(self, "finish_revert_migration", instance, power_on)
         instance.drop_migration_context()
-        instance.launched_at = self.site.env.now
+        instance.launched_at = self.site.clock.env.now
         instance.save(expected_task_state=task.RESIZE_REVERTING)
         if power_on:
             instance.vm_state = vm.ACTIVE
@@ -1381,7 +1386,7 @@ class ComputeManager(Service):
         yield from self._power_off_instance(instance)
         yield from self.driver.snapshot(self, instance, update_task_state, image_id)
         self.image_api.upload(image_id)
-        instance.system_metadata["shelved_at"] = self.site.env.now
+        instance.system_metadata["shelved_at"] = self.site.clock.env.now
         instance.system_metadata["shelved_image_id"] = image_id
         instance.system_metadata["shelved_host"] = self.host
         instance.vm_state = vm.SHELVED
@@ -1468,10 +1473,10 @@ class ComputeManager(Service):
         time_s = self.options.shelved_offload_time
         if time_s <= 0:
             return
-        for instance in self.site.instances_on(self):
+        for instance in get_by_host(self):
             if instance.vm_state != vm.SHELVED or instance.task_state is not None:
                 continue
-            if self.site.env.now - instance.system_metadata["shelved_at"] <= time_s:
+            if self.site.clock.env.now - instance.system_metadata["shelved_at"] <= time_s:
                 continue
             with contextlib.suppress(Exception):  # as Nova, which only logs it
                 instance.task_state = task.SHELVING_OFFLOADING
@@ -1678,7 +1683,7 @@ class ComputeManager(Service):
     # -- every so often --------------------------------------------------------------------
     def _sync_power_states(self):
         """Compare each server of the host with its guest, each in a thread of its own."""
-        for instance in self.site.instances_on(self):
+        for instance in get_by_host(self):
             work = self._query_driver_power_state_and_sync(instance)
             self.start(self.locked(instance.uuid, work))
 

@@ -4,7 +4,7 @@ import functools
 import inspect
 from contextlib import contextmanager, suppress
 
-from labkit.nova.clock import finish, place
+from labkit.nova.clock import as_generator, place
 from labkit.nova.compute import vm_states
 from labkit.nova.exception import ImageNotFound, NovaException
 from labkit.nova.notifications.base import emit, versioned
@@ -142,12 +142,12 @@ def wrap_instance_event(prefix):
 
     def helper(function):
         code = inspect.unwrap(function).__code__
-        by = place(code.co_filename, code.co_name)
+        by, work = place(code.co_filename, code.co_name), as_generator(function)
 
         @functools.wraps(function)
         def decorated_function(self, instance, *args, **kwargs):
             with EventReporter(instance, f"{prefix}_{function.__name__}", by):
-                return (yield from finish(function(self, instance, *args, **kwargs)))
+                return (yield from work(self, instance, *args, **kwargs))
 
         return decorated_function
 

@@ -4,6 +4,7 @@ import contextlib
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception
+from labkit.nova.availability_zones import get_host_availability_zone
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
@@ -17,6 +18,7 @@ from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.migration import Migration
 from labkit.nova.objects.selection import Selection
 from labkit.nova.quota import check_num_instances_quota
+from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler import utils as scheduler_utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
@@ -56,8 +58,8 @@ class ComputeTaskManager(Service):
         for request, selection in zip(build_requests, selections, strict=True):
             instance = request.get_new_instance(self)
             if instance.uuid in site.api_db.build_requests:
-                instance.availability_zone = site.zone_of(selection.host)
-                instance.create(site.cell_of(selection.host))
+                instance.availability_zone = get_host_availability_zone(site.fleet, selection.host)
+                instance.create(site.fleet[selection.host].cell_uuid)
             else:  # the user has deleted the server by now
                 instance_mapping.destroy(self, instance)
                 self.report_client.delete_allocation_for_instance(
@@ -82,7 +84,7 @@ class ComputeTaskManager(Service):
             )
             base.send(self, instance, update, source="conductor")
             instance_action.action_start(instance, "create")
-            self._map_instance_to_cell(instance, site.cell_of(selection.host))
+            self._map_instance_to_cell(instance, site.fleet[selection.host].cell_uuid)
             if not self._delete_build_request(build_request, instance):
                 continue
             filter_properties = {}
@@ -169,7 +171,7 @@ class ComputeTaskManager(Service):
             error = scheduler_utils.exhausted(instance)
             yield from self._cleanup_when_reschedule_fails(instance, error)
             return
-        instance.availability_zone = self.site.zone_of(host)
+        instance.availability_zone = get_host_availability_zone(self.site.fleet, host)
         try:
             instance.save()
         except exception.InstanceNotFound:
@@ -188,7 +190,7 @@ class ComputeTaskManager(Service):
         """Take alternates off the list until one has room; None when none has."""
         while host_list:
             host = host_list.pop(0).service_host
-            resources = self.site.resources_of(request_spec)
+            resources = request_filter.resources_from_flavor(request_spec)[0]
             if self.report_client.claim_resources(
                 instance.name, instance.uuid, self.site.fleet.rows[host], resources
             ):
@@ -297,7 +299,7 @@ class ComputeTaskManager(Service):
             compute_utils.notify_about_instance(
                 self, instance, "rebuild_scheduled", source="conductor"
             )
-            instance.availability_zone = self.site.zone_of(host)
+            instance.availability_zone = get_host_availability_zone(self.site.fleet, host)
             self.compute_rpcapi.rebuild_instance(
                 self.context,
                 instance,
@@ -365,7 +367,7 @@ class ComputeTaskManager(Service):
                 spec = request_spec.replace(force_hosts=None, force_nodes=None)
                 selections = yield from self._schedule_instances(instance, spec)
                 host = selections[0].host
-                instance.availability_zone = self.site.zone_of(host)
+                instance.availability_zone = get_host_availability_zone(self.site.fleet, host)
                 self.compute_rpcapi.unshelve_instance(
                     self.context, instance, host, image=image_id and {"id": image_id}
                 )

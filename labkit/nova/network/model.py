@@ -11,7 +11,7 @@ class NetworkInfo:
 
     def __init__(self, service, work=None, there=False):
         self._service = service
-        self._done = service.site.env.event()
+        self._done = service.site.clock.env.event()
         self._error = None
         self._there = there
         if work is not None:

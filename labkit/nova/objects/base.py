@@ -6,6 +6,8 @@ from labkit.nova.context import EPOCH
 
 #: Fields that are seconds in the lab and a time in Nova.
 _TIMES = ("created_at", "updated_at", "deleted_at", "launched_at", "terminated_at")
+#: What cannot change, and needs no copy.
+_PLAIN = (str, int, float, type(None))
 
 
 class NovaObject:
@@ -52,10 +54,10 @@ class NovaObjectSerializer:
     def serialize_entity(self, ctxt, entity):
         """Return a copy of what may change: dicts, lists, and the rows of the database."""
         if isinstance(entity, dict):
-            copied = {}
-            for key, value in entity.items():
-                copied[key] = value if value is None else self.serialize_entity(ctxt, value)
-            return copied
+            return {
+                key: value if isinstance(value, _PLAIN) else self.serialize_entity(ctxt, value)
+                for key, value in entity.items()
+            }
         if isinstance(entity, list):
             return [self.serialize_entity(ctxt, value) for value in entity]
         return entity.copy_for(self._service) if hasattr(entity, "copy_for") else entity

@@ -40,15 +40,8 @@ class Instance(NovaObject):
         new_flavor migration_context created_at deleted_at"""
     ONLY_IF_SET = ("old_flavor", "new_flavor", "migration_context", "deleted_at")
 
-    __slots__ = (
-        "_changed",
-        "_metadata",
-        "_values",
-        "name",
-        "saved_at",
-        "service",
-        "spec",
-    )
+    #: What is no column; the columns are the instance's ``__dict__``.
+    __slots__ = ("__dict__", "_changed", "_metadata", "name", "saved_at", "service", "spec")
 
     def __init__(self, service, name, spec, values):
         object.__setattr__(self, "service", service)
@@ -57,34 +50,42 @@ class Instance(NovaObject):
         object.__setattr__(self, "saved_at", None)
         self._read(values)
 
+    @classmethod
+    def get_by_uuid(cls, service, uuid) -> "Instance":
+        """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
+        return cls.from_row(service, db.instance_get_by_uuid(service.db_context, uuid))
+
+    @classmethod
+    def from_row(cls, service, row) -> "Instance":
+        """Return a service's copy of a row that it has found."""
+        name = service.site.names[row["uuid"]]
+        return cls(service, name, service.site.servers[name][1], row)
+
     def _read(self, values):
         values = dict(values)
         object.__setattr__(self, "_metadata", values["system_metadata"])
         values["system_metadata"] = dict(values["system_metadata"])
-        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "__dict__", values)
         object.__setattr__(self, "_changed", set())
 
     def __getattr__(self, name):
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(f"Instance has no column {name!r} in the lab") from None
+        raise AttributeError(f"Instance has no column {name!r} in the lab")
 
     def __setattr__(self, name, value):
-        if name not in self._values:
+        if name not in self.__dict__:
             raise AttributeError(f"Instance has no column {name!r} in the lab")
-        self._values[name] = value
+        self.__dict__[name] = value
         self._changed.add(name)
 
     def __getitem__(self, name):
-        return self._values[name]
+        return self.__dict__[name]
 
     def __repr__(self):
         return f"<Instance {self.name}: {self.vm_state}/{self.task_state}>"
 
     def copy_for(self, service) -> "Instance":
         """Return the copy that another service gets with a message; unsaved changes travel along."""
-        other = Instance(service, self.name, self.spec, self._values)
+        other = Instance(service, self.name, self.spec, self.__dict__)
         object.__setattr__(other, "_metadata", self._metadata)
         other._changed.update(self._changed)
         return other
@@ -92,7 +93,7 @@ class Instance(NovaObject):
     def obj_what_changed(self) -> set:
         """Return the columns that the next save writes."""
         changed = self._changed.difference(EXTRA)
-        if self._values["system_metadata"] != self._metadata:
+        if self.system_metadata != self._metadata:
             changed.add("system_metadata")
         return changed
 
@@ -100,7 +101,7 @@ class Instance(NovaObject):
         """Write a new row into a cell's database."""
         service = self.service
         with target_cell(service.db_context, CellMapping(cell, service.site.db)) as targeted:
-            row = db.instance_create(targeted, self._values)
+            row = db.instance_create(targeted, self.__dict__)
         service.note(Save, self.name, "create", None, states(row))
         self._read(row)
 
@@ -115,7 +116,7 @@ class Instance(NovaObject):
         nova/db/main/api.py, Nova 34.0.0.
         """
         service, changed = self.service, self.obj_what_changed()
-        extra = {name: self._values[name] for name in EXTRA if name in self._changed}
+        extra = {name: self[name] for name in EXTRA if name in self._changed}
         if extra:
             db.instance_extra_update_by_uuid(service.db_context, self.uuid, extra)
             self._changed.difference_update(EXTRA)
@@ -123,9 +124,9 @@ class Instance(NovaObject):
             return
         columns = tuple(sorted(changed))
         guards = _guard(expected_task_state), _guard(expected_vm_state)
-        updates = {name: self._values[name] for name in changed}
+        updates = {name: self[name] for name in changed}
         try:
-            service.site.may_conflict(self, updates, guards)
+            service.site.faults.may_conflict(self, updates, guards[0])
             old, new = db.instance_update_and_get_original(
                 service.db_context, self.uuid, updates, *guards
             )
@@ -153,9 +154,9 @@ class Instance(NovaObject):
             host=new["host"],
         )
         self._read(new)
-        object.__setattr__(self, "saved_at", service.site.env.now)
+        object.__setattr__(self, "saved_at", service.site.clock.env.now)
         notifications.send_save(service, self, old)
-        service.site.saved(self)
+        service.site.faults.reached(service, self.name, (self.task_state, self.vm_state))
 
     def destroy(self):
         """Mark the row as deleted; a copy without a host refuses when the row has one by now.
@@ -181,11 +182,20 @@ class Instance(NovaObject):
         if self.migration_context is not None:
             nothing = {"migration_context": None}
             db.instance_extra_update_by_uuid(self.service.db_context, self.uuid, nothing)
-            self._values.update(nothing)
+            self.__dict__.update(nothing)
 
     def refresh(self):
         """Read the row again; what was changed and not saved is lost."""
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
+
+
+def get_by_host(service) -> list[Instance]:
+    """Return the servers whose row names the host of a nova-compute.
+
+    Source: ``get_by_host`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
+    """
+    rows = db.instance_get_all_by_host(service.db_context, service.host)
+    return [Instance.from_row(service, row) for row in rows]
 
 
 def _guard(expected):

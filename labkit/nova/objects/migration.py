@@ -75,7 +75,7 @@ class Migration(NovaObject):
     def create(self):
         """Write a new row."""
         service = self.service
-        self.created_at = service.site.env.now
+        self.created_at = service.site.clock.env.now
         values = self._values()
         self.id = db.migration_create(service.db_context, values)
         self.uuid = values["uuid"]
@@ -85,7 +85,7 @@ class Migration(NovaObject):
         """Write all of it, and read it anew."""
         service = self.service
         old = db.migration_get(service.db_context, self.id)["status"]
-        self.updated_at = service.site.env.now
+        self.updated_at = service.site.clock.env.now
         db.migration_update(service.db_context, self.id, self._values())
         self._note("update", old)
 

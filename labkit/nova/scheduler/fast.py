@@ -427,7 +427,7 @@ class FastSchedulerManager(SchedulerManager):
                 if one.position is not None:
                     place = one.order[one.position]
                     name, host = instance_uuids[len(selections)], states[one.rows[place]]
-                    selections.append(Selection(name, host.host, float(one.total[place])))
+                    selections.append(Selection(name, host.node_name, float(one.total[place])))
             self._ensure_sufficient_hosts(selections, instance_uuids, claimed)
             if alternates:
                 rows = one.rows[one.order]

@@ -85,8 +85,12 @@ class Instance(NovaObject):
 class HostState:
     """What the scheduler believes about one compute node.
 
+    ``node_name`` tells it from all others: the host, or the node where a host has several.
+
     Source: ``HostState`` in nova/scheduler/host_manager.py, Nova 34.0.0.
     """
+
+    is_one_of_several_nodes = False
 
     def __init__(self, host, node, cell_uuid):
         self.host = host
@@ -166,6 +170,11 @@ class HostState:
                 return
             self.pci_stats.apply_requests(spec_obj.pci_requests)
         self.num_io_ops += 1
+
+    @property
+    def node_name(self) -> str:
+        """The name of its row in a fleet and in tables."""
+        return self.nodename if self.is_one_of_several_nodes else self.host
 
     def own(self) -> "HostState":
         """Return a copy for one request: what a request changes is the copy's own."""

@@ -121,7 +121,7 @@ class SchedulerManager(Service):
     def _update_instances(self, hosts):
         """Let hosts that were read a while ago have the servers that they have now."""
         for host in hosts:
-            host.instances = self.host_manager.fleet.instances_on(host.host)
+            host.instances = self.host_manager.fleet.instances_on(host.node_name)
 
     def decide(self, spec_obj, instance_uuids, return_alternates=True) -> list[Selection]:
         """Do what select_destinations does, at once and outside of a cloud. Raises NoValidHost."""
@@ -174,7 +174,7 @@ class SchedulerManager(Service):
                         break
                 if chosen is None:
                     break
-                selections.append(Selection(instance, chosen.obj.host, float(chosen.weight)))
+                selections.append(Selection(instance, chosen.obj.node_name, float(chosen.weight)))
                 selected_hosts.append(chosen.obj)
                 self._consume_selected_host(chosen.obj, spec_obj, instance)
             self._ensure_sufficient_hosts(selections, instance_uuids, claimed)
@@ -210,7 +210,7 @@ class SchedulerManager(Service):
         if candidates is None:
             return True
         uuid = self.site.uuid_of(instance) if self.site else instance
-        row = self.host_manager.fleet.rows[host.host]
+        row = self.host_manager.fleet.rows[host.node_name]
         if not self.placement_client.claim_resources(instance, uuid, row, candidates.resources):
             return False
         claimed.append((instance, uuid))
@@ -237,11 +237,11 @@ class SchedulerManager(Service):
 
         Source: ``_get_alternate_hosts`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
-        taken = {host.host for host in selected_hosts}
+        taken = {host.node_name for host in selected_hosts}
         for selection, selected in zip(selections, selected_hosts, strict=True):
             near = (
-                host.host
+                host.node_name
                 for host in hosts
-                if host.cell_uuid == selected.cell_uuid and host.host not in taken
+                if host.cell_uuid == selected.cell_uuid and host.node_name not in taken
             )
             selection.alternates.extend(itertools.islice(near, self.options.max_attempts - 1))

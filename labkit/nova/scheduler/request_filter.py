@@ -106,8 +106,12 @@ def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
     host = host or (spec_obj.force_hosts or [None])[0]
     node = node or (spec_obj.force_nodes or [None])[0]
     if host or node:
-        request.in_tree = fleet.find(host, node, destination.cell if destination else None)
-        if request.in_tree is None:
+        found = fleet.find(host, node, destination.cell if destination else None)
+        if len(found) == 1:
+            request.in_tree = found[0]
+        else:  # placement cannot be asked for several: all are, and the others fall later
+            request.limit = None
+        if not found:
             reason = f"No such host - host: {host} node: {node} "
             raise exception.NoValidHost(reason=reason)
     return request

@@ -3,6 +3,8 @@
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.exception import MaxRetriesExceeded, NoValidHost
 from labkit.nova.notifications.base import emit
+from labkit.nova.objects.instance import Instance
+from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.filters import utils as filters_utils
 
 
@@ -81,7 +83,7 @@ def claim_resources_on_destination(conductor, instance, host):
     """
     site = conductor.site
     spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
-    row, resources = site.fleet.rows[host], site.resources_of(spec)
+    row, resources = site.fleet.rows[host], request_filter.resources_from_flavor(spec)[0]
     claim = conductor.report_client.claim_resources
     if not claim(instance.name, instance.uuid, row, resources):
         raise NoValidHost(
@@ -95,7 +97,7 @@ def set_vm_state_and_notify(service, instance, method, vm_state, error):
 
     Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
     """
-    copy = service.site.from_row(service, instance.name, instance.uuid)
+    copy = Instance.get_by_uuid(service, instance.uuid)
     copy.vm_state = vm_state
     copy.task_state = None
     copy.save()

@@ -10,6 +10,7 @@ from labkit import Cloud, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.compute.manager import SYNC
+from labkit.nova.objects.instance import get_by_host
 from tests.helpers import lives
 
 RECORDED = Path(__file__).parents[3] / "data" / "nova-34" / "lifecycle.json.gz"
@@ -49,7 +50,7 @@ class Bench:
     def outcome(self, method):
         """Call a method of the nova-compute; return what came of it, in the form of the recording."""
         site, raised = self.player.cloud.site, []
-        compute, start = site.computes["host1"], len(site.trace)
+        compute, start = site.computes["host1"], len(site.clock.records)
 
         def work():
             try:
@@ -57,10 +58,10 @@ class Bench:
             except Exception as error:
                 raised.append(type(error).__name__)
 
-        with site.within(compute.periodic_context()):
+        with site.clock.within(compute.periodic_context()):
             compute.start(work())
         self.player.cloud.settle()
-        found = self._noted(site.trace[start:])
+        found = self._noted(site.clock.records[start:])
         if raised:
             found["raised"] = raised[0]
         uuid = site.uuid_of("web")
@@ -117,7 +118,7 @@ def test_a_restart_does_the_same_in_every_pair_of_states(guest):
 
 
 def _first(compute):
-    return compute.site.instances_on(compute)[0]
+    return get_by_host(compute)[0]
 
 
 # -- by hand --------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import time
 
 PROJECT = pathlib.Path(__file__).parents[3]
 FOLDER = PROJECT / "data" / "nova-34"
-FILES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots")
+FILES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots", "clouds")
 ABOUT = {
     "backend": "eventlet",
     "database": "sqlite, one file per cell; nova-compute reaches it without the conductor",

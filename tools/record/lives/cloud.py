@@ -52,7 +52,7 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
     REQUIRES_LOCKING = True
     body = None
     options = ()  # of (group, name, value)
-    hosts = ("host1", "host2")
+    hosts = ("host1", "host2")  # or a dict of them with their cells
 
     def setUp(self):
         reset_process()
@@ -65,7 +65,7 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
         # A fixture's default must not undo ours.
         self.flags(api_paste_config=PASTE, group="wsgi")
         for host in self.hosts:
-            self._start_compute(host)
+            self._start_compute(host, self.hosts[host] if isinstance(self.hosts, dict) else None)
         self.flavors = {}
         for name, (memory_mb, vcpu, disk) in FLAVORS.items():
             self.flavors[name] = self._create_flavor(
@@ -203,7 +203,8 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
         old = self.computes[host].manager.driver
         load = mock.patch("nova.virt.driver.load_compute_driver", return_value=old)
         with load, working_as(f"compute@{host}"):
-            self.computes[host] = self.start_service("compute", host)
+            cell = self.host_mappings[host].cell_mapping.name
+            self.computes[host] = self.start_service("compute", host, cell)
 
     # -- on the computes ----------------------------------------------------------------
     def guest(self, host):
@@ -264,7 +265,8 @@ def reset_process():
 
 def run(body, options=(), hosts=("host1", "host2")):
     """Call body(cloud) in a fresh cloud; raise if that failed."""
-    members = {"body": staticmethod(body), "options": tuple(options), "hosts": tuple(hosts)}
+    members = {"body": staticmethod(body), "options": tuple(options), "hosts": hosts}
+    members["NUMBER_OF_CELLS"] = len(set(hosts.values())) if isinstance(hosts, dict) else 1
     case = type("Cloud", (Cloud,), members)("test_it")
     result = unittest.TestResult()
     case.run(result)

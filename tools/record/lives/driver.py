@@ -58,6 +58,17 @@ class RecordDriver(fake.MediumFakeDriver):
 
     snapshot_model = "flat"  # qcow2, raw and lvm files; "direct": rbd
     snapshot_by = None  # a method that makes snapshots instead
+    sizes = {}  # of hosts that are not as big as all others: vcpus, memory_mb, local_gb
+
+    def init_host(self, host):
+        super().init_host(host)
+        if host in self.sizes:
+            size = self.sizes[host]
+            self.vcpus, self.memory_mb = size["vcpus"], size["memory_mb"]
+            self.local_gb = size["local_gb"]
+            self.resources = fake.Resources(self.vcpus, self.memory_mb, self.local_gb)
+            # Guests that write nothing: all that the host has is free, so that disk counts too.
+            self.host_status_base["disk_available_least"] = self.local_gb
 
     def _set_power(self, instance, state):
         if instance.uuid in self.instances:

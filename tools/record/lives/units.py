@@ -1,8 +1,8 @@
 """What must be recorded for each file, as PART/NAME: the longest first."""
 
-from tools.record.lives import contexts, deployed, rest, scenarios
+from tools.record.lives import cloud_cases, contexts, deployed, rest, scenarios
 
-FILES = ("lifecycle", "moves", "api_states", "contexts", "deployed", "snapshots")
+FILES = ("lifecycle", "moves", "api_states", "contexts", "deployed", "snapshots", "clouds")
 #: Of the snapshots: the disks, and the power states of their guests.
 DISKS = "flat qcow2 lvm rbd isolate".split()
 STATES = "running paused shutdown".split()
@@ -16,6 +16,8 @@ def of(file):
         return [f"snapshots/{disk}_{state}" for disk in DISKS for state in STATES]
     if file == "contexts":
         return [f"contexts/{name}" for name in contexts.USER + contexts.ADMIN]
+    if file == "clouds":
+        return [f"clouds/{name}" for name in cloud_cases.load()]
     if file == "deployed":
         return [f"deployed/{name}" for name in deployed.NAMES]
     tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []

@@ -15,6 +15,7 @@ PARTS = {
     "snapshots": ("snapshots", lambda module, name: module.record(name)),
     "contexts": ("contexts", lambda module, name: module.record(name)),
     "deployed": ("deployed", lambda module, name: module.record(name)),
+    "clouds": ("clouds", lambda module, name: module.record(name)),
     "tables": ("tables", lambda module, name: getattr(module, name)()),
     "guards": ("guards", lambda module, name: module.read()),
     "rest": ("rest", lambda module, name: module.record(name.split("+"))),

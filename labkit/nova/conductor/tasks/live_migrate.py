@@ -2,6 +2,7 @@
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import exception
+from labkit.nova.availability_zones import get_host_availability_zone
 from labkit.nova.compute import power_state
 from labkit.nova.conductor.tasks.migrate import (
     replace_allocation_with_migration,
@@ -72,7 +73,9 @@ class LiveMigrationTask:
             yield from self._check_requested_destination()
         else:
             self.destination = yield from self._find_destination()
-        instance.availability_zone = conductor.site.zone_of(self.destination)
+        instance.availability_zone = get_host_availability_zone(
+            conductor.site.fleet, self.destination
+        )
         migration.source_node = instance.node
         migration.dest_node = conductor.site.fleet[self.destination].nodename
         migration.dest_compute = self.destination

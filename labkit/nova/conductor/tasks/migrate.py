@@ -1,5 +1,6 @@
 """How a resize or a cold migration finds its host (nova/conductor/tasks/migrate.py)."""
 
+from labkit.nova.availability_zones import get_host_availability_zone
 from labkit.nova.objects.migration import Migration, find
 from labkit.nova.objects.selection import Selection
 from labkit.nova.scheduler.utils import exhausted, populate_retry
@@ -83,7 +84,7 @@ class MigrationTask:
             host = conductor.next_host(instance, spec, self.host_list)
             if host is None:
                 raise exhausted(instance)
-        instance.availability_zone = site.zone_of(host)
+        instance.availability_zone = get_host_availability_zone(site.fleet, host)
         conductor.compute_rpcapi.prep_resize(
             conductor.context,
             instance,

@@ -219,7 +219,7 @@ class LibvirtDriver:
     def live_migration(self, service, instance) -> str:
         """Copy the memory of a guest; return "completed", "cancelled", or "failed"."""
         yield from self.ask(service, "live_migration", instance)
-        job = self.jobs[instance.uuid] = service.site.env.event()
+        job = self.jobs[instance.uuid] = service.site.clock.env.event()
         try:
             yield from service.step("memory_copy", instance, until=job)
         except Exception:
@@ -381,7 +381,7 @@ class LibvirtDriver:
 
     def _upload(self, host, instance, image_id, metadata, out_path):
         """Send the file to glance."""
-        start_s = host.service.site.env.now
+        start_s = host.service.site.clock.env.now
         length = host.images[out_path].length
         yield from self._step(host, "upload", host.costs.upload_s(length))
         host.spent = 0.0, length, length, ""
@@ -438,7 +438,7 @@ class LibvirtDriver:
                 host.log("ERROR", f"{text}: {error}.")
                 raise
             host.log("INFO", f"Quiescing instance not available: {error}.")
-        start_s = host.service.site.env.now
+        start_s = host.service.site.clock.env.now
         try:
             yield from self._copy(host, guest, dev, disk_delta)
         except Exception:  # no finally: nothing goes on in a nova-compute that dies
@@ -461,7 +461,7 @@ class LibvirtDriver:
             if properties.get("os_require_quiesce", False):
                 raise
             host.log("INFO", f"Skipping quiescing instance: {error}.")
-        start_s = host.service.site.env.now
+        start_s = host.service.site.clock.env.now
         try:
             yield from self._copy(host, guest, dev, disk_delta)
             dev.abort_job()
@@ -484,7 +484,7 @@ class LibvirtDriver:
         guest.delete_configuration()
         dev.rebase(disk_delta)
         while not dev.is_job_complete():
-            yield from host.service.wait(host.service.site.env.timeout(POLL_S))
+            yield from host.service.wait(host.service.site.clock.env.timeout(POLL_S))
 
     def _end_mirror(self, host, instance, guest, dev, disk_delta, properties):
         """Cut the mirror off while the guest's file systems are frozen, if that can be done."""
@@ -550,22 +550,22 @@ class LibvirtDriver:
 
     def _taking(self, host, step, work, *args, seconds=None):
         """Let a step take its time, and then do it."""
-        start_s = host.service.site.env.now
+        start_s = host.service.site.clock.env.now
         yield from self._step(host, step, seconds)
-        if host.service.site.env.now > start_s:
+        if host.service.site.clock.env.now > start_s:
             host.staged(step, start_s)
         return work(*args)
 
     def _converting(self, host, work, *args):
         """Do something with qemu-img convert, and let it take the time that the command needs."""
-        start_s, failed = host.service.site.env.now, None
+        start_s, failed = host.service.site.clock.env.now, None
         yield from self._step(host, "extract", 0.0)
         try:
             work(*args)
         except Exception as error:
             failed = error
         if host.spent[0]:
-            yield from host.service.wait(host.service.site.env.timeout(host.spent[0]))
+            yield from host.service.wait(host.service.site.clock.env.timeout(host.spent[0]))
             host.staged("convert", start_s)
         if failed is not None:
             raise failed

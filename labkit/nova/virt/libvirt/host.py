@@ -185,7 +185,7 @@ class Host:
         """Note a stage that is over, with what its command moved."""
         _seconds, bytes_in, bytes_out, command = self.spent
         self.spent = (0.0, 0, 0, "")
-        now = self.service.site.env.now
+        now = self.service.site.clock.env.now
         self.service.note(
             Stage, self.instance.name, stage, start_s, now, bytes_in, bytes_out, command
         )
@@ -293,10 +293,10 @@ class Host:
         copied = self.images[disk].stored
         seconds = self.costs.mirror_s(copied)
         self.images[base] = replace(self.images[base], stored=copied, ratio=self.images[disk].ratio)
-        self.mirror_until = self.service.site.env.now + seconds
+        self.mirror_until = self.service.site.clock.env.now + seconds
         self.spent = seconds, copied, copied, f"blockRebase {disk} {base}"
 
     @property
     def mirrored(self) -> bool:
         """Whether the copy is complete."""
-        return self.service.site.env.now >= self.mirror_until
+        return self.service.site.clock.env.now >= self.mirror_until

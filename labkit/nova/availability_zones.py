@@ -1,0 +1,23 @@
+"""In which availability zone a host is (nova/availability_zones.py)."""
+
+#: The zone of a host that no aggregate puts into one.
+DEFAULT_AVAILABILITY_ZONE = "nova"
+
+
+def get_host_availability_zone(fleet, host) -> str:
+    """Return the availability zone of a host: what its aggregates say, else "nova".
+
+    Source: ``get_host_availability_zone`` in nova/availability_zones.py, Nova 34.0.0.
+    """
+    for aggregate in fleet[host].aggregates:
+        if "availability_zone" in aggregate.metadata:
+            return aggregate.metadata["availability_zone"]
+    return DEFAULT_AVAILABILITY_ZONE
+
+
+def get_availability_zones(fleet) -> set:
+    """Return the availability zones that the hosts are in.
+
+    Source: ``get_availability_zones`` in nova/availability_zones.py, Nova 34.0.0.
+    """
+    return {get_host_availability_zone(fleet, host) for host in fleet.rows}
