@@ -2,7 +2,6 @@
 PORT = 8888
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest
-LESSON = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # Without a display JupyterLab only prints its address.
 NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
 LOCK = uv pip compile -q pyproject.toml --group build --universal --generate-hashes \
@@ -23,17 +22,21 @@ $(shell mkdir -p "$(CURDIR)/build/home")
 $(info Your home folder cannot be written to: settings are kept in build/home.)
 endif
 
-.PHONY: help lab test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
+.PHONY: help lab lesson test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
 
 help:
 	@echo "make lab           open the lessons in JupyterLab (PORT=9000 for another port)"
+	@echo "make lesson L=01   the newest edition of a lesson, beside your copy"
 	@echo "make test          everything that needs no browser"
 	@echo "make test-browser  the lessons in the real JupyterLab, in Chromium"
 	@echo "make notebooks     run every lesson and keep its outputs"
 	@echo "For maintainers: notebooks-check bench record record-check lock clean"
 
 lab: not-root .venv/lab
-	@$(PY) tools/lab.py --port="$(PORT)" --lesson=$(LESSON) $(NO_BROWSER) $(if $(ALLOW_ROOT),--allow-root)
+	@$(PY) tools/lab.py --port="$(PORT)" $(NO_BROWSER) $(if $(ALLOW_ROOT),--allow-root)
+
+lesson: .venv/lab
+	@$(PY) tools/lab.py --again="$(L)"
 
 not-root:
 	@test -n "$(ALLOW_ROOT)" || test "`id -u`" != 0 || { echo "JupyterLab does not run as root:" \

@@ -8,6 +8,7 @@ Uses: neighbours, nova.
 import csv
 import dataclasses
 import difflib
+import functools
 import json
 import math
 import uuid as uuids
@@ -21,6 +22,7 @@ from labkit.neighbours import arguments, placement
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
 from labkit.nova.objects.compute_node import ComputeNode
+from labkit.nova.objects.image_meta import canonicalize
 from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler.fast import Columns
 from labkit.nova.scheduler.host_manager import NUMBERS, HostState, Instance, metrics_from
@@ -177,9 +179,10 @@ class Fleet:
         }
 
     def _all_traits(self, row):
-        """Return a host's traits; that of a disabled service is set by its nova-compute."""
+        """Return a host's traits, with those that its nova-compute sets by itself."""
         disabled = self._states[row].service["disabled"]
-        return {*self.traits[row], *(["COMPUTE_STATUS_DISABLED"] if disabled else [])}
+        disabled = ["COMPUTE_STATUS_DISABLED"] if disabled else []
+        return {"OWNER_NOVA", *self.traits[row], *disabled}
 
     def __len__(self):
         return len(self._states)
@@ -491,6 +494,11 @@ class Fleet:
         """Return the servers of a host, by name."""
         return dict(self[host].instances)
 
+    def hosts_of(self, names) -> list[str]:
+        """Return the hosts that have one of the servers of those names, in the fleet's order."""
+        names = set(names)
+        return [state.host for state in self._states if names & state.instances.keys()]
+
     def find(self, host, node=None, cell=None) -> list[str]:
         """Return the names of the rows with that host and node name in that cell."""
         wanted = host, node, cell
@@ -555,6 +563,23 @@ class Fleet:
             self._columns.read(row, state, numbers_only)
 
 
+@functools.cache
+def _spelled(*spec):
+    """Spell an entry of supported_instances as Nova's HVSpec stores it."""
+    names = ("hw_architecture", "img_hv_type", "hw_vm_mode")
+    return tuple(canonicalize(name, value) for name, value in zip(names, spec, strict=True))
+
+
+def _hv_spec(host, *spec):
+    try:
+        return _spelled(*spec)
+    except ValueError as error:
+        raise ValueError(
+            f"{host}: supported_instances has {' '.join(map(str, spec))!r}; expected architecture, "
+            f"hypervisor type and VM mode, such as 'x86_64 kvm hvm' ({error})"
+        ) from None
+
+
 def _dicts(name, records, key):
     """Return the records as a list. Raises TypeError or ValueError for one that is no dict with a *key*."""
     records = arguments.all_of(name, records, dict, f"dicts with a {key!r}")
@@ -587,7 +612,7 @@ def _host_state(record, aggregates):
         elif name in _USUAL and value is not None:
             known[name] = value
     state.uuid = state.uuid or _uuid(host)
-    state.supported_instances = [list(one) for one in state.supported_instances]
+    state.supported_instances = [list(_hv_spec(host, *one)) for one in state.supported_instances]
     service = {name: TEXTS[name] if record.get(name) is None else record[name] for name in _SERVICE}
     metrics = {name: _plain(name, value) for name, value in (record.get("metrics") or {}).items()}
     state.metrics = metrics_from(metrics)

@@ -78,7 +78,7 @@ MISTAKES = [
     (lambda c: c.add_fault(Fault("spawn", host="cn-9")), KeyError, "no host 'cn-9'"),
     (lambda c: Cloud(FLEET, quota=10), ValueError, "quota = 10 is not a dict"),
     (lambda c: Cloud(FLEET, quota={"cpus": 1}), ValueError, "quota of unknown 'cpus'; there are"),
-    (lambda c: Cloud(FLEET, quota={"cores": -1}), ValueError, "cores: -1 is not a whole number"),
+    (lambda c: Cloud(FLEET, quota={"cores": -2}), ValueError, "cores: -2 is not a whole number"),
     (
         lambda c: Cloud(FLEET, quota={"cores": True}),
         ValueError,

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from tools import lab
@@ -57,7 +58,7 @@ def test_a_home_that_cannot_be_written_to_is_replaced(clone):
 @pytest.mark.parametrize("port", ["99999", "0", "-1", "text", "", "80.5"])
 def test_a_port_that_is_none_gets_one_sentence(root, port):
     done = subprocess.run(
-        [sys.executable, str(root / "tools" / "lab.py"), f"--port={port}", "--lesson=x"],
+        [sys.executable, str(root / "tools" / "lab.py"), f"--port={port}"],
         capture_output=True,
         text=True,
         check=False,
@@ -74,3 +75,41 @@ def test_a_busy_port_is_noticed():
         number = busy.getsockname()[1]
         assert not lab.is_free(number)
     assert lab.is_free(number)
+
+
+@pytest.fixture
+def lessons(root, tmp_path):
+    """Two lessons, and a place for the learner's copies."""
+    (tmp_path / "notebooks").mkdir()
+    for lesson in sorted((root / "notebooks").glob("*.ipynb"))[:2]:
+        shutil.copy(lesson, tmp_path / "notebooks")
+    return tmp_path / "notebooks", tmp_path / "work"
+
+
+def test_a_learner_gets_copies_without_outputs_and_teachers_cells(lessons):
+    assert lab.copies(*lessons) == []
+    for lesson in lessons[0].iterdir():
+        mine = nbformat.read(lessons[1] / lesson.name, as_version=4)
+        theirs = nbformat.read(lesson, as_version=4)
+        kept = [c for c in theirs.cells if "teacher" not in c.metadata.get("tags", ())]
+        assert [c.source for c in mine.cells] == [c.source for c in kept]
+        assert not any(c.get("outputs") or c.get("execution_count") for c in mine.cells)
+
+
+def test_what_a_learner_wrote_is_never_overwritten(lessons):
+    lab.copies(*lessons)
+    mine = next(lessons[1].glob("00*"))
+    mine.write_text("my answers")
+    notebook = nbformat.read(lessons[0] / mine.name, as_version=4)
+    notebook.cells[0].source = "# A new edition"
+    nbformat.write(notebook, lessons[0] / mine.name)
+    assert lab.copies(*lessons) == ["Lesson 00 has a newer edition; see it with: make lesson L=00"]
+    said = lab.copies(*lessons, again="00")
+    assert said == [f"The lesson is in work/{mine.stem}_2.ipynb; older copies stay."]
+    assert mine.read_text() == "my answers"
+    assert lab.copies(*lessons) == []
+
+
+def test_a_lesson_that_there_is_not_gets_a_sentence(lessons):
+    with pytest.raises(SystemExit, match="L=77: there is no such lesson; there are 00, 01"):
+        lab.copies(*lessons, again="77")

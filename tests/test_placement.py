@@ -10,13 +10,14 @@ from collections import Counter
 import pytest
 
 from labkit import Flavor, Fleet, Options, RequestSpec, select_destinations
-from labkit.neighbours import placement
+from labkit.neighbours import placement, traits
 from labkit.nova import exception
 from labkit.nova.objects import Aggregate
 from labkit.nova.scheduler import request_filter
 from tests.helpers import answers, scenarios
 
 pytestmark = pytest.mark.nova
+os_traits = pytest.importorskip("os_traits", reason="os_traits is not there (extra nova)")
 pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")
 
 HOSTS = 24
@@ -175,6 +176,40 @@ def test_whole_decisions_with_the_real_placement_are_the_same(real):
         there.clear()
         assert not answers.differences(nova, answers.answer(*asked[:4], names))
         placed += nova["selections"] is not None
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "reason"),
+    [
+        (dict.fromkeys(("resources:VCPU", "resources:MEMORY_MB"), "0"), "no resource at all"),
+        ({"trait:CUSTOM_NOBODYS": "forbidden"}, "the unknown trait CUSTOM_NOBODYS"),
+        ({"trait:CUSTOM_NOBODYS": "required"}, "the unknown trait CUSTOM_NOBODYS"),
+        ({"trait:hw_cpu_x86_avx": "forbidden"}, "the unknown trait hw_cpu_x86_avx"),
+        ({"trait:COMPUTE_STATUS_DISABLED": "required"}, "required and forbidden"),
+        ({"trait:CUSTOM_FAST": "forbidden"}, None),
+        ({"trait:HW_CPU_X86_AVX2": "forbidden"}, None),
+        ({"trait:OWNER_NOVA": "required"}, None),
+        ({"trait:OWNER_NOVA": "forbidden"}, "OWNER_NOVA"),
+    ],
+)
+def test_what_placement_refuses_has_no_candidates(real, extra_specs, reason):
+    rows = [{"host": "cn-1", "vcpus_total": 8, "total_usable_ram_mb": 8192}]
+    rows += [{"host": "cn-2", "traits": ["CUSTOM_FAST"]}]
+    fleet = Fleet([row | {"free_ram_mb": 8192} for row in rows])
+    spec = RequestSpec(Flavor(1, 512, extra_specs=extra_specs))
+    request = request_filter.process_reqspec(fleet, spec, Options())
+    found = fleet.providers.allocation_candidates(request)
+    query = f"/allocation_candidates?{request.to_querystring()}"
+    assert found.http_status == real(fleet).client.send("GET", query, accept=()).status_code
+    assert len(found.rows) == (reason is None)
+    if reason:
+        with pytest.raises(exception.NoValidHost, match=r"^No valid host was found\. $") as error:
+            select_destinations(fleet, spec)
+        assert reason in error.value.decision.explain("cn-1")
+
+
+def test_the_standard_traits_are_those_of_os_traits():
+    assert set(os_traits.get_traits()) == traits.STANDARD
 
 
 def test_a_class_that_placement_does_not_know_has_no_candidates():

@@ -3,15 +3,12 @@
 import pytest
 
 from labkit import Cloud, Fault, Fleet, Options, RequestSpec, select_destinations
-from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.exception import InvalidInput, NotModelled, ResourceProviderSyncFailed
 from labkit.nova.objects import Flavor
 from labkit.nova.objects.instance import get_by_host
 from labkit.nova.objects.migration import Migration, MigrationContext
-from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
-from labkit.studies.reports import chain_table, fleet_of
+from labkit.studies.reports import chain_table, fleet_of, tracker_of
 from labkit.tables.hosts import inventory_table, report_table
 
 FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
@@ -19,9 +16,8 @@ FLAVOR = Flavor(vcpus=1, memory_mb=1024, root_gb=1)
 
 def tracker(name, memory_mb=4096, **options):
     """Return the tracker of a host that has not reported yet."""
-    options = Options(**options)
     host = Hypervisor(name, memory_mb=memory_mb, avail_kb=memory_mb * 1024)
-    return ResourceTracker(name, LibvirtDriver(options, hypervisor=host), Tables(), options)
+    return tracker_of(host, Options(**options))
 
 
 def spec():
@@ -46,7 +42,7 @@ def test_a_server_counts_only_after_the_claim_and_the_report():
     small, big = tracker("small"), tracker("big", 5120)
     for each in (small, big):
         each.update_available_resource(each.host)
-    big.tables.instances["a"] = InstanceRow("a", Flavor(vcpus=1, memory_mb=2048), "big", "big")
+    big.service.create("a", Flavor(vcpus=1, memory_mb=2048), "big")
     assert chosen([small, big]) == "big"  # the row is there; the report is old
     big.update_available_resource("big")
     assert chosen([small, big]) == "small"
@@ -55,7 +51,7 @@ def test_a_server_counts_only_after_the_claim_and_the_report():
 def test_the_allocation_of_a_server_does_not_wait_for_a_report():
     one = tracker("one", 2048)
     one.update_available_resource("one")
-    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024}
+    one.service.allocate("a", {"VCPU": 1, "MEMORY_MB": 1024})
     inventory = fleet_of([one]).inventories["MEMORY_MB"]
     assert inventory.used.tolist() == [1024.0]
     assert inventory.capacity.tolist() == [1536.0]
@@ -174,7 +170,7 @@ def test_a_server_counts_from_its_claim_on_and_in_placement_from_the_decision_on
 
 def test_a_cloud_of_hosts_that_have_reported_builds_on_them():
     one = tracker("one")
-    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
+    one.service.create("a", FLAVOR, "one")
     one.driver.host.hypervisor.uuid = "node-1"
     one.update_available_resource("one")
     cloud = Cloud(fleet_of([one]))
@@ -230,14 +226,14 @@ def test_an_allocation_of_a_server_that_is_gone_is_removed_by_a_report():
 def test_the_ratio_of_the_inventory(options, ratio):
     one = tracker("one", **options)
     one.update_available_resource("one")
-    assert one.tables.inventory["VCPU"]["allocation_ratio"] == ratio
+    assert one.service.inventory["VCPU"]["allocation_ratio"] == ratio
 
 
 def test_what_is_reserved_is_taken_off_twice_over():
     one = tracker("one", reserved_host_memory_mb=1024)
     one.update_available_resource("one")
     assert one.compute_nodes["one"].free_ram_mb == 3072
-    assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
+    assert one.service.inventory["MEMORY_MB"]["reserved"] == 1024
 
 
 @pytest.mark.parametrize("host", [{"memory_mb": -1}, {"reserved_host_memory_mb": 4097}])
@@ -271,10 +267,10 @@ def test_a_cloud_goes_on_without_a_report_that_cannot_be_made():
 def test_all_may_be_reserved_and_a_host_without_memory_has_no_such_inventory():
     one = tracker("one", memory_mb=1024, reserved_host_memory_mb=1024)
     one.update_available_resource("one")
-    assert one.tables.inventory["MEMORY_MB"]["reserved"] == 1024
+    assert one.service.inventory["MEMORY_MB"]["reserved"] == 1024
     none = tracker("none", memory_mb=0)
     none.update_available_resource("none")
-    assert set(none.tables.inventory) == {"VCPU", "DISK_GB"}
+    assert set(none.service.inventory) == {"VCPU", "DISK_GB"}
     assert none.compute_nodes["none"].free_ram_mb == -512
 
 
@@ -295,7 +291,7 @@ def test_a_claim_for_a_numa_topology_or_a_pci_device_is_refused_by_name(spec):
     one.update_available_resource("one")
     flavor = Flavor(vcpus=1, memory_mb=1024, root_gb=1, extra_specs={spec: "1"})
     with pytest.raises(NotModelled, match=spec):
-        one.instance_claim(InstanceRow("a", flavor, tables=one.tables), "one")
+        one.instance_claim(one.service.create("a", flavor), "one")
     assert one.tracked_instances == set()
 
 
@@ -383,8 +379,8 @@ def test_the_report_as_a_table_has_units():
 def test_a_number_is_followed_from_the_report_to_what_is_believed_of_the_host():
     one = tracker("one")
     one.driver.host.hypervisor.disk = {"total": 99.9 * GI, "free": 41.5 * GI, "used": 58.4 * GI}
-    one.tables.instances["a"] = InstanceRow("a", FLAVOR, "one", "one")
-    one.tables.allocations["a"] = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1}
+    one.service.create("a", FLAVOR, "one")
+    one.service.allocate("a", {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 1})
     one.update_available_resource("one")
     table = chain_table(one).set_index("quantity")
     assert table.loc["memory_mb_used"].tolist() == ["MiB", 0, 1536, "", "MEMORY_MB used 1024"]

@@ -1,14 +1,67 @@
-"""Open the lessons in JupyterLab: what `make lab` does once everything is set up."""
+"""Open the learner's own copies of the lessons in JupyterLab: `make lab`, once all is set up.
+
+The copies lie in ``work/``, which git ignores, without outputs and without the teacher's cells. They
+are made once and never overwritten; a lesson that has changed since is announced, and
+``make lesson L=01`` puts its new edition beside the old copy.
+"""
 
 import argparse
+import hashlib
+import json
 import os
 import socket
 import sys
 from pathlib import Path
 
+import nbformat
+
 ROOT = Path(__file__).resolve().parent.parent
 #: Says no to "official Jupyter news?"; all other settings are the learner's.
 SETTINGS = ROOT / "tools" / "jupyter"
+LESSONS, WORK = ROOT / "notebooks", ROOT / "work"
+
+
+def copy_for_learner(lesson):
+    """Return the text of a lesson without outputs and without cells for the teacher."""
+    notebook = nbformat.read(lesson, as_version=4)
+    notebook.cells = [c for c in notebook.cells if "teacher" not in c.metadata.get("tags", ())]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return nbformat.writes(notebook)
+
+
+def copies(lessons=LESSONS, work=WORK, again=None):
+    """Put what is missing into *work*; return a sentence for each lesson with a newer edition.
+
+    *again*: the number of a lesson, "01": its new edition is put beside the old copy, under a name
+    of its own.
+    """
+    work.mkdir(exist_ok=True)
+    record = work / ".editions.json"
+    editions = json.loads(record.read_text()) if record.exists() else {}
+    found, news = sorted(lessons.glob("*.ipynb")), []
+    wanted = [lesson for lesson in found if again and lesson.name.startswith(f"{again}_")]
+    if again and not wanted:
+        numbers = ", ".join(lesson.name.partition("_")[0] for lesson in found)
+        sys.exit(f"L={again}: there is no such lesson; there are {numbers}")
+    for lesson in found:
+        text = copy_for_learner(lesson)
+        edition, mine = hashlib.sha256(text.encode()).hexdigest(), work / lesson.name
+        number = lesson.name.partition("_")[0]
+        if lesson in wanted and mine.exists():
+            n = 2
+            while (mine := work / f"{lesson.stem}_{n}.ipynb").exists():
+                n += 1
+        if not mine.exists():
+            mine.write_text(text, encoding="utf-8")
+            editions[lesson.name] = edition
+            if again:
+                news.append(f"The lesson is in {mine.relative_to(work.parent)}; older copies stay.")
+        elif editions.get(lesson.name) != edition:
+            news.append(f"Lesson {number} has a newer edition; see it with: make lesson L={number}")
+    record.write_text(json.dumps(editions, indent=1, sort_keys=True) + "\n")
+    return news
 
 
 def port(text):
@@ -26,20 +79,26 @@ def is_free(number):
 
 
 def main():
-    """Check the port, then become JupyterLab."""
+    """Check the port, make the copies, then become JupyterLab."""
     parser = argparse.ArgumentParser(prog="make lab", allow_abbrev=False)
     parser.add_argument("--port", default="8888")
-    parser.add_argument("--lesson")
+    parser.add_argument("--again")
     arguments, more = parser.parse_known_args()
+    if arguments.again is not None:
+        print(*copies(again=arguments.again or "?"), sep="\n")
+        return
     number = port(arguments.port)
     if not is_free(number):
         print(f"Port {number} is in use; JupyterLab takes the next free one.", flush=True)
+    for news in copies():
+        print(news, flush=True)
+    first = min(WORK.glob("*.ipynb")).relative_to(ROOT)
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     command = [sys.executable, "-m", "jupyterlab", "--log-level=WARN"]
     command += [
         f"--ServerApp.port={number}",
-        f"--LabApp.default_url=/lab/tree/{arguments.lesson}",
+        f"--LabApp.default_url=/lab/tree/{first}",
     ]
     os.execv(sys.executable, command + more)  # noqa: S606 - JupyterLab, with what make handed over
 

@@ -14,18 +14,23 @@ from labkit.neighbours.arguments import (
     truth,
     whole,
 )
+from labkit.neighbours.keystone import USERS
 from labkit.nova import exception
 from labkit.nova.conf import Options
+from labkit.nova.context import RequestContext
 from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
-from labkit.nova.quota import RESOURCES
+from labkit.nova.quota import RESOURCES, UNLIMITED
+from labkit.nova.scheduler import request_filter
 from labkit.nova.virt.fake import FakeDriver
 
 PERIODIC = (
     "_sync_power_states",
     "_reclaim_queued_deletes",
     "_check_instance_build_time",
+    "_sync_scheduler_instance_info",
     "_poll_unconfirmed_resizes",
     "_poll_shelved_instances",
+    "_cleanup_running_deleted_instances",
 )
 SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")
@@ -63,9 +68,22 @@ def quota(value) -> dict:
         raise ValueError(f"quota = {shown(value)} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
         known(name, RESOURCES, "quota of unknown")
-        if not is_whole(limit, 0):
-            raise ValueError(f"quota of {name}: {shown(limit)} is not a whole number of 0 or more")
+        if not is_whole(limit, UNLIMITED):
+            raise ValueError(
+                f"quota of {name}: {shown(limit)} is not a whole number of 0 or more, or -1 for no limit"
+            )
     return dict(value or {})
+
+
+def user_quota(value) -> dict:
+    """Return the quotas of users, none for None. Raises ValueError for a bad one."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(
+            f"user_quota = {shown(value)} is not a dict; write {{'owner': {{'cores': 2}}}}"
+        )
+    for user in value or {}:
+        text("user_quota of a user", user)
+    return {user: quota(each) for user, each in (value or {}).items()}
 
 
 def snapshot_model(value) -> str:
@@ -100,7 +118,13 @@ def time(value, now, what):
     return value
 
 
-def creation(name, spec=None, networks="auto", is_admin=True):
+def asker(value):
+    """Raise ValueError for somebody who does not exist: not one of USERS and no RequestContext."""
+    if value is not None and not isinstance(value, RequestContext):
+        known(value, tuple(USERS), "unknown as_user")
+
+
+def creation(name, spec=None, networks="auto", is_admin=True, as_user=None):
     """Raise for a server that cannot be asked for: TypeError, ValueError or NotModelled."""
     text("name of a server", name)
     of_type(spec, RequestSpec, "not a RequestSpec; write RequestSpec(Flavor(...))")
@@ -108,12 +132,34 @@ def creation(name, spec=None, networks="auto", is_admin=True):
         raise exception.NotModelled("Unlike Nova, a Cloud does not hand out PCI devices")
     if spec.is_bfv:
         raise exception.NotModelled("Unlike Nova, a Cloud has no volumes to boot a server from")
+    modelled(spec)
+    if "group" in spec.scheduler_hints:
+        raise ValueError(
+            "hint 'group': name the group itself, RequestSpec(instance_group=InstanceGroup(...))"
+        )
     known(networks, NETWORKS, "unknown networks")
     truth("is_admin", is_admin)
+    asker(as_user)
+
+
+def modelled(spec):
+    """Raise NotModelled for a request of which a Cloud leaves something out."""
+    request_filter.resources_from_flavor(spec)
+    if spec.image is None:
+        raise exception.NotModelled(
+            "A Cloud boots servers from images alone: without one Nova 34.0.0 itself fails, unless"
+            " the server has a volume; leave image= out, or write image=ImageMeta('image')"
+        )
+    if "hw_maxphysaddr_bits" in spec.image.properties:
+        raise exception.NotModelled(
+            "Unlike Nova, the lab does not model image property 'hw_maxphysaddr_bits'; leave it out"
+        )
 
 
 def complete(action, arguments):
-    """Raise ValueError for an action that lacks what it is about."""
+    """Raise ValueError for an action that lacks what it is about, NotModelled for what is left out."""
+    flavor, image = arguments.get("flavor"), arguments.get("image")
+    modelled(RequestSpec(flavor or Flavor(1, 1), image or ImageMeta()))
     if action == "resize" and "flavor" not in arguments:
         raise ValueError("'resize' needs a flavor: act('web-1', 'resize', flavor=Flavor(...))")
 
@@ -131,9 +177,35 @@ def _microversion(name, value):
         raise ValueError(f"{name} = {shown(value)} is not a microversion, as in '2.94'")
 
 
+def _zone(name, value):
+    if value is not None:
+        text(name, value)
+
+
+def _metadata(name, value):
+    pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
+    if not all(isinstance(each, str) for pair in pairs for each in pair):
+        raise ValueError(
+            f"{name} = {shown(value)} is not a dict of texts, as in {{'colour': 'red'}}"
+        )
+
+
+def _block_migration(name, value):
+    if isinstance(value, bool):
+        raise exception.NotModelled(
+            f"Unlike Nova, the lab does not compare the disks of hosts; leave out {name} or say"
+            " 'auto'"
+        )
+    known(value, ("auto",), f"unknown {name}")
+
+
 #: How the arguments of actions are checked; those that are not here are names.
 _ARGUMENTS = {
     "is_admin": truth,
+    "as_user": lambda name, value: asker(value),
+    "availability_zone": _zone,
+    "metadata": _metadata,
+    "block_migration": _block_migration,
     "force": truth,
     "rotation": lambda name, value: whole(name, value, " of 0 or more", least=0),
     "reboot_type": lambda name, value: known(value, ("SOFT", "HARD"), "unknown reboot_type"),

@@ -37,13 +37,18 @@ class Cloud:
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
-    instances, cores and ram in MiB (none by default), ``driver``, a function of Options that
+    instances, cores and ram in MiB (none by default, -1 is no limit), ``user_quota``, such a dict
+    for each of some users, ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
     ValueError for anything else, KeyError for a fault on an unknown host.
 
-    Each request has a context of its own with a new request id, the same in every run: an
-    administrator's, or with ``is_admin=False`` that of an ordinary user of the server's project.
+    Each request has a context of its own with a new request id, the same in every run: that of an
+    administrator of the server's own project, or with ``is_admin=False`` of an ordinary member.
+    ``as_user=`` says more: "admin" is of another project, as administrators are, "other" a member
+    of another one; "owner" and his "colleague" are members of the server's project, "manager" and
+    "reader" have more and less to say in it; or a RequestContext asks as it is. Who creates a
+    server has it in his project. Policy answers each as Nova's does.
     The tables (``states``, ``messages``, ...) are DataFrames, built when they are read; their
     columns are described in labkit/tables/__init__.py. ``site`` holds what the services share
     (labkit/cloud/site.py), ``drivers`` the hypervisors by host.
@@ -72,6 +77,7 @@ class Cloud:
         quota=None,
         driver=None,
         schedulers=1,
+        user_quota=None,
     ):
         site = self.site = Site(
             arguments.fleet(fleet).of_a_cloud(),
@@ -79,6 +85,7 @@ class Cloud:
             with_changes(durations),
             int(arguments.seed(seed)),
             arguments.quota(quota),
+            arguments.user_quota(user_quota),
         )
         make = arguments.driver(driver, arguments.snapshot_model(snapshot_model))
         self.drivers = {host: make(site.options) for host in fleet.rows}
@@ -86,7 +93,8 @@ class Cloud:
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
-        for scheduler in _schedulers(site, int(seed), schedulers):
+        self._schedulers = _schedulers(site, int(seed), schedulers)
+        for scheduler in self._schedulers:
             scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
             hosts.prepare(site, row, self.drivers[host])
@@ -107,10 +115,18 @@ class Cloud:
         interval = site.options.sync_power_state_interval
         self._every("_sync_power_states", interval or PERIODIC_S)
         self._every("_reclaim_queued_deletes", PERIODIC_S)
+        if site.options.instance_build_timeout:
+            self._every("_check_instance_build_time", PERIODIC_S)
+        if site.options.track_instance_changes:
+            interval = site.options.scheduler_instance_sync_interval
+            if interval >= 0:
+                site.clock.env.process(self._sync_schedulers(interval or PERIODIC_S))
         if site.options.resize_confirm_window:
             self._every("_poll_unconfirmed_resizes", PERIODIC_S)
         if site.options.shelved_offload_time > 0:
             self._every("_poll_shelved_instances", site.options.shelved_poll_interval)
+        interval = site.options.running_deleted_instance_poll_interval
+        self._every("_cleanup_running_deleted_instances", interval or PERIODIC_S)
 
     # -- the clock ------------------------------------------------------------------------
     @property
@@ -130,44 +146,56 @@ class Cloud:
             env.step()
 
     # -- requests to the API --------------------------------------------------------------
-    def create(self, name, spec, networks="auto", is_admin=True) -> int:
+    def create(self, name, spec, networks="auto", is_admin=True, as_user=None) -> int:
         """Ask for a server, or for ``spec.num_instances`` of them: "web-1", "web-2" of "web".
 
-        Returns the HTTP status when the API has answered; ``networks="none"`` wants no port.
+        Returns the HTTP status when the API has answered; ``networks="none"`` wants no port. A
+        host is forced by ``spec.force_hosts`` or by a zone "zone:host:node".
         Raises Nova's refusal, with its ``code``; ValueError for a name that is taken, TypeError for
         something else than a RequestSpec.
 
         Source: ``create`` in nova/api/openstack/compute/servers.py, Nova 34.0.0.
         """
-        arguments.creation(name, spec, networks, is_admin)
-        return self._until_answered(self._create(name, spec, networks, is_admin))
+        arguments.creation(name, spec, networks, is_admin, as_user)
+        return self._until_answered(self._create(name, spec, networks, is_admin, as_user))
 
-    def act(self, name, action, /, is_admin=True, **given) -> int:
+    def act(self, name, action, /, is_admin=True, as_user=None, **given) -> int:
         """Ask for an action of a server; return the HTTP status when the API has answered.
 
         In: an action of the API without "os-" ("stop", "reboot" with ``reboot_type="HARD"``,
         "rename" with ``name=``, "resize" with ``flavor=``, "rebuild" with ``image=``, "migrate",
-        "migrateLive" and "evacuate" with ``host=``). Raises Nova's refusal, with its ``code``;
+        "migrateLive" and "evacuate" with ``host=``, "unshelve" with ``host=`` and
+        ``availability_zone=``, "lock" with ``locked_reason=``). Raises Nova's refusal, with its ``code``;
         KeyError for an unknown server, ValueError for an unknown action.
         """
-        self._check_action(name, action, {"is_admin": is_admin} | given)
+        self._check_action(name, action, {"is_admin": is_admin, "as_user": as_user} | given)
         arguments.complete(action, given)
-        return self._until_answered(self._request(name, action, is_admin, given))
+        return self._until_answered(self._request(name, action, is_admin, given, as_user))
 
-    def answer(self, name, action, /, is_admin=True, **given) -> tuple[int, str]:
+    def answer(self, name, action, /, is_admin=True, as_user=None, **given) -> tuple[int, str]:
         """Return what the API would answer to an action now: status, and the words of a refusal.
 
-        Nothing happens. Knows also actions that the lab does not do ("getConsoleOutput").
+        In: as for ``act``. Nothing happens. Knows also actions that the lab does not do
+        ("getConsoleOutput"). What an action is refused by a host alone, while the API waits for
+        it (changePassword), is not foreseen.
         """
-        self._check_action(name, action, {"is_admin": is_admin} | given)
-        wanted = servers.find(action, given)
+        self._check_action(name, action, {"is_admin": is_admin, "as_user": as_user} | given)
+        arguments.complete(action, given)
+        wanted, site = servers.find(action, given), self.site
+        context = site.keystone.asking(site.servers[name][1].project_id, is_admin, as_user)
+        happened = len(site.clock.records)
         try:
-            instance = self._get(name)
-            facts = servers.facts_of(self._api, instance)
-            context = self.site.keystone.asking(instance.project_id, is_admin)
-            servers.refuse(context, action, wanted, instance, facts)
-        except exception.NovaException as error:
+            with site.clock.within(context):
+                instance = self._get(name)
+                facts = servers.facts_of(self._api, instance)
+                servers.refuse(context, action, wanted, instance, facts, given)
+                servers.refuse_arguments(self._api, action, wanted, instance, given)
+        except Exception as error:
+            if not expected(error):
+                raise
             return servers.status_of(error), servers.words_of(error)
+        finally:
+            del site.clock.records[happened:]  # nobody has asked anything
         return wanted.status, ""
 
     def at(self, t_s, name, action, /, **given):
@@ -183,7 +211,9 @@ class Cloud:
         else:
             for argument in given:
                 arguments.known(
-                    argument, ("spec", "networks", "is_admin"), "'create' takes no argument"
+                    argument,
+                    ("spec", "networks", "is_admin", "as_user"),
+                    "'create' takes no argument",
                 )
             arguments.creation(name, **given)
         self._later(t_s - self.now, name, action, given)
@@ -279,6 +309,7 @@ class Cloud:
             self._compute(fault.host)
         if fault.step == "host_down" and fault.at is None:
             self.host_down(fault.host)
+            self.site.faults.add(fault, struck=fault.times)
         else:
             self.site.faults.add(fault)
 
@@ -364,6 +395,11 @@ class Cloud:
     def faults(self):
         """The errors that the API shows."""
         return tables.faults(self.site.clock.records)
+
+    @property
+    def planned_faults(self):
+        """The faults that were asked for, and how often each has struck so far."""
+        return tables.planned_faults(self.site.faults.struck())
 
     @property
     def requests(self):
@@ -468,21 +504,23 @@ class Cloud:
             if action == "create":
                 yield from self._create(name, **given)
             else:
-                is_admin = given.pop("is_admin", True)
-                yield from self._request(name, action, is_admin, given)
+                is_admin, as_user = given.pop("is_admin", True), given.pop("as_user", None)
+                yield from self._request(name, action, is_admin, given, as_user)
         except Exception as error:
             if not expected(error):
                 raise
         finally:
             self.site.clock.busy -= 1
 
-    def _begin_request(self, project_id, is_admin):
-        context = self.site.keystone.context(project_id, is_admin)
+    def _begin_request(self, project_id, is_admin, as_user):
+        context = self.site.keystone.context(project_id, is_admin, as_user)
         self.site.clock.env.active_process.context = context
         return context
 
-    def _create(self, name, spec, networks="auto", is_admin=True):
-        context = self._begin_request(spec.project_id, is_admin)
+    def _create(self, name, spec, networks="auto", is_admin=True, as_user=None):
+        context = self._begin_request(spec.project_id, is_admin, as_user)
+        if context.project_id != spec.project_id:
+            spec = spec.replace(project_id=context.project_id)
         site, number = self.site, spec.num_instances
         names = [name] if number == 1 else [f"{name}-{k + 1}" for k in range(number)]
         for each in names:
@@ -504,9 +542,9 @@ class Cloud:
         self._answered(names, "create", status=status)
         return status
 
-    def _request(self, name, action, is_admin, given):
+    def _request(self, name, action, is_admin, given, as_user=None):
         asked = self.site.servers.get(name)
-        context = self._begin_request(asked and asked[1].project_id, is_admin)
+        context = self._begin_request(asked and asked[1].project_id, is_admin, as_user)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)
@@ -544,7 +582,7 @@ class Cloud:
 
     def _check_action(self, name, action, given, may_come=False):
         arguments.known(action, tuple(servers.ACTIONS), "unknown action")
-        allowed = ("is_admin", *servers.ACTIONS[action].arguments)
+        allowed = ("is_admin", "as_user", *servers.ACTIONS[action].arguments)
         for argument, value in given.items():
             arguments.known(argument, allowed, f"{action!r} takes no argument")
             arguments.argument(argument, value)
@@ -599,8 +637,24 @@ class Cloud:
         while True:
             yield self.site.clock.env.timeout(interval_s)
             for host, compute in self.site.computes.items():
-                if not compute.stopped and self.site.db.by_host.get(host):
+                if compute.stopped:
+                    continue
+                if self.site.db.by_host.get(host) or compute.driver.guests:
                     self.periodic(task, host)
+
+    def _sync_schedulers(self, interval_s):
+        """Let every host tell the schedulers which servers it has, again and again.
+
+        Unlike Nova, it is no message, and a host that never had a server tells nothing.
+        """
+        site = self.site
+        while True:
+            yield site.clock.env.timeout(interval_s)
+            for host in list(site.db.by_host):
+                if host is not None and not site.computes[host].stopped:
+                    uuids = site.computes[host].uuids_of_host()
+                    for scheduler in self._schedulers:
+                        scheduler.sync_instance_info(host, uuids)
 
     def _report(self, interval_s):
         """Let every host that has changed report, again and again.
@@ -622,7 +676,7 @@ class Cloud:
 
 def _schedulers(site, seed, count):
     """Schedulers on hosts of their own, each with its own memory and random numbers."""
-    hosts = HostManager(site.options).reading(site.fleet)
+    hosts = HostManager(site.options)
 
     def scheduler(name, host, rng):
         return FastSchedulerManager(hosts, rng, site=site, name=name, host=host)

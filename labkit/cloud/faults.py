@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from labkit.cloud.durations import steps
 from labkit.neighbours.arguments import is_number, is_whole, known, of_type, shown
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception as exc
 from labkit.nova.clock import ServiceStoppedError
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.db.main import api as db
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
 #: Steps that take no time of their own and can go wrong all the same.
@@ -65,7 +65,8 @@ class Fault:
     a name of ``labkit.cloud.faults.ERRORS``, or an exception; with *delay_s* and no error the step
     only takes longer. ``message``: what asks for the method *at* (or any) is lost, or with *delay_s*
     late. ``database``: a guarded save (of the task_state or vm_state *at*, or any) comes too late.
-    ``host_down``: the server's nova-compute dies when the server reaches *at*; without *at* it
+    A fault whose step never comes does nothing: ``cloud.planned_faults`` says how often each has
+    struck. ``host_down``: the server's nova-compute dies when the server reaches *at*; without *at* it
     is dead from the beginning. ``delete``: a delete arrives then; *at* is a task_state, a
     vm_state or a step. Raises ValueError for a step or a moment that there is not, and for
     anything else that makes no sense.
@@ -168,9 +169,17 @@ class Faults:
         self._hosts = hosts
         self._host_of = host_of
 
-    def add(self, fault):
-        """Add a fault, to happen ``fault.times`` times."""
-        self._left.append([fault, fault.times])
+    def add(self, fault, struck=0):
+        """Add a fault, to happen ``fault.times`` times, of which it has *struck* some already."""
+        self._left.append([fault, fault.times - struck])
+
+    def clear(self):
+        """Forget all faults."""
+        self._left.clear()
+
+    def struck(self) -> list:
+        """Return (fault, how often it has struck) for each, in the order in which they came."""
+        return [(fault, fault.times - left) for fault, left in self._left]
 
     def _take(self, step, host, instance, at=None):
         for entry in self._left:
@@ -218,7 +227,7 @@ class Faults:
         The host is the one that is at work or, where the controller is, that of the server.
         Raises ServiceStoppedError when it was the service itself that died.
         """
-        if not self._left:
+        if not any(left for _, left in self._left):
             return
         host = service.host
         if host not in self._hosts:

@@ -58,7 +58,8 @@ class History:
             if instance is None:
                 raise exception.InstanceNotFound(instance_id=self.uuid)
             context = self._site.keystone.asking(instance.project_id, is_admin)
-            servers.refuse(context, action, wanted, instance, self._facts(seq, instance))
+            facts = self._facts(seq, instance)
+            servers.refuse(context, action, wanted, instance, facts, arguments)
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -74,6 +75,7 @@ class History:
     def _instance(self, vm_state, task_state, unbuilt=False):
         return SimpleNamespace(
             uuid=self.uuid,
+            display_name=self.name,
             project_id=self._site.servers[self.name][1].project_id,
             vm_state=vm_state,
             task_state=task_state,
@@ -107,7 +109,10 @@ class History:
         finished = [source for status, source in statuses.values() if status == "finished"]
         source = finished[0] if finished else instance.host
         return servers.Facts(
-            instance.unbuilt, self._is_up(instance.host, seq), self._is_up(source, seq)
+            instance.unbuilt,
+            self._is_up(instance.host, seq),
+            self._is_up(source, seq),
+            self._site.fleet.rows,
         )
 
     def _is_up(self, host, seq):

@@ -1,5 +1,6 @@
 """What the services of one cloud share: clock, database, messages, neighbours, fleet, faults."""
 
+import uuid as uuids
 from contextlib import suppress
 
 from labkit.cloud.durations import Durations
@@ -30,13 +31,12 @@ class Site:
     ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
 
-    def __init__(self, fleet, options, durations, seed, quota):
+    def __init__(self, fleet, options, durations, seed, quota, user_quota):
         self.clock = Clock()
         self.options = options
         self.service_changes = []
         self.held_changes = []
         self.fleet = fleet
-        self.quota = quota
         self.durations = Durations(durations, seed)
         self.faults = Faults(fleet.rows, self._host_of)
         self.db = models.Database()
@@ -46,6 +46,8 @@ class Site:
         self._calls = {}
         self.allocations = Allocations(fleet.inventories)
         self.keystone = Keystone(self.clock.env, seed, RequestContext)
+        self.quota = quota
+        self.user_quota = {self.keystone.user_id(who): each for who, each in user_quota.items()}
         self.glance = Glance()
         self.neutron = Neutron()
         self.computes = {}
@@ -128,20 +130,18 @@ class Site:
             self.db.touched.update(hosts[row] for row in self.allocations.held.get(uuid, ()))
         self.db.deleted_since.clear()
 
-    def group_of(self, spec, names):
-        """Return the cloud's own copy of the server group of a request, with the new members."""
-        if spec.instance_group is None:
-            return None
-        key = id(spec.instance_group)
-        if key not in self._groups:
-            self._groups[key] = (spec.instance_group.copy(), spec.instance_group)
-        group = self._groups[key][0]
-        group.members += [name for name in names if name not in group.members]
-        if names[0] in self.servers and self.uuid_of(names[0]) in self.db.instances:
-            group = group.copy()  # a move: where it is now does not count
-            rows = [self._row_of(name) for name in group.members if name not in names]
-            group.hosts = [row["host"] for row in rows if row and row["host"]]
-        return group
+    def group_of(self, group) -> str:
+        """Return the uuid of the server group that the cloud has for the one of a request.
+
+        It is made when it is first asked for, with the members and hosts that it has by then; from
+        then on it is the cloud's own.
+        """
+        if id(group) not in self._groups:
+            uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"group/{len(self._groups) + 1}"))
+            self._groups[id(group)] = uuid, group  # kept, so that no other gets its id
+            own = self.api_db.instance_groups[uuid] = group.copy()
+            own.uuid = uuid
+        return self._groups[id(group)][0]
 
     def _host_of(self, name):
         row = self._row_of(name)
@@ -149,3 +149,8 @@ class Site:
 
     def _row_of(self, name):
         return self.db.instances.get(self.uuid_of(name)) if name in self.servers else None
+
+    # -- what objects tell ----------------------------------------------------------------
+    def compute_node_saved(self, service, row, old):
+        """Let schedulers see what a nova-compute has written about its host."""
+        self.fleet.update_from_compute_node(self.fleet.rows[service.host], row, old)

@@ -6,10 +6,10 @@ from labkit.exercises.answers import by_host, choose, names, number_is
 from labkit.exercises.judging import Question, Wrong
 from labkit.neighbours import placement
 from labkit.nova.compute.claims import claim_test
-from labkit.nova.compute.rows import InstanceRow, MigrationRow
 from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects import Flavor, RequestSpec
+from labkit.nova.objects.migration import Migration
 from labkit.nova.virt.libvirt.host import GI, Hypervisor
 from labkit.studies.reports import fleet_of, tracker_of
 
@@ -41,7 +41,7 @@ def seen():
     """Return free_ram_mb, free_disk_mb and vcpus_used of a HostState after a report."""
     tracker = _tracker(16, MEMORY_MB, DISK_GB, FREE_GB)
     for name in ("a", "b"):
-        tracker.tables.instances[name] = InstanceRow(name, FLAVOR, "cn-9", "cn-9")
+        tracker.service.create(name, FLAVOR, "cn-9")
     tracker.update_available_resource("cn-9")
     state = fleet_of([tracker])["cn-9"]
     return [state.free_ram_mb, state.free_disk_mb, state.vcpus_used]
@@ -56,21 +56,21 @@ def fit():
 
 
 def _built(tracker):
-    tracker.tables.instances["new"] = InstanceRow("new", FLAVOR)
-    tracker.instance_claim(tracker.tables.instance("new"), "cn-9")
+    tracker.instance_claim(tracker.service.create("new", FLAVOR), "cn-9")
 
 
 def _deleted(tracker):
-    row = tracker.tables.instances["old"]
-    row.vm_state = "deleted"
-    tracker.update_usage(tracker.tables.instance("old"), "cn-9")
+    instance = tracker.service.get("old")
+    instance.vm_state = "deleted"
+    tracker.update_usage(instance, "cn-9")
 
 
 def _arrives(tracker):
-    tables = tracker.tables
-    tables.instances["big"] = InstanceRow("big", FLAVOR, "cn-8", "cn-8", new_flavor=FILL)
-    tables.migrations[1] = MigrationRow(1, "big", "resize", source_compute="cn-8")
-    tracker.resize_claim(tables.instance("big"), FILL, "cn-9", tables.migration(1))
+    service = tracker.service
+    instance = service.create("big", FLAVOR, "cn-8", new_flavor=FILL)
+    migration = Migration.new(service, instance, "resize", "accepted", FILL)
+    migration.create()
+    tracker.resize_claim(instance, FILL, "cn-9", migration)
 
 
 #: What happens on a host, and how.
@@ -93,7 +93,7 @@ def waiting():
     found = []
     for name, happens in EVENTS.items():
         tracker = _tracker(16, MEMORY_MB, DISK_GB)
-        tracker.tables.instances["old"] = InstanceRow("old", FLAVOR, "cn-9", "cn-9")
+        tracker.service.create("old", FLAVOR, "cn-9")
         tracker.update_available_resource("cn-9")
         before = fleet_of([tracker]).hosts
         happens(tracker)
@@ -114,7 +114,7 @@ def refusing():
         nova13.claim_test(node, FILL, nova13.limits(fleet["cn-9"]))
     except ComputeResourcesUnavailable:
         found.append("nova-compute")
-    claim_test(InstanceRow("second", FILL))  # today's has nothing against it
+    claim_test(tracker.service.create("second", FILL))  # today's has nothing against it
     if not placement.claim(fleet.inventories, 0, resources):
         found.append("placement")
     return found

@@ -1,4 +1,5 @@
-"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo_context, messaging.
+"""What Nova talks to, one file each: placement, glance, neutron, keystone, oslo.context,
+messaging, commands (processutils).
 
 And arguments: how all rooms check what they are given.
 

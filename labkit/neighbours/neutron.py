@@ -34,6 +34,13 @@ class Neutron:
         """Bind the ports that a server has to the host that builds it now."""
         self.bind(service, instance.name, "setup_instance_network_on_host", service.host)
 
+    def update_ports(self, service, instance):
+        """Do the same in a move; takes no time, and may fail as a network may."""
+        service.note_call(instance.name, "neutron", "setup_instance_network_on_host")
+        host = service.host
+        yield from service.step("network", instance, seconds=0.0)
+        self.ports[instance.name] = [host for _ in self.ports.get(instance.name, ())]
+
     def deallocate_for_instance(self, service, instance):
         """Remove all ports of a server; takes time."""
         service.note_call(instance.name, "neutron", "deallocate_for_instance")

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labkit.neighbours.traits import STANDARD
+
 #: What one inventory record says about one resource class of one host.
 FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio")
 DEFAULTS = {
@@ -120,21 +122,23 @@ class Candidates(NamedTuple):
     rows: np.ndarray
     resources: dict[str, int]
     stages: list[Stage]
+    http_status: int = 200
 
 
 class Providers:
     """The resource providers of a fleet: one without children for each host.
 
     In: the hosts' names, ``{resource class: Inventory}``, the traits of each host,
-    ``{aggregate: its hosts}``.
+    ``{aggregate: its hosts}``, and traits that somebody has created and no host has.
     """
 
-    def __init__(self, names, inventories, traits, aggregates):
+    def __init__(self, names, inventories, traits, aggregates, created=()):
         self.rows = {name: row for row, name in enumerate(names)}
         self.names = np.array([*self.rows, None], dtype=object)[:-1]
         self.every_row = np.arange(len(self.rows))
         self.inventories = inventories
         self._traits = traits
+        self._known_traits = STANDARD.union(created, *traits)
         self._aggregates = aggregates
         self._masks = {}
 
@@ -152,11 +156,11 @@ class Providers:
         ``request.limit`` of them.
 
         Source: ``GET /allocation_candidates`` of Placement 16.0.0, for providers without children
-        and without sharing. Unlike Placement, which keeps no order, the first in the fleet's order
-        are kept when there are more than the limit; and a trait that no host has is simply absent,
-        where Placement refuses a query with a name that nobody has created.
+        and without sharing. A query that Placement refuses has no candidates. Unlike Placement,
+        which keeps no order, the first in the fleet's order are kept when there are more than the
+        limit.
         """
-        rows, stages = self.every_row, []
+        rows, stages, refusal = self.every_row, [], self._refusal(request)
 
         def narrow(name, mask, reason):
             before, mask = rows, mask if rows is self.every_row else mask[rows]
@@ -164,6 +168,9 @@ class Providers:
             stages.append(Stage(name, before, after, reason))
             return after
 
+        if refusal is not None:
+            rows = narrow("allocation_candidates", np.zeros(len(rows), bool), lambda row: refusal)
+            return Candidates(rows, request.resources, stages, 400)
         for name, mask, reason in self._conditions(request):
             rows = narrow(name, mask, lambda row, reason=reason: reason)
         fits = np.ones(len(self.every_row), bool)
@@ -175,6 +182,24 @@ class Providers:
             rows = rows[: request.limit]
             stages[-1] = stages[-1]._replace(after=rows)
         return Candidates(rows, request.resources, stages)
+
+    def _refusal(self, request):
+        """Return why Placement answers a query with 400, or None.
+
+        Source: ``normalize_resources_qs_param`` in placement/util.py and ``from_request`` in
+        placement/lib.py, Placement 16.0.0.
+        """
+        required = {"OWNER_NOVA", *(trait for _, trait in request.required)}
+        forbidden = {trait for _, trait in request.forbidden}
+        unknown = sorted((required | forbidden) - self._known_traits)
+        both = sorted(required & forbidden)
+        if not request.resources:
+            return "placement refuses a request for no resource at all"
+        if unknown:
+            return f"placement refuses the unknown trait {unknown[0]}"
+        if both:
+            return f"placement refuses {both[0]}, required and forbidden"
+        return None
 
     def _conditions(self, request):
         """Yield (who asked, mask of the hosts that meet the condition, reason for the others)."""

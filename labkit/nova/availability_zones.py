@@ -2,6 +2,8 @@
 
 #: The zone of a host that no aggregate puts into one.
 DEFAULT_AVAILABILITY_ZONE = "nova"
+#: The zone of conductors and schedulers, which a request may name; it holds no nova-compute.
+INTERNAL_ZONE = "internal"
 
 
 def get_host_availability_zone(fleet, host) -> str:
@@ -16,8 +18,9 @@ def get_host_availability_zone(fleet, host) -> str:
 
 
 def get_availability_zones(fleet) -> set:
-    """Return the availability zones that the hosts are in.
+    """Return the availability zones with a host that is not disabled, and that of the services.
 
     Source: ``get_availability_zones`` in nova/availability_zones.py, Nova 34.0.0.
     """
-    return {get_host_availability_zone(fleet, host) for host in fleet.rows}
+    hosts = [host for host in fleet.rows if not fleet[host].service["disabled"]]
+    return {INTERNAL_ZONE, *(get_host_availability_zone(fleet, host) for host in hosts)}

@@ -38,12 +38,14 @@ class SchedulerHostFilterNotFound(NovaException):
     """``enabled_filters`` names a filter that is not there."""
 
     msg_fmt = "Scheduler Host Filter %(filter_name)s could not be found."
+    code = 404
 
 
 class ComputeHostMetricNotFound(NovaException):
     """A host lacks a metric of ``[metrics] weight_setting`` while ``required`` is on."""
 
     msg_fmt = "Metric %(name)s could not be found on the compute host node %(host)s.%(node)s."
+    code = 404
 
 
 class InstanceInvalidState(NovaException):
@@ -91,9 +93,9 @@ class PolicyNotAuthorized(Forbidden):
 
 
 class ServiceUnavailable(NovaException):
-    """The nova-compute of the server is down; the text does not name it."""
+    """The nova-compute of the server is down; the text does not name it. The API answers 409."""
 
-    code = 409
+    code = 400
     msg_fmt = "Service is unavailable at this time."
 
 
@@ -156,6 +158,19 @@ class RescheduledException(NovaException):
     """The build failed here and may go on elsewhere."""
 
     msg_fmt = "Build of instance %(instance_uuid)s was re-scheduled: %(reason)s"
+
+
+class GroupAffinityViolation(NovaException):
+    """A host finds, with the server on it, that the rule of the server's group is broken."""
+
+    msg_fmt = "%(policy)s instance group policy was violated"
+
+
+class UnsupportedPolicyException(NovaException):
+    """The filter or the weigher that a server group needs is not enabled."""
+
+    code = 400
+    msg_fmt = "ServerGroup policy is not supported: %(reason)s"
 
 
 class BuildAbortException(NovaException):
@@ -408,6 +423,37 @@ class Invalid(NovaException):
 
     code = 400
     msg_fmt = "Bad Request - Invalid Parameters"
+
+
+class InvalidRequest(Invalid):
+    """A request asks for what cannot be."""
+
+    msg_fmt = "The request is invalid."
+
+
+class UnshelveInstanceInvalidState(InstanceInvalidState):
+    """A zone or a host is named for a server that is not offloaded."""
+
+    msg_fmt = (
+        'Specifying an availability zone or a host when unshelving server "%(instance_uuid)s" with'
+        ' status "%(state)s" is not supported. The server status must be SHELVED_OFFLOADED.'
+    )
+
+    def __init__(self, **kwargs):
+        NovaException.__init__(self, **kwargs)
+
+
+class UnshelveHostNotInAZ(Invalid):
+    """The host that a server is to be unshelved to is in another zone."""
+
+    msg_fmt = 'Host "%(host)s" is not in the availability zone "%(availability_zone)s".'
+    code = 409
+
+
+class BootFromVolumeRequiredForZeroDiskFlavor(Forbidden):
+    """A flavor without a disk is for servers with a volume."""
+
+    msg_fmt = "Only volume-backed servers are allowed for flavors with zero disk."
 
 
 class InvalidInput(Invalid):

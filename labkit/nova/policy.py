@@ -26,7 +26,7 @@ _API = {
     " servers:create:forced_host os-admin-actions:reset_state os-evacuate"
     " os-instance-actions:events os-lock-server:unlock:unlock_override"
     " os-migrate-server:migrate:host os-migrate-server:migrate_live:host"
-    " os-shelve:shelve_offload",
+    " os-shelve:shelve_offload os-shelve:unshelve_to_host servers:create:zero_disk_flavor",
     PROJECT_MANAGER_OR_ADMIN: "os-migrate-server:migrate os-migrate-server:migrate_live"
     " servers:migrations:delete servers:migrations:force_complete",
     PROJECT_MEMBER_OR_ADMIN: "servers:create servers:delete servers:update servers:start"
@@ -42,6 +42,7 @@ _API = {
 RULES = BASE | {
     f"os_compute_api:{name}": asks for asks, names in _API.items() for name in names.split()
 }
+RULES["compute:servers:create:requested_destination"] = ADMIN
 
 
 def authorize(context, action, target=None, do_raise=True) -> bool:

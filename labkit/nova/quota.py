@@ -1,77 +1,111 @@
-"""How many servers a project may have (nova/quota.py)."""
+"""How many servers a project and a user may have (nova/quota.py)."""
 
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db.main import api as db
 from labkit.nova.exception import TooManyInstances
+from labkit.nova.service import unforeseen
 
 RESOURCES = ("instances", "cores", "ram")
+#: As a limit: there is none.
+UNLIMITED = -1
 
 
 def check_num_instances_quota(service, spec, recheck=False):
-    """Raise TooManyInstances when a request goes beyond the quota of its project.
+    """Raise TooManyInstances when a request goes beyond the quota of who asks.
 
     With *recheck* the servers have their rows already and count as used. RAM in MiB.
 
     Source: ``check_num_instances_quota`` in nova/compute/utils.py and nova/quota.py, 34.0.0.
-    Unlike Nova, there is no quota unless the cloud was given one, and none per user.
+    Unlike Nova, there is no quota unless the cloud was given one.
     """
-    if not service.site.quota:
-        return
-    used = _used(service, spec.project_id)
-    flavor, count = spec.flavor, spec.num_instances
-    asked = dict(
-        zip(RESOURCES, (count, count * flavor.vcpus, count * flavor.memory_mb), strict=True)
-    )
-    more = dict.fromkeys(RESOURCES, 0) if recheck else asked
-    overs = [
-        name
-        for name in sorted(RESOURCES)
-        if name in service.site.quota and used[name] + more[name] > service.site.quota[name]
-    ]
-    if overs:
-        limits = [service.site.quota[name] for name in overs]
-        raise TooManyInstances(
-            overs=", ".join(overs),
-            req=_list(asked[name] for name in overs),
-            used=_list(limits if recheck else (used[name] for name in overs)),
-            allowed=_list(limits),
-        )
+    _check_num(service, spec.flavor, spec.num_instances, spec.project_id, _user(service), recheck)
+
+
+def check_quota_of(service, instance, flavor):
+    """Raise TooManyInstances when a server that does not count now goes beyond its owner's quota.
+
+    Source: ``restore`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    _check_num(service, flavor, 1, instance.project_id, instance.user_id)
 
 
 def check_deltas(service, instance, current, flavor):
-    """Raise TooManyInstances when another flavor takes more than the project has left.
+    """Raise TooManyInstances when another flavor takes more than its owner has left.
+
+    Where the owner has too much already of what the flavor takes no more of, Nova itself fails.
 
     Source: ``_check_quota_for_upsize`` in nova/compute/api.py, Nova 34.0.0.
     """
-    if not service.site.quota:
-        return
-    used = _used(service, instance.project_id)
     more = {"cores": flavor.vcpus - current.vcpus, "ram": flavor.memory_mb - current.memory_mb}
-    overs = [
-        name
-        for name in sorted(more)
-        if more[name] > 0
-        and name in service.site.quota
-        and used[name] + more[name] > service.site.quota[name]
-    ]
+    more = {name: amount for name, amount in more.items() if amount > 0}
+    if not more:
+        return
+    asked = {name: more.get(name, 0) for name in ("cores", "ram")}
+    overs, limits, used = _over(service, asked, instance.project_id, instance.user_id)
+    missing = [name for name in overs if name not in more]
+    if missing:
+        raise unforeseen(KeyError(missing[0]))
     if overs:
-        raise TooManyInstances(
-            overs=", ".join(overs),
-            req=_list(more[name] for name in overs),
-            used=_list(used[name] for name in overs),
-            allowed=_list(service.site.quota[name] for name in overs),
-        )
+        raise _too_many(overs, more, used, limits)
 
 
-def _list(numbers) -> str:
-    return ", ".join(str(number) for number in numbers)
+def _user(service):
+    return service.context and service.context.user_id
 
 
-def _used(service, project_id) -> dict:
-    """Count the rows of a project; what is in no cell yet is not seen."""
+def _check_num(service, flavor, count, project_id, user_id, recheck=False):
+    asked = zip(RESOURCES, (count, count * flavor.vcpus, count * flavor.memory_mb), strict=True)
+    asked = dict(asked)
+    more = dict.fromkeys(RESOURCES, 0) if recheck else asked
+    overs, limits, used = _over(service, more, project_id, user_id)
+    if overs:
+        raise _too_many(overs, asked, limits if recheck else used, limits)
+
+
+def _too_many(overs, asked, used, limits):
+    def listed(numbers):
+        return ", ".join(str(numbers[name]) for name in overs)
+
+    return TooManyInstances(
+        overs=", ".join(overs), req=listed(asked), used=listed(used), allowed=listed(limits)
+    )
+
+
+def _over(service, more, project_id, user_id) -> tuple[list, dict, dict]:
+    """Return which resources there would be too much of, and the limits and what is used.
+
+    The last two are the user's where it is his own limit that is met, else the project's.
+
+    Source: ``limit_check_project_and_user`` in nova/quota.py, Nova 34.0.0.
+    """
+    site = service.site
+    users = site.user_quota.get(user_id, {})
+    if not (site.quota or users):
+        return [], {}, {}
+    limits = {name: site.quota.get(name, UNLIMITED) for name in RESOURCES}
+    own_limits, used = limits | users, _used(service, project_id)
+    own = _used(service, project_id, user_id) if users else used
+    overs, scope = [], (limits, used)
+    for name in sorted(more):
+        if _beyond(limits[name], used[name] + more[name]):
+            overs.append(name)
+        elif _beyond(own_limits[name], own[name] + more[name]):
+            overs.append(name)
+            scope = own_limits, own
+    return overs, *scope
+
+
+def _beyond(limit, amount):
+    return 0 <= limit < amount
+
+
+def _used(service, project_id, user_id=None) -> dict:
+    """Count the rows of a project, or of one user in it; what is in no cell yet is not seen."""
     used = dict.fromkeys(RESOURCES, 0)
     for row in db.instance_get_all(service.db_context):
         if row["project_id"] != project_id or row["vm_state"] == vm.SOFT_DELETED:
+            continue
+        if user_id not in (None, row["user_id"]):
             continue
         for name, amount in zip(RESOURCES, (1, row["vcpus"], row["memory_mb"]), strict=True):
             used[name] += amount

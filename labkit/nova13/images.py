@@ -4,8 +4,8 @@ Source: nova/virt/images.py, Nova 15.1.5, the oldest release at hand. Unlike the
 qemu-img are in JSON.
 """
 
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 
 

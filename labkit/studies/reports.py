@@ -1,11 +1,19 @@
 """From what hosts report to what the scheduler believes: one fleet, as old as the reports are."""
 
+from labkit.cloud.faults import Faults
 from labkit.fleet import Fleet
+from labkit.neighbours import placement
 from labkit.neighbours.arguments import all_of, of_type
+from labkit.nova.clock import Clock
+from labkit.nova.compute import vm_states
 from labkit.nova.compute.resource_tracker import ResourceTracker
-from labkit.nova.compute.rows import InstanceRow, Tables
 from labkit.nova.conf import Options
+from labkit.nova.context import get_admin_context
+from labkit.nova.db.main import api as db
+from labkit.nova.db.main.models import Database
 from labkit.nova.objects.compute_node import from_db
+from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
+from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.host import GI, Domain, Hypervisor
 from labkit.tables.hosts import inventory_table, report_table
@@ -15,7 +23,6 @@ __all__ = [
     "GI",
     "Domain",
     "Hypervisor",
-    "InstanceRow",
     "chain_table",
     "fleet_of",
     "inventory_table",
@@ -37,8 +44,75 @@ CHAIN = {
 }
 
 
+class LoneHost:
+    """A nova-compute with a database and a placement of its own: no cloud is around it.
+
+    In: a Hypervisor, and the Options of the nova-compute. ``create`` writes a server's row, ``get``
+    reads it, ``allocate`` books resources, ``inventory`` tells what placement knows of the host. No
+    time passes, and nothing is noted.
+    """
+
+    def __init__(self, hypervisor, options):
+        self.host, self.options = hypervisor.hostname, options
+        self.site = self  # what the services of a cloud share
+        self.clock, self.faults = Clock(), Faults((), {}.get)
+        self.names, self.servers = {}, {}
+        self.db = Database()
+        self.db_context = get_admin_context()
+        self.db_context.db_connection = self.db
+        self.allocations = placement.Allocations({})
+        placement.report(self.allocations.inventories, 0, dict.fromkeys(placement.DRIVERS))
+        self.reportclient = SchedulerReportClient(self, 0)
+
+    # -- what a service has ---------------------------------------------------------------
+    def note(self, *fields, **more):
+        """Nothing is noted."""
+
+    def compute_node_saved(self, service, row, old):
+        """Nobody is told of a row: ``fleet_of`` reads it."""
+
+    # -- rows and allocations -------------------------------------------------------------
+    def create(self, name, flavor, host=None, **values) -> Instance:
+        """Write a server's row, with its name for a uuid; return a copy.
+
+        In: its flavor, the host that it is on, and other columns.
+        """
+        self.names[name], self.servers[name] = name, (name, None)
+        row = dict.fromkeys((*FIELDS, *EXTRA)) | {"vm_state": vm_states.ACTIVE} | values
+        row |= {"uuid": name, "flavor": flavor, "system_metadata": {}}
+        instance = Instance(self, name, None, row)
+        instance.create(None)
+        if host is not None:
+            instance.host = host
+            instance.node = values.get("node", host)
+            instance.save()
+        return instance
+
+    def get(self, name) -> Instance:
+        """Return a copy of a server's row. Raises InstanceNotFound."""
+        return Instance.get_by_uuid(self, name)
+
+    def allocate(self, consumer, resources):
+        """Book what somebody gets on the host: amounts by resource class."""
+        inventories = self.allocations.inventories
+        unknown = [name for name in resources if name not in inventories]
+        placement.report(inventories, 0, placement.of_host(inventories, 0) | dict.fromkeys(unknown))
+        for name, amount in resources.items():
+            inventories[name].used[0] += amount
+        self.allocations.put(consumer, 0, resources)
+
+    @property
+    def inventory(self) -> dict:
+        """What placement knows of the host: {resource class: {total, reserved, ...}}."""
+        return placement.of_host(self.allocations.inventories, 0)
+
+    @inventory.setter
+    def inventory(self, told):
+        placement.report(self.allocations.inventories, 0, told)
+
+
 def tracker_of(hypervisor, options=None) -> ResourceTracker:
-    """Return the ResourceTracker of one host, with a LibvirtDriver and tables of its own.
+    """Return the ResourceTracker of one host, with a LibvirtDriver; ``service`` is a LoneHost.
 
     In: a Hypervisor, and the Options of its nova-compute. Nothing is reported yet.
 
@@ -51,7 +125,7 @@ def tracker_of(hypervisor, options=None) -> ResourceTracker:
     of_type(hypervisor, Hypervisor, "not a Hypervisor", "hypervisor")
     options = Options() if options is None else of_type(options, Options, "not Options", "options")
     driver = LibvirtDriver(options, hypervisor=hypervisor)
-    return ResourceTracker(hypervisor.hostname, driver, Tables(), options)
+    return ResourceTracker(LoneHost(hypervisor, options), driver)
 
 
 def fleet_of(trackers, **tables) -> Fleet:
@@ -72,18 +146,16 @@ def fleet_of(trackers, **tables) -> Fleet:
     """
     rows, records = [], []
     for tracker in all_of("trackers", trackers, ResourceTracker, "ResourceTrackers"):
-        for row in tracker.tables.compute_nodes.values():
+        service = tracker.service
+        for row in db.compute_node_get_all(service.db_context).values():
             if row.deleted or row.free_disk_gb is None:
                 continue
-            rows.append(from_db(row, tracker.options))
-            records += _records(row.host, tracker.tables)
+            rows.append(from_db(row, service.options))
+            for name, inventory in service.inventory.items():
+                used = service.allocations.inventories[name].used[0]
+                record = {"host": row.host, "resource_class": name, "used": used}
+                records.append(record | inventory)
     return Fleet.from_compute_nodes(rows, inventories=records, **tables)
-
-
-def _records(host, tables):
-    for name, inventory in (tables.inventory or {}).items():
-        used = sum(held.get(name, 0) for held in tables.allocations.values())
-        yield {"host": host, "resource_class": name, "used": used, **inventory}
 
 
 def chain_table(tracker):

@@ -172,6 +172,13 @@ def faults(records):
     return _table(records, InstanceFault, "seq t_s instance code message")
 
 
+def planned_faults(struck):
+    """Return the faults that a cloud was given and how often each has struck, a DataFrame."""
+    names = "step at host instance times".split()
+    rows = [(*(getattr(fault, name) for name in names), count) for fault, count in struck]
+    return frame([*names, "struck"], rows)
+
+
 def requests(records):
     """Return the requests to the API and their answers, a DataFrame."""
     return _table(records, Request, "seq t_s instance action status answer request_id")

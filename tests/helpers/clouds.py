@@ -5,19 +5,21 @@ A case is data: hosts, options and steps, see data/nova-34/README.md.
 
 import inspect
 import json
+import uuid
 from collections import Counter
 
 from labkit import BaseHostWeigher, Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova import exception
+from labkit.nova.api.openstack import servers
 from labkit.nova.compute import power_state
 from labkit.nova.objects import Aggregate, Destination, ImageMeta, InstanceGroup
 from labkit.nova.service import expected
 from tests.helpers.lives import DURATIONS, STEPS, UUID
 from tests.helpers.replay import masked
 
-HELD_S = 400.0  # how long somebody waits at a held step
-ARRIVES_S = 20.0  # until then he has arrived
-MEANWHILE_S = 20.0  # while somebody waits a step has this long
+HELD_S = 4000.0  # how long somebody waits at a held step
+ARRIVES_S = 12.0  # until then he has arrived
+CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
 #: Who asks, as long as a Cloud knows administrators and owners alone.
 ADMINS = {"admin": True, "owner": False}
 
@@ -72,10 +74,17 @@ class Player:
         if held:
             self.cloud.run(self.cloud.now + ARRIVES_S)
         elif self.held:
-            self.cloud.run(self.cloud.now + MEANWHILE_S)
+            self.calm()
         else:
             self.cloud.settle()
         return {"answer": answer, "after": self.after()}
+
+    def calm(self):
+        """Let time pass until nothing happens any more, though somebody waits."""
+        trace, before = self.cloud.site.clock.records, None
+        while before != len(trace):
+            before = len(trace)
+            self.cloud.run(self.cloud.now + CALM_S)
 
     # -- asking ---------------------------------------------------------------------------
     def ask(self, do, server, user, **given):
@@ -90,7 +99,7 @@ class Player:
                 names = [server] if count == 1 else [f"{server}-{k + 1}" for k in range(count)]
                 self.names += names
             else:
-                status = self.cloud.act(server, do, **who, **self.arguments(given))
+                status = self.cloud.act(server, do, **who, **self.arguments(do, given))
         except Exception as error:
             if not expected(error) or isinstance(error, exception.NotModelled):
                 raise
@@ -125,8 +134,10 @@ class Player:
             return [each for each in given if each in self.names]
         return given
 
-    def arguments(self, given):
+    def arguments(self, do, given):
         made = {"flavor": self.flavor, "image": self.image}
+        if "microversion" not in servers.ACTIONS[do].arguments:
+            given.pop("microversion", None)  # what it allows is allowed in the lab all the same
         return {name: made.get(name, lambda each: each)(value) for name, value in given.items()}
 
     def flavor(self, name):
@@ -136,7 +147,7 @@ class Player:
     def image(self, name):
         if name == "image":
             return ImageMeta(UUID)
-        return ImageMeta(name, **self.case["images"][name])
+        return ImageMeta(str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), **self.case["images"][name])
 
     # -- what else happens ----------------------------------------------------------------
     def hold(self, held):
@@ -158,7 +169,7 @@ class Player:
         self.add(step, host, error=raises, times=times)
 
     def mend(self):
-        self.cloud.site.faults.__init__()
+        self.cloud.site.faults.clear()
 
     def host_down(self, host, forced):
         self.cloud.host_down(host, forced=forced)
@@ -196,7 +207,7 @@ class Player:
     # -- looking --------------------------------------------------------------------------
     def after(self):
         """How all stands, in the form of the recording."""
-        site, servers = self.cloud.site, {}
+        site, shown = self.cloud.site, {}
         uuids = {site.uuid_of(name): name for name in self.names}
         moves, migrations = {}, []
         for move in site.db.migrations.values():
@@ -205,9 +216,9 @@ class Player:
             columns = ("migration_type", "status", "source_compute", "dest_compute")
             migrations.append([name, *(move[column] for column in columns)])
         for name in self.names:
-            servers[name] = self.shown(name)
+            shown[name] = self.shown(name)
         return {
-            "servers": servers,
+            "servers": shown,
             "guests": self.guests(uuids),
             "allocations": self.allocations(uuids | moves),
             "migrations": migrations,
@@ -232,7 +243,7 @@ class Player:
     def guests(self, uuids):
         found = {}
         for host, driver in sorted(self.cloud.drivers.items()):
-            states = {uuids[uuid]: power_state.STATE_MAP[s] for uuid, s in driver.guests.items()}
+            states = {uuids[key]: power_state.STATE_MAP[s] for key, s in driver.guests.items()}
             if states:
                 found[host] = dict(sorted(states.items()))
         return found
@@ -263,6 +274,7 @@ def row(host, size):
         "free_disk_mb": size["local_gb"] * 1024,
         "vcpus_total": size["vcpus"],
         "cell_uuid": size["cell"],
+        "host_ip": "127.0.0.1",
         "supported_instances": [["x86_64", "fake", "hvm"]],
     }
 

@@ -171,6 +171,7 @@ class _Maker:
                     [["aarch64", "kvm", "hvm"]],
                     [["x86_64", "kvm", "hvm"], ["i686", "qemu", "hvm"]],
                     [["x86_64", "xen", "xen"]],
+                    [["AMD64", "KVM", "HVM"], ["i386", "qemu", "hv"]],
                     [],
                 ]
             )

@@ -11,13 +11,13 @@ from unittest import mock
 
 from labkit import Cloud, Fleet, Options, nova13
 from labkit.cloud.durations import SnapshotCosts
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent
 from labkit.nova.compute import power_state
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute.manager import ComputeManager, delete_image_on_error
 from labkit.nova.objects import ImageMeta
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import (

@@ -228,6 +228,7 @@ def oslo():
     pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
     from oslo_config import cfg
 
+    importlib.import_module("tools.oracle.installed")  # Nova without eventlet
     names = (
         "base compute conductor libvirt netconf notifications paths scheduler service workarounds"
     )

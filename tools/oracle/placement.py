@@ -22,21 +22,18 @@ with warnings.catch_warnings():
 
 HEADERS = {"OpenStack-API-Version": "placement 1.36", "x-auth-token": "admin"}
 #: What a cloud has created beside the standard names, whether or not a host has it.
-TRAITS = ("CUSTOM_FAST", "CUSTOM_OLD")
 CLASSES = ("CUSTOM_LICENCE",)
 _FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio")
 
 
 @contextlib.contextmanager
 def running():
-    """Give a client of a Placement that knows the custom traits and classes, and no provider."""
+    """Give a client of a Placement that knows the custom classes, and no provider."""
     with warnings.catch_warnings(), installed.quiet():
         warnings.simplefilter("ignore")  # Placement's libraries about each other
         with PlacementFixture() as fixture, requests.Session() as session:
             session.headers.update(HEADERS)
             client = Client(session, fixture.endpoint)
-            for name in TRAITS:
-                client.put(f"/traits/{name}")
             for name in CLASSES:
                 client.put(f"/resource_classes/{name}")
             yield client
@@ -70,6 +67,9 @@ class RealPlacement:
         self.only_asked = False  # True: keep the candidates here, the scheduler gets none
         self.query = self.candidates = None
         self.consumers, self.hosts, self.known = [], {}, Known(fleet)
+        self.traits = sorted({t for own in fleet.traits for t in own if t.startswith("CUSTOM_")})
+        for name in self.traits:
+            client.put(f"/traits/{name}")
         for row, host in enumerate(fleet.rows):
             self._provider(row, host)
 
@@ -152,9 +152,11 @@ class RealPlacement:
         self.client.send("DELETE", f"/allocations/{consumer}")
 
     def clear(self):
-        """Delete all allocations and providers."""
+        """Delete all allocations, providers and traits."""
         for consumer in list(self.consumers):
             self.delete_allocation_for_instance(None, consumer)
         while self.hosts:
             provider, _ = self.hosts.popitem()
             self.client.send("DELETE", f"/resource_providers/{provider}")
+        while self.traits:
+            self.client.send("DELETE", f"/traits/{self.traits.pop()}")

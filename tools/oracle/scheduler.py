@@ -11,6 +11,8 @@ import math
 import random
 from unittest import mock
 
+import os_traits
+
 from tools.oracle.installed import (
     FILTERS,
     WEIGHERS,
@@ -36,13 +38,15 @@ COLUMNS = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io
 class Placement:
     """Allocation candidates and claims over the fleet's inventories, host by host.
 
-    Every provider has the trait OWNER_NOVA, as those of Nova 34.0.0 have.
+    Every provider has the trait OWNER_NOVA, as those of Nova 34.0.0 have. A query with a trait that
+    is neither a standard name nor a host's is refused, as by Placement.
     """
 
     def __init__(self, fleet):
         self.fleet, self.texts = fleet, Known(fleet).texts
         self.used = {n: inventory.used.tolist() for n, inventory in fleet.inventories.items()}
         self.allocations = {}
+        self.known = {*os_traits.get_traits(), *(t for own in fleet.traits for t in own)}
         self.query = self.candidates = None
 
     def get_allocation_candidates(self, _context, resources):
@@ -56,7 +60,8 @@ class Placement:
             traits |= {"COMPUTE_STATUS_DISABLED"} if texts["disabled"][row] else set()
             aggregates = {a.uuid for a in self.fleet.aggregates if host in a.hosts}
             if (
-                required <= traits
+                required | forbidden <= self.known
+                and required <= traits
                 and not forbidden & traits
                 and all(aggregates & set(one) for one in group.aggregates or [])
                 and not aggregates & set(group.forbidden_aggregates or [])

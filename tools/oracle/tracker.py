@@ -361,6 +361,7 @@ class Oracle:
             (objects.InstanceList, "get_by_filters", lambda *args, **kwargs: []),
             (objects.InstanceList, "get_by_host_and_node", self._get_by_host_and_node),
             (objects.Instance, "get_by_uuid", lambda context, uuid, **_: self._found(uuid)),
+            (objects.MigrationContext, "get_by_instance_uuid", self._context_of),
             (objects.Instance, "save", self._save_instance()),
             (objects.Instance, "drop_migration_context", self._drop_context()),
             (objects.Instance, "revert_migration_context", lambda instance: None),
@@ -426,14 +427,22 @@ class Oracle:
             system_metadata={},
             pci_devices=objects.PciDeviceList(),
             pci_requests=_pci_requests(uuid, row["pci_requests"]),
-            migration_context=None if move is None else objects.MigrationContext(
-                migration_id=move, new_numa_topology=None, old_numa_topology=None),
             hidden=False, id=1,
             **{key: row[key] for key in ("uuid", "vm_state", "task_state", "os_type",
                "project_id", "host", "node", "compute_id", "deleted", "launched_on")},
         )  # fmt: skip
+        if move is not None:  # else Nova reads it when it is asked for
+            made.migration_context = self._context_of(None, uuid)
         made.obj_reset_changes()
         return made
+
+    def _context_of(self, _context, uuid):
+        move = self.rows[uuid]["migration"]
+        if move is None:
+            raise exception.MigrationContextNotFound(instance_uuid=uuid)
+        return objects.MigrationContext(
+            migration_id=move, new_numa_topology=None, old_numa_topology=None
+        )
 
     def _get_by_host_and_node(self, _context, host, node, expected_attrs=None):
         rows = [r for r in self.rows.values() if (r["host"], r["node"]) == (host, node)]
@@ -441,12 +450,22 @@ class Oracle:
         return objects.InstanceList(objects=found)
 
     def _save_instance(self):
-        def save(instance, **_):
-            row = self.rows[instance.uuid]
-            for name in ("host", "node", "compute_id", "launched_on"):
-                row[name] = getattr(instance, name)
-            move = instance.migration_context
+        def save(instance, expected_task_state=None):
+            row, move = self.rows[instance.uuid], instance.migration_context
             row["migration"] = None if move is None else move.migration_id
+            columns = {"host", "node", "compute_id", "launched_on"}
+            if not columns & instance.obj_what_changed():
+                return
+            if row["deleted"]:
+                raise exception.InstanceNotFound(instance_id=instance.uuid)
+            if expected_task_state and row["task_state"] not in expected_task_state:
+                raise exception.UnexpectedTaskStateError(
+                    instance_uuid=instance.uuid,
+                    expected={"task_state": expected_task_state},
+                    actual={"task_state": row["task_state"]},
+                )
+            for name in columns:
+                row[name] = getattr(instance, name)
 
         return save
 
@@ -480,6 +499,7 @@ class Oracle:
         def save(migration):
             for name in ("status", "dest_compute", "dest_node"):
                 self.migrations[migration.id][name] = getattr(migration, name)
+            self.migrations[migration.id]["updated_at"] = "2026-01-01T00:00:20Z"
 
         return save
 

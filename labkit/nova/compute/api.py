@@ -9,13 +9,20 @@ from labkit.nova.availability_zones import get_availability_zones, get_host_avai
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
+from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
-from labkit.nova.objects import Destination, instance_action, instance_mapping
+from labkit.nova.objects import (
+    Destination,
+    ImageMeta,
+    instance_action,
+    instance_group,
+    instance_mapping,
+)
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.objects.migration import Migration
-from labkit.nova.quota import check_deltas, check_num_instances_quota
+from labkit.nova.quota import check_deltas, check_num_instances_quota, check_quota_of
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import unforeseen
 
@@ -175,23 +182,36 @@ class API:
 
         Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
         """
-        if spec.availability_zone and spec.availability_zone not in get_availability_zones(
-            self.site.fleet
-        ):
-            raise exception.HTTPBadRequest("The requested availability zone is not available")
+        if spec.availability_zone and not spec.force_hosts:
+            self._check_zone(spec.availability_zone)
         self._get_image(names[0])
         if networks != "none":
             self._check_requested_networks(names[0])
         self._validate_and_build_base_options(names[0], spec)
         check_num_instances_quota(self.service, spec)
-        build_requests = [
-            self._create_reqspec_buildreq_instmapping(name, spec, networks) for name in names
-        ]
+        spec = self._get_requested_instance_group(names, spec)
+        build_requests = []
+        for name in names:
+            build_requests.append(self._create_reqspec_buildreq_instmapping(name, spec, networks))
+            if spec.instance_group is not None:
+                instance_group.add_members(self.service, spec.instance_group, [name])
         self.compute_task_api.schedule_and_build_instances(
             self.context,
             build_requests=build_requests,
             request_specs=[spec] * len(names),
         )
+
+    def _get_requested_instance_group(self, names, spec):
+        """Name the server group in the request's hints, as a user does."""
+        if spec.instance_group is None:
+            return spec
+        uuid = self.site.group_of(spec.instance_group)
+        hints = spec.scheduler_hints | {"group": [uuid]}
+        group = instance_group.get_by_uuid(self.service, uuid)
+        spec = spec.replace(instance_group=group, scheduler_hints=hints)
+        for name in names:
+            self.site.save_spec(name, spec)
+        return spec
 
     def _check_requested_networks(self, name):
         self.site.neutron.ask(self.service, name, "validate_networks")
@@ -199,14 +219,36 @@ class API:
     def _validate_and_build_base_options(self, name, spec):
         self.site.neutron.ask(self.service, name, "create_resource_requests")
         if spec.image is not None and not spec.is_bfv:
-            _validate_flavor_image(spec.flavor, spec.image)
-        destination = spec.requested_destination
-        host = destination.host if destination is not None else None
-        if host is not None and host not in self.site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
+            _validate_flavor_image(self.context, spec.flavor, spec.image)
+        if spec.requested_destination is not None:
+            self._validate_host_or_node(spec.requested_destination)
+
+    def _validate_host_or_node(self, destination):
+        """Raise ComputeHostNotFound for a host, a node, or both together, that there is not."""
+        host, node = destination.host, destination.node
+        if (host or node) and not self.site.fleet.find(host, node):
+            raise exception.ComputeHostNotFound(host=host or node)
+
+    def _check_zone(self, availability_zone):
+        if availability_zone not in get_availability_zones(self.site.fleet):
+            raise exception.InvalidRequest("The requested availability zone is not available")
+
+    @staticmethod
+    def parse_availability_zone(availability_zone):
+        """Return zone, host and node of what a request calls its zone: "zone:host:node".
+
+        Source: the method of that name in nova/compute/api.py, Nova 34.0.0.
+        """
+        parts = (availability_zone or "").split(":")
+        if len(parts) > 3:
+            raise exception.InvalidInput(reason="Unable to parse availability_zone")
+        zone, host, node = (each or None for each in (*parts, None, None)[:3])
+        return zone, host, node
 
     def _create_reqspec_buildreq_instmapping(self, name, spec, networks):
-        request = BuildRequest(name, spec, _new_row(name, spec, self.site.clock.env.now))
+        row = _new_row(name, spec, self.site.clock.env.now)
+        row["user_id"] = self.context.user_id
+        request = BuildRequest(name, spec, row)
         request.create(self.service)
         instance_mapping.create(self.service, name, request.uuid)
         if networks == "none":
@@ -307,7 +349,9 @@ class API:
         """Return the server from its cell; None when it is in no cell, or deleted."""
         uuid = instance.uuid
         mapping = self.site.api_db.instance_mappings.get(uuid)
-        if self.site.db.cells.get(uuid) != ((mapping and mapping.cell) or CONFIGURED_CELL):
+        if db.instance_get_cell(self.service.db_context, uuid) != (
+            (mapping and mapping.cell) or CONFIGURED_CELL
+        ):
             return None
         try:
             return Instance.get_by_uuid(self.service, instance.uuid)
@@ -361,8 +405,13 @@ class API:
             )
         self._update_queued_for_deletion(instance, True)
 
+    def check_restore(self, instance):
+        """Raise what Nova answers to a restore that it does not begin."""
+        check_quota_of(self.service, instance, instance.flavor)
+
     def restore(self, instance):
         """Take a soft-deleted server back."""
+        self.check_restore(instance)
         self._record_action_start(instance, "restore")
         if not instance.host:
             instance.vm_state = vm.ACTIVE
@@ -490,14 +539,20 @@ class API:
         self._record_action_start(instance, "changePassword")
         yield from self.compute_rpcapi.set_admin_password(self.context, instance)
 
-    def lock(self, instance):
-        """Lock a server: only an administrator may act on it."""
-        if instance.locked:
+    def lock(self, instance, locked_reason=None):
+        """Lock a server: only an administrator may act on it.
+
+        An administrator of another project takes over the lock of the owner.
+        """
+        locked_by = locked_as(self.context, instance)
+        if instance.locked and locked_by == "owner":
             return
         self._record_action_start(instance, "lock")
         with compute_utils.EventReporter(instance, "api_lock"):
             instance.locked = True
-            instance.locked_by = "owner"
+            instance.locked_by = locked_by
+            if locked_reason:
+                instance.system_metadata["locked_reason"] = locked_reason
             instance.save()
         compute_utils.notify_about_instance_action(self.service, instance, "lock", source="api")
 
@@ -507,13 +562,15 @@ class API:
         with compute_utils.EventReporter(instance, "api_unlock"):
             instance.locked = False
             instance.locked_by = None
+            instance.system_metadata.pop("locked_reason", None)
             instance.save()
         compute_utils.notify_about_instance_action(self.service, instance, "unlock", source="api")
 
     # -- images ----------------------------------------------------------------------------
-    def snapshot(self, instance, **extra_properties):
-        """Make an image of the server."""
-        image_id = compute_utils.create_image(self, instance, **extra_properties)
+    def snapshot(self, instance, name=None, metadata=None):
+        """Make an image of the server, with a name and properties of its own."""
+        given = dict(metadata or {}) | ({"name": name} if name else {})
+        image_id = compute_utils.create_image(self, instance, **given)
         instance.task_state = task.IMAGE_SNAPSHOT_PENDING
         try:
             instance.save(expected_task_state=[None])
@@ -527,9 +584,10 @@ class API:
         self._record_action_start(instance, "createImage")
         self.compute_rpcapi.snapshot_instance(self.context, instance, image_id=image_id)
 
-    def backup(self, instance, backup_type="daily", rotation=1):
+    def backup(self, instance, backup_type="daily", rotation=1, name=None):
         """Make an image of the server, and keep *rotation* of its kind."""
-        image_id = compute_utils.create_image(self, instance, backup_type=backup_type)
+        given = {"backup_type": backup_type} | ({"name": name} if name else {})
+        image_id = compute_utils.create_image(self, instance, **given)
         instance.task_state = task.IMAGE_BACKUP
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
@@ -542,12 +600,17 @@ class API:
         )
 
     # -- rebuild and evacuate --------------------------------------------------------------
+    def check_rebuild(self, instance, image=None):
+        """Raise what Nova answers to a rebuild that it does not begin."""
+        self._get_image(instance.name)
+        image = image or self.site.spec_of(instance.name).image
+        _validate_flavor_image(self.context, instance.flavor, image)
+
     def rebuild(self, instance, image=None):
         """Build a server again where it is, from the same image or from another."""
         site, spec = self.site, self.site.spec_of(instance.name)
+        self.check_rebuild(instance, image)
         image = image or spec.image
-        self._get_image(instance.name)
-        _validate_flavor_image(instance.flavor, image)
         orig_image_ref, host = instance.image_ref, instance.host
         for column in ("architecture", "auto_disk_config", "os_type", "vm_mode"):
             setattr(instance, column, None)
@@ -578,8 +641,18 @@ class API:
         )
 
     def _reset_image_metadata(self, instance, image):
-        instance.system_metadata["image_base_image_ref"] = image.id
+        instance.system_metadata.update(_system_metadata_of(image, instance.flavor))
         instance.save()
+
+    def check_evacuate(self, instance, host=None, force=False, microversion="2.95"):
+        """Raise what Nova answers to an evacuation that it does not begin."""
+        if instance.host is None:
+            raise exception.ComputeHostNotFound(host=None)
+        if host is not None:
+            # Where it is in another cell, Nova is in that one by now, which has not the server's.
+            self._check_host_is_in_cell_of(instance, host)
+        if self.site.service_is_up(instance.host):
+            raise exception.ComputeServiceInUse(host=instance.host)
 
     def evacuate(self, instance, host=None, force=False, microversion="2.95"):
         """Build a server again on another host, as its own is dead; from 2.95 on it ends stopped.
@@ -587,12 +660,7 @@ class API:
         Before *microversion* 2.68 a *host* may be forced: the scheduler is not asked then.
         """
         target_state = vm.STOPPED if _version(microversion) >= (2, 95) else None
-        if host is not None and host not in self.site.fleet.rows:
-            raise exception.HTTPNotFound(f"Compute host {host} not found.")
-        if host == instance.host:
-            raise exception.HTTPBadRequest("The target host can't be the same one.")
-        if self.site.service_is_up(instance.host):
-            raise exception.ComputeServiceInUse(host=instance.host)
+        self.check_evacuate(instance, host)
         spec = self.site.spec_of(instance.name)
         instance.task_state = task.REBUILDING
         instance.save()
@@ -617,24 +685,41 @@ class API:
     def _destination(self, host):
         return Destination(host=host, node=self.site.fleet[host].nodename)
 
+    def _check_host_is_in_cell_of(self, instance, host):
+        """Raise ComputeHostNotFound for a host that the cell of a server does not have.
+
+        Source: ``get_all_by_host`` in nova/objects/compute_node.py, Nova 34.0.0, which looks into
+        the server's cell.
+        """
+        fleet = self.site.fleet
+        cell = db.instance_get_cell(self.service.db_context, instance.uuid)
+        if host not in fleet.rows or fleet[host].cell_uuid != cell:
+            raise exception.ComputeHostNotFound(host=host)
+
     # -- resize and cold migrate -----------------------------------------------------------
+    def check_resize(self, instance, flavor=None, host=None):
+        """Raise what Nova answers to a resize or a cold migration that it does not begin."""
+        current = instance.flavor
+        if host is not None and host == instance.host:
+            raise exception.CannotMigrateToSameHost
+        if host is not None:
+            self._check_host_is_in_cell_of(instance, host)
+        if flavor is None:
+            return
+        if flavor.root_gb == 0 and current.root_gb != 0:
+            reason = "Resize to zero disk flavor is not allowed."
+            raise exception.CannotResizeDisk(reason=reason)
+        if flavor == current:
+            raise exception.CannotResizeToSameFlavor
+        check_deltas(self.service, instance, current, flavor)
+        _validate_flavor_image(self.context, flavor, _image_of(instance))
+
     def resize(self, instance, flavor=None, host=None):
         """Move a server that is switched off meanwhile, to another flavor if there is one."""
         site, current = self.site, instance.flavor
-        if host is not None and host == instance.host:
-            raise exception.CannotMigrateToSameHost
-        if host is not None and host not in site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
+        self.check_resize(instance, flavor, host)
         spec, ignore_hosts = site.spec_of(instance.name), [instance.host]
         if flavor is not None:
-            if flavor.root_gb == 0 and current.root_gb != 0 and not spec.is_bfv:
-                reason = "Resize to zero disk flavor is not allowed."
-                raise exception.CannotResizeDisk(reason=reason)
-            if flavor == current:
-                raise exception.CannotResizeToSameFlavor
-            check_deltas(self.service, instance, current, flavor)
-            if not spec.is_bfv:
-                _validate_flavor_image(flavor, spec.image, status="active")
             if self.service.options.allow_resize_to_same_host:
                 ignore_hosts = []
         else:
@@ -655,6 +740,12 @@ class API:
             do_cast=True,
         )
 
+    def check_confirm_resize(self, instance):
+        """Raise what Nova answers to the confirmation of a resize that is none."""
+        migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
+        if not self.site.service_is_up(migration.source_compute):
+            raise exception.ServiceUnavailable
+
     def confirm_resize(self, instance, migration=None):
         """Keep what a resize made, and clean up where the server came from."""
         check(GUARDS["confirm_resize"], instance, "confirm_resize")
@@ -671,6 +762,11 @@ class API:
             migration.source_compute,
             migration=migration,
         )
+
+    def check_revert_resize(self, instance):
+        """Raise what Nova answers to a revert that it does not begin."""
+        migrations.get_by_instance_and_status(self.service, instance, "finished")
+        check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
 
     def revert_resize(self, instance):
         """Undo a resize: back to the host and the flavor that the server had."""
@@ -727,22 +823,61 @@ class API:
             instance,
         )
 
-    def unshelve(self, instance):
-        """Start a shelved server, on another host if it was offloaded."""
+    def check_unshelve(self, instance, host=None, **zone):
+        """Raise what Nova answers to an unshelve that it does not begin."""
+        if (zone or host) and instance.vm_state != vm.SHELVED_OFFLOADED:
+            raise exception.UnshelveInstanceInvalidState(
+                state=instance.vm_state, instance_uuid=instance.uuid
+            )
+        if zone.get("availability_zone"):
+            self._check_zone(zone["availability_zone"])
+        if host:
+            rule, target = "os_compute_api:os-shelve:unshelve_to_host", instance.project_id
+            self.context.can(rule, {"project_id": target})
+            self._check_host_is_in_cell_of(instance, host)
+            expected = self._zone_after(instance, zone)
+            if (
+                expected is not None
+                and get_host_availability_zone(self.site.fleet, host) != expected
+            ):
+                raise exception.UnshelveHostNotInAZ(host=host, availability_zone=expected)
+
+    def _zone_after(self, instance, zone):
+        """Return the zone that a server is asked for once it is unshelved."""
+        kept = self.site.spec_of(instance.name).availability_zone
+        return zone.get("availability_zone", kept)
+
+    def unshelve(self, instance, host=None, **zone):
+        """Start a shelved server, on another host if it was offloaded.
+
+        In: the host that it is to go to; ``availability_zone=``: another zone that it is to be in
+        from now on, None for any.
+        """
+        self.check_unshelve(instance, host, **zone)
+        kept = self.site.servers[instance.name][1]
+        if zone and kept.availability_zone != zone["availability_zone"]:
+            self.site.save_spec(instance.name, kept.replace(**zone))
+        spec = self.site.spec_of(instance.name)
+        if host:
+            spec = spec.replace(requested_destination=Destination(host=host))
         instance.task_state = task.UNSHELVING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
         self.compute_task_api.unshelve_instance(
             self.context,
             instance,
-            request_spec=self.site.spec_of(instance.name),
+            request_spec=spec,
         )
 
     # -- live migrate ----------------------------------------------------------------------
-    def live_migrate(self, instance, host=None, force=False):
+    def check_live_migrate(self, instance, host=None, force=False, block_migration="auto"):
+        """Raise what Nova answers to a live migration that it does not begin."""
+        if host is not None:
+            self._check_host_is_in_cell_of(instance, host)
+
+    def live_migrate(self, instance, host=None, force=False, block_migration="auto"):
         """Move a server while it runs; with *force* the scheduler is not asked (until 2.67)."""
-        if host is not None and host not in self.site.fleet.rows:
-            raise exception.ComputeHostNotFound(host=host)
+        self.check_live_migrate(instance, host)
         spec = self.site.spec_of(instance.name)
         instance.task_state = task.MIGRATING
         instance.save(expected_task_state=[None])
@@ -756,10 +891,14 @@ class API:
             scheduler_hint={"host": host},
         )
 
+    def check_live_migrate_abort(self, instance):
+        """Return the live migration that can be stopped. Raises what Nova answers if there is none."""
+        allowed = ("running", "queued", "preparing")
+        return self._live_migration(instance, allowed, "abort live migration")
+
     def live_migrate_abort(self, instance):
         """Stop a live migration: the server stays where it is."""
-        allowed = ("running", "queued", "preparing")
-        migration = self._live_migration(instance, allowed, "abort live migration")
+        migration = self.check_live_migrate_abort(instance)
         self._record_action_start(instance, "live_migration_cancel")
         self.compute_rpcapi.live_migration_abort(
             self.context,
@@ -767,9 +906,13 @@ class API:
             migration_id=migration.id,
         )
 
+    def check_live_migrate_force_complete(self, instance):
+        """Raise what Nova answers if there is no live migration to hurry."""
+        self._live_migration(instance, ("running",), "force complete")
+
     def live_migrate_force_complete(self, instance):
         """Hurry a live migration."""
-        self._live_migration(instance, ("running",), "force complete")
+        self.check_live_migrate_force_complete(instance)
         self._record_action_start(instance, "live_migration_force_complete")
         self.compute_rpcapi.live_migration_force_complete(
             self.context,
@@ -792,12 +935,46 @@ class API:
         return migration
 
 
-def _validate_flavor_image(flavor, image, status=None):
+def locked_as(context, instance) -> str:
+    """Return as whom a context locks a server: as its "owner", or as an "admin" of another project.
+
+    Source: ``lock`` and ``is_expected_locked_by`` in nova/compute/api.py, Nova 34.0.0.
+    """
+    return "owner" if instance.project_id == context.project_id else "admin"
+
+
+def _system_metadata_of(image, flavor) -> dict:
+    """Return what a server remembers of its image: what it asks for, and the disk it was built on.
+
+    Source: ``get_system_metadata_from_image`` in nova/utils.py, Nova 34.0.0.
+    """
+    if image is None:
+        return {"image_base_image_ref": None}
+    vhd = image.disk_format == "vhd"
+    return {
+        "image_base_image_ref": image.id,
+        "image_min_ram": str(image.min_ram),
+        "image_min_disk": str(flavor.root_gb if vhd else max(image.min_disk, flavor.root_gb)),
+    }
+
+
+def _image_of(instance) -> ImageMeta:
+    """Return what a server remembers of its image.
+
+    Source: ``get_image_from_system_metadata`` in nova/utils.py, Nova 34.0.0.
+    """
+    known, asked = instance.system_metadata, {}
+    for name in ("min_ram", "min_disk"):
+        asked[name] = int(known.get(f"image_{name}") or 0)
+    return ImageMeta(known.get("image_base_image_ref"), **asked)
+
+
+def _validate_flavor_image(context, flavor, image):
     """Compare what an image asks for with the flavor.
 
     Source: ``_validate_flavor_image_nostatus`` in nova/compute/api.py, Nova 34.0.0.
     """
-    if (status or image.status) != "active":
+    if image.status != "active":
         raise exception.ImageNotActive(image_id=image.id)
     if flavor.memory_mb < image.min_ram:
         raise exception.FlavorMemoryTooSmall
@@ -806,6 +983,8 @@ def _validate_flavor_image(flavor, image, status=None):
         raise exception.FlavorDiskSmallerThanImage(flavor_size=size, image_size=image.size)
     if size and least > size:
         raise exception.FlavorDiskSmallerThanMinDisk(flavor_size=size, image_min_disk=least)
+    if not size and not context.can("os_compute_api:servers:create:zero_disk_flavor", fatal=False):
+        raise exception.BootFromVolumeRequiredForZeroDiskFlavor
 
 
 def server_uuid(name: str) -> str:
@@ -828,7 +1007,7 @@ def _new_row(name, spec, now):
         "vm_state": vm.BUILDING,
         "task_state": task.SCHEDULING,
         "power_state": None,
-        "system_metadata": {"image_base_image_ref": spec.image and spec.image.id},
+        "system_metadata": _system_metadata_of(spec.image, flavor),
         "locked": False,
         "progress": 0,
         "project_id": spec.project_id,

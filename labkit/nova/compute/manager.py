@@ -12,12 +12,13 @@ from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
-from labkit.nova.compute.host_tables import HostTables
 from labkit.nova.compute.resource_tracker import ResourceTracker
+from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
 from labkit.nova.network.model import NetworkInfo
+from labkit.nova.objects import instance_group
 from labkit.nova.objects import migration as migrations
-from labkit.nova.objects.instance import Instance, get_by_host
+from labkit.nova.objects.instance import Instance, InstanceList, get_by_host
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
 
@@ -135,9 +136,8 @@ def delete_image_on_error(function):
 class ComputeManager(Service):
     """The nova-compute of one host.
 
-    Source: ``ComputeManager`` in nova/compute/manager.py, Nova 34.0.0. Unlike Nova, a host does not
-    look at server groups once more (``_validate_instance_group_policy``): an alternate may hold a
-    member already; and disks are shared in live migrations.
+    Source: ``ComputeManager`` in nova/compute/manager.py, Nova 34.0.0. Unlike Nova, disks are shared
+    in live migrations.
     """
 
     target = Target(version="6.5")
@@ -147,9 +147,8 @@ class ComputeManager(Service):
         row = site.fleet.rows[host]
         self.node = site.fleet[host].nodename
         self.driver = driver
-        self.reportclient = SchedulerReportClient(self)
-        self.tables = HostTables(self, row)
-        self.rt = ResourceTracker(host, driver, self.tables, site.options, row + 1)
+        self.reportclient = SchedulerReportClient(self, row)
+        self.rt = ResourceTracker(self, driver, row + 1)
         self.image_api = glance.API(self)
         self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
@@ -217,13 +216,53 @@ class ComputeManager(Service):
     def _notify_about_instance(self, instance, action, phase, fault=None):
         compute_utils.notify_about_instance(self, instance, action, phase, fault=fault)
 
-    def _update_scheduler_instance_info(self):
+    def _update_scheduler_instance_info(self, *instances):
         if self.options.track_instance_changes:
-            self.query_client.update_instance_info(self.context.elevated(), self.host)
+            told, context = InstanceList(list(instances)), self.context.elevated()
+            self.query_client.update_instance_info(context, self.host, told)
 
-    def _delete_scheduler_instance_info(self):
+    def _delete_scheduler_instance_info(self, instance):
         if self.options.track_instance_changes:
-            self.query_client.delete_instance_info(self.context.elevated(), self.host)
+            context = self.context.elevated()
+            self.query_client.delete_instance_info(context, self.host, instance.uuid)
+
+    def _sync_scheduler_instance_info(self):
+        """Tell the schedulers which servers the host has, so that they can compare."""
+        if self.options.track_instance_changes:
+            uuids, context = self.uuids_of_host(), self.context.elevated()
+            self.query_client.sync_instance_info(context, self.host, uuids)
+
+    def uuids_of_host(self) -> list[str]:
+        """Return the uuids of the servers whose row names the host."""
+        return [row["uuid"] for row in db.instance_get_all_by_host(self.db_context, self.host)]
+
+    def _validate_instance_group_policy(self, instance, request_spec=None):
+        """Look once more, on the host, whether the rule of the server's group holds.
+
+        Two that were scheduled at the same moment did not know of each other. In: the server, and
+        the request that names its group; without one it is looked up. Raises GroupAffinityViolation.
+        """
+        if self.options.disable_group_policy_check_upcall:
+            return
+        if request_spec is None:
+            group = instance_group.get_by_instance(self, instance.name)
+        else:
+            group = request_spec.instance_group
+            group = group and instance_group.get_by_uuid(self, group.uuid)
+        if group is None:
+            return
+        if group.policy == "anti-affinity":
+            moving = migrations.get_in_progress_by_host_and_node(self, self.host, self.node)
+            here = {self.site.names[uuid] for uuid in self.uuids_of_host()}
+            here |= {migration.name for migration in moving}
+            here |= set(self.site.fleet.instances_on(self.host))
+            here = (here & set(group.members)) - {instance.name}
+            if len(here) >= group.rules.get("max_server_per_host", 1):
+                raise exception.GroupAffinityViolation(policy="Anti-affinity")
+        elif group.policy == "affinity":
+            hosts = instance_group.get_hosts(self, group, exclude=[instance.name])
+            if hosts and self.host not in hosts:
+                raise exception.GroupAffinityViolation(policy="Affinity")
 
     def _get_power_state(self, instance) -> int:
         try:
@@ -266,7 +305,7 @@ class ComputeManager(Service):
             self._error_out_instances_whose_build_was_interrupted(seen)
         finally:
             if instances and not self.stopped:
-                self._update_scheduler_instance_info()
+                self._update_scheduler_instance_info(*instances)
         self.update_available_resource(quiet=False)
 
     def _error_out_instances_whose_build_was_interrupted(self, already_handled):
@@ -287,11 +326,12 @@ class ComputeManager(Service):
             migration_type="evacuation",
         )
         newest = {migration.instance_uuid: migration for migration in found}
+        found = {uuid: Instance.get_by_uuid(self, uuid, "yes") for uuid in newest}
         for uuid in newest:
             if uuid in self.driver.guests:
-                yield from self.driver.destroy(self, self.tables.instance(uuid))
+                yield from self.driver.destroy(self, found[uuid])
         for uuid, migration in newest.items():
-            if not self.tables.is_deleted(uuid):
+            if not found[uuid].deleted:
                 self._remove_own_allocation(migration.name, uuid)
             migration.status = "completed"
             migration.save()
@@ -423,7 +463,7 @@ class ComputeManager(Service):
         except (exception.InstanceNotFound, exception.UnexpectedTaskStateError):
             return build_results.FAILED
         try:
-            yield from self._build_and_run_instance(instance, node)
+            yield from self._build_and_run_instance(instance, node, request_spec)
             return build_results.ACTIVE
         except exception.RescheduledException as error:
             retry, reason = filter_properties.get("retry"), error.kwargs["reason"]
@@ -456,13 +496,14 @@ class ComputeManager(Service):
             self._set_instance_obj_error_state(instance, clean_task_state=True)
             return build_results.FAILED
 
-    def _build_and_run_instance(self, instance, node):
+    def _build_and_run_instance(self, instance, node, request_spec):
         self._notify_about_instance(instance, "create", "start")
         instance.system_metadata["boot_roles"] = "member"
         self.reportclient.get_allocs_for_consumer(instance.name)
         try:
             yield from self.step("claim", instance)
             with self.rt.instance_claim(instance, node):
+                self._validate_instance_group_policy(instance, request_spec)
                 network_info = yield from self._build_resources(instance)
                 try:
                     instance.vm_state = vm.BUILDING
@@ -489,7 +530,7 @@ class ComputeManager(Service):
         except GONE as error:
             self._notify_about_instance(instance, "create", "error", error)
             raise
-        self._update_scheduler_instance_info()
+        self._update_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "create", "end")
 
     def _update_instance_after_spawn(self, instance):
@@ -582,9 +623,10 @@ class ComputeManager(Service):
                 self._set_instance_obj_error_state(instance)
 
     # -- delete ----------------------------------------------------------------------------
-    def _shutdown_instance(self, instance, try_deallocate_networks=True):
+    def _shutdown_instance(self, instance, try_deallocate_networks=True, notify=True):
         """Destroy a guest and, if asked, its ports."""
-        self._notify_about_instance(instance, "shutdown", "start")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "start")
         try:
             yield from self.driver.destroy(self, instance)
         except Exception:
@@ -593,7 +635,8 @@ class ComputeManager(Service):
             raise
         if try_deallocate_networks:
             yield from self._try_deallocate_network(instance)
-        self._notify_about_instance(instance, "shutdown", "end")
+        if notify:
+            self._notify_about_instance(instance, "shutdown", "end")
 
     def _delete_instance(self, instance):
         self._notify_about_instance(instance, "delete", "start")
@@ -612,7 +655,7 @@ class ComputeManager(Service):
         self.reportclient.delete_allocation_for_instance(
             instance.name, instance.uuid, force=self.options.reclaim_instance_interval <= 0
         )
-        self._delete_scheduler_instance_info()
+        self._delete_scheduler_instance_info(instance)
 
     @wrap_exception()
     @reverts_task_state
@@ -675,6 +718,22 @@ class ComputeManager(Service):
             if soft_deleted and self.site.clock.env.now - instance.deleted_at >= interval:
                 with contextlib.suppress(Exception):  # as Nova, which warns and tries again
                     yield from self._delete_instance(instance)
+
+    def _cleanup_running_deleted_instances(self):
+        """Remove the guests of deleted servers, or as ``running_deleted_instance_action`` says."""
+        action = self.options.running_deleted_instance_action
+        for instance in self._running_deleted_instances():
+            with contextlib.suppress(Exception):  # as Nova, which warns and tries again
+                if action == "reap":
+                    yield from self._shutdown_instance(instance, notify=False)
+                elif action == "shutdown":
+                    yield from self._power_off_instance(instance)
+
+    def _running_deleted_instances(self) -> list:
+        """Return the servers whose guest is here though they were deleted long enough ago."""
+        latest = self.site.clock.env.now - self.options.running_deleted_instance_timeout
+        found = [Instance.get_by_uuid(self, uuid, "yes") for uuid in self.driver.guests]
+        return [each for each in found if each.deleted and (each.terminated_at or 0) <= latest]
 
     # -- on and off ------------------------------------------------------------------------
     def _power_off_instance(self, instance):
@@ -970,6 +1029,7 @@ class ComputeManager(Service):
         migration,
         scheduled_node,
         target_state,
+        request_spec,
     ):
         """Build a server again from an image; *recreate*: it is evacuated from a dead host."""
         if image_ref:
@@ -979,17 +1039,19 @@ class ComputeManager(Service):
         self.reportclient.get_allocs_for_consumer(instance.name)
         with self._error_out_instance_on_exception(instance, instance.vm_state):
             yield from self._do_rebuild_instance_with_claim(
-                instance, recreate, migration, scheduled_node, target_state
+                instance, recreate, migration, scheduled_node, target_state, request_spec
             )
 
-    def _do_rebuild_instance_with_claim(self, instance, evacuate, migration, node, target_state):
+    def _do_rebuild_instance_with_claim(
+        self, instance, evacuate, migration, node, target_state, request_spec
+    ):
         try:
             claim = contextlib.nullcontext()
             if evacuate:
                 yield from self.step("claim", instance)
                 claim = self.rt.rebuild_claim(instance, node, migration)
             with claim:
-                yield from self._do_rebuild_instance(instance, evacuate, target_state)
+                yield from self._do_rebuild_instance(instance, evacuate, target_state, request_spec)
         except (exception.ComputeResourcesUnavailable, exception.RescheduledException) as error:
             self._set_migration_status(migration, "failed")
             self._remove_own_allocation(instance.name, instance.uuid)
@@ -1008,11 +1070,12 @@ class ComputeManager(Service):
         else:
             self.rt.finish_evacuation(instance, node, migration)
 
-    def _do_rebuild_instance(self, instance, evacuate, target_state):
+    def _do_rebuild_instance(self, instance, evacuate, target_state, request_spec):
         orig_vm_state, neutron = instance.vm_state, self.site.neutron
         if evacuate:
             if target_state and orig_vm_state != vm.ERROR:
                 orig_vm_state = target_state
+            self._validate_instance_group_policy(instance, request_spec)
             if instance.uuid in self.driver.guests:
                 # what instance_name_template makes of the number of its row
                 number = list(self.site.servers).index(instance.name) + 1
@@ -1024,7 +1087,7 @@ class ComputeManager(Service):
         instance.save(expected_task_state=[task.REBUILDING])
         if evacuate:
             neutron.ask(self, instance.name, "setup_networks_on_host")
-            neutron.bind(self, instance.name, "setup_instance_network_on_host", self.host)
+            yield from neutron.update_ports(self, instance)
         yield from self._rebuild_default_impl(instance, evacuate)
         self._update_instance_after_spawn(instance)
         instance.save(expected_task_state=[task.REBUILD_SPAWNING])
@@ -1034,7 +1097,7 @@ class ComputeManager(Service):
             instance.progress = 0
             instance.save()
             yield from self.stop_instance(instance, clean_shutdown=False)
-        self._update_scheduler_instance_info()
+        self._update_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "rebuild", "end")
 
     def _rebuild_default_impl(self, instance, evacuate):
@@ -1069,6 +1132,7 @@ class ComputeManager(Service):
         compute_utils.notify_usage_exists(self, instance)
         self._notify_about_instance(instance, "resize_prep", "start")
         try:
+            self._validate_instance_group_policy(instance, request_spec)
             yield from self._prep_resize(instance, flavor, migration, request_spec)
         except exception.BuildAbortException:
             self._revert_allocation(instance, migration)
@@ -1137,13 +1201,13 @@ class ComputeManager(Service):
     def resize_instance(self, instance, migration, flavor, request_spec):
         """Switch a guest off and copy its disk to the destination."""
         try:
-            yield from self._resize_instance(instance, migration, request_spec)
+            yield from self._resize_instance(instance, migration, flavor, request_spec)
         except Exception:
             self._revert_allocation(instance, migration)
             raise
         self._notify_about_instance(instance, "resize", "end")
 
-    def _resize_instance(self, instance, migration, request_spec):
+    def _resize_instance(self, instance, migration, flavor, request_spec):
         with (
             self._error_out_instance_on_exception(instance, instance.vm_state),
             errors_out_migration_ctxt(migration),
@@ -1153,7 +1217,7 @@ class ComputeManager(Service):
             instance.task_state = task.RESIZE_MIGRATING
             instance.save(expected_task_state=task.RESIZE_PREP)
             self._notify_about_instance(instance, "resize", "start")
-            yield from self.driver.call(self, "migrate_disk_and_power_off", instance)
+            yield from self.driver.migrate_disk_and_power_off(self, instance, flavor)
             self.site.neutron.ask(self, instance.name, "migrate_instance_start")
             migration.status = "post-migrating"
             migration.save()
@@ -1185,7 +1249,7 @@ class ComputeManager(Service):
         except Exception:
             self._delete_allocation_after_move(instance, migration)
             raise
-        self._update_scheduler_instance_info()
+        self._update_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "resize_finish", "end")
 
     def _finish_resize(self, instance, migration):
@@ -1242,7 +1306,7 @@ class ComputeManager(Service):
                 finally:
                     if not self.stopped:
                         self._delete_allocation_after_move(found, migration)
-                        self._delete_scheduler_instance_info()
+                        self._delete_scheduler_instance_info(found)
                         self._delete_stashed_flavor_info(found)
 
         return self.locked(instance.uuid, do_confirm_resize())
@@ -1419,7 +1483,7 @@ class ComputeManager(Service):
         self._update_resource_tracker(instance)
         self._nil_out_instance_obj_host_and_node(instance)
         instance.save()
-        self._delete_scheduler_instance_info()
+        self._delete_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "shelve_offload", "end")
 
     @wrap_exception()
@@ -1431,7 +1495,6 @@ class ComputeManager(Service):
         return self.locked(instance.uuid, self._unshelve_instance(instance, image and image["id"]))
 
     def _unshelve_instance(self, instance, image):
-        neutron = self.site.neutron
         self._notify_about_instance(instance, "unshelve", "start")
         instance.task_state = task.SPAWNING
         instance.save()
@@ -1446,7 +1509,7 @@ class ComputeManager(Service):
         try:
             yield from self.step("claim", instance)
             with self.rt.instance_claim(instance, self.node):
-                neutron.bind(self, instance.name, "setup_instance_network_on_host", self.host)
+                yield from self.site.neutron.update_ports(self, instance)
                 yield from self.driver.spawn(self, instance, None)
         except Exception:
             instance.image_ref = shelved_image_ref
@@ -1461,7 +1524,7 @@ class ComputeManager(Service):
         self._update_instance_after_spawn(instance)
         compute_utils.remove_shelved_keys_from_system_metadata(instance)
         instance.save(expected_task_state=task.SPAWNING)
-        self._update_scheduler_instance_info()
+        self._update_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "unshelve", "end")
 
     def _delete_snapshot_of_shelved_instance(self, instance, image_id):
@@ -1489,6 +1552,7 @@ class ComputeManager(Service):
     @wrap_instance_fault
     def check_can_live_migrate_destination(self, instance, migration):
         """Check whether this host can take a server; the server's own host is asked from here."""
+        self._validate_instance_group_policy(instance)
         yield from self.driver.ask(self, "check_can_live_migrate_destination", instance)
         self.reportclient.get_allocs_for_consumer(instance.name)
         try:
@@ -1575,7 +1639,7 @@ class ComputeManager(Service):
             self.context, instance, dest
         )
         self.rt.update_available_resource(self.node)
-        self._update_scheduler_instance_info()
+        self._update_scheduler_instance_info(instance)
         self._notify_about_instance(instance, "live_migration_post", "end")
         migration.status = "completed"
         migration.save()
@@ -1604,6 +1668,7 @@ class ComputeManager(Service):
         return self._do_pre_live_migration(instance)
 
     def _do_pre_live_migration(self, instance):
+        self._validate_instance_group_policy(instance)
         self._notify_about_instance(instance, "live_migration_pre", "start")
         yield from self.driver.ask(self, "pre_live_migration", instance)
         self.site.neutron.ask(self, instance.name, "setup_networks_on_host")
@@ -1712,11 +1777,14 @@ class ComputeManager(Service):
         guests = self.driver.guests.items()
         self.driver.see_guests(
             {
-                uuid: (state == power_state.RUNNING, self.tables.flavor_of(uuid))
+                uuid: (
+                    state == power_state.RUNNING,
+                    Instance.get_by_uuid(self, uuid, "yes").flavor,
+                )
                 for uuid, state in guests
             }
         )
-        self.tables.quiet = quiet
+        self.reportclient.quiet = quiet
         try:
             self.rt.update_available_resource(self.node)
         except exception.InvalidConfiguration:  # only at the start, where it ends the service
@@ -1728,7 +1796,7 @@ class ComputeManager(Service):
         ):
             pass  # Nova logs it and goes on
         finally:
-            self.tables.quiet = False
+            self.reportclient.quiet = False
 
 
 def _aborted(instance, reason):

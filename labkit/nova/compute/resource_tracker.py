@@ -7,7 +7,10 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.claims import Claim, MoveClaim
 from labkit.nova.compute.stats import Stats
 from labkit.nova.compute.task_states import MIGRATING, rebuild_states, resizing_states
-from labkit.nova.objects.compute_node import RATIOS, ComputeNode, from_db
+from labkit.nova.objects import compute_node
+from labkit.nova.objects import migration as migration_obj
+from labkit.nova.objects.compute_node import RATIOS, ComputeNode
+from labkit.nova.objects.instance import Instance, get_by_host_and_node
 from labkit.nova.objects.migration import MigrationContext
 
 _NEEDED = """vcpus memory_mb local_gb cpu_info vcpus_used memory_mb_used local_gb_used
@@ -32,18 +35,14 @@ class Others(NamedTuple):
 class ResourceTracker:
     """What one nova-compute reports about its host, and what it sets aside for servers.
 
-    In: the host's name; a driver, whose ``others`` is what servers without rows use; Tables, or
-    those of a cloud; Options. Out: ``compute_nodes`` by node name, and the rows and the inventory
-    in *tables*. The sums of what is used come from flavors, never from what the hypervisor counts;
-    the columns hold whole numbers: each step is truncated toward zero, half a GiB of swap with it. Options change through ``options``; the allocation ratios of the
-    ComputeNode are those of the start.
+    In: the nova-compute, with its ``reportclient``; a driver, whose ``others`` is what servers
+    without rows use. Out: ``compute_nodes`` by node name, the rows of its database, and what
+    placement knows of the host. The sums of what is used come from flavors, never from what the
+    hypervisor counts; the columns hold whole numbers: each step is truncated toward zero, half a
+    GiB of swap with it. The allocation ratios of the ComputeNode are those of the start.
 
-    >>> from labkit import Options
-    >>> from labkit.nova.compute.rows import Tables
-    >>> from labkit.nova.virt.libvirt.driver import LibvirtDriver
-    >>> from labkit.nova.virt.libvirt.host import Hypervisor
-    >>> driver = LibvirtDriver(Options(), hypervisor=Hypervisor("cn-1", memory_mb=8192))
-    >>> tracker = ResourceTracker("cn-1", driver, Tables(), Options())
+    >>> from labkit import reports
+    >>> tracker = reports.tracker_of(reports.Hypervisor("cn-1", memory_mb=8192))
     >>> tracker.update_available_resource("cn-1")
     >>> tracker.compute_nodes["cn-1"].free_ram_mb
     7680
@@ -53,15 +52,16 @@ class ResourceTracker:
     writes the whole row, not only the columns that changed.
     """
 
-    def __init__(self, host, driver, tables, options, service_id=1):
-        self.host, self.driver, self.tables = host, driver, tables
+    def __init__(self, service, driver, service_id=1):
+        self.service, self.host, self.driver = service, service.host, driver
+        self.reportclient, self.options = service.reportclient, service.options
         self.others = driver.others or Others()
         self.stats = Stats(self.others.stats)
         self.tracked_instances = set()
         self.tracked_migrations = {}
-        self.options, self.service_id = options, service_id
+        self.service_id = service_id
         self.compute_nodes = {}
-        self._ratios = {name: getattr(options, name) for name in RATIOS}
+        self._ratios = {name: getattr(self.options, name) for name in RATIOS}
         self._old_resources = None
 
     def disabled(self, nodename) -> bool:
@@ -94,37 +94,33 @@ class ResourceTracker:
         is_new = self._init_compute_node(resources)
         if self.disabled(nodename):
             return
-        tables, cn = self.tables, self.compute_nodes[nodename]
-        instances = tables.get_by_host_and_node(self.host, nodename)
-        migrations = tables.get_in_progress_and_error(self.host, nodename)
+        service, cn = self.service, self.compute_nodes[nodename]
+        instances = get_by_host_and_node(service, self.host, nodename)
+        migrations = migration_obj.get_in_progress_and_error(service, self.host, nodename)
         here = {instance.uuid: instance for instance in instances}
         self._update_usage_from_instances(cn, instances)
         for instance in instances:
             if instance.compute_id != cn.id:
                 instance.compute_id = cn.id
                 instance.save()
-        self._update_usage_from_migrations(
-            cn,
-            migrations,
-            lambda m: here.get(m.instance_uuid) or tables.instance(m.instance_uuid),
-        )
+        self._update_usage_from_migrations(cn, migrations, here)
         if not is_new:
             self._remove_deleted_instances_allocations(migrations)
         self._update(cn)
 
     def _init_compute_node(self, resources):
         """Return whether the node's row is new."""
-        nodename, rows = resources["hypervisor_hostname"], self.tables.compute_nodes
+        nodename = resources["hypervisor_hostname"]
         if nodename in self.compute_nodes:
             cn = self.compute_nodes[nodename]
             cn.service_id = self.service_id
             self._copy_resources(cn, resources)
             return False
-        if resources["uuid"] in rows:
-            cn = self._read(rows[resources["uuid"]])
+        cn = compute_node.get_by_uuid(self.service, resources["uuid"])
+        if cn is not None:
             if cn.deleted:
                 cn.deleted = False
-                self._save(cn)
+                compute_node.save(self.service, cn)
             if cn.host != self.host:
                 cn.host, cn.service_id = self.host, self.service_id
                 self._update(cn)
@@ -137,7 +133,7 @@ class ResourceTracker:
         for name in RATIOS:
             setattr(cn, name, None)
         self._copy_resources(cn, resources, initial=True)
-        self._create(cn)
+        compute_node.create(self.service, cn)
         self.compute_nodes[nodename] = cn
         return True
 
@@ -170,18 +166,24 @@ class ResourceTracker:
 
     def _remove_deleted_instances_allocations(self, migrations):
         moving = {migration.uuid for migration in migrations}
-        for consumer in self.tables.get_allocations_for_resource_provider():
+        for consumer in self.reportclient.get_allocations_for_resource_provider():
             if consumer in self.tracked_instances or consumer in moving:
                 continue
-            if self.tables.is_deleted(consumer):  # else the scheduler may only just have claimed
-                self.tables.delete_allocation_for_instance(consumer)
+            try:
+                instance = Instance.get_by_uuid(self.service, consumer, read_deleted="yes")
+            except exception.InstanceNotFound:  # a migration
+                continue
+            if instance.deleted:  # else the scheduler may only just have claimed
+                self.reportclient.delete_allocation_for_instance(
+                    instance.name, consumer, force=True
+                )
 
     # -- what is written ------------------------------------------------------------------
     def _update(self, cn):
         """Report to placement, and write the row if something in it changed."""
-        self.tables.update_from_provider_tree(self.driver)
+        self.reportclient.update_from_provider_tree(self.driver)
         if self._resource_change(cn):
-            self._save(cn)
+            compute_node.save(self.service, cn)
 
     def _resource_change(self, cn) -> bool:
         """Return whether the row is another than at the last report; remember it as it is."""
@@ -189,32 +191,6 @@ class ResourceTracker:
             return False
         self._old_resources = cn.obj_clone()
         return True
-
-    def _save(self, cn):
-        row = cn.obj_clone()
-        self.tables.compute_node_update(row)
-        vars(cn).update(vars(self._read(row)))
-
-    def _create(self, cn):
-        rows = self.tables.compute_nodes
-        names = [(row.host, row.hypervisor_hostname) for row in rows.values() if not row.deleted]
-        if (cn.host, cn.hypervisor_hostname) in names:
-            raise exception.InvalidConfiguration(
-                f"Duplicate compute node record found for host {cn.host} node "
-                f"{cn.hypervisor_hostname}"
-            )
-        cn.id = len(rows) + 1
-        row = cn.obj_clone()
-        self.tables.compute_node_create(row)
-        vars(cn).update(vars(self._read(row)))
-
-    def _read(self, row):
-        """A ratio that nobody has set is written at once."""
-        node = from_db(row, self.options)
-        if not all(getattr(row, name) for name in RATIOS):
-            vars(row).update({name: getattr(node, name) for name in RATIOS})
-            self.tables.compute_node_update(row)
-        return node
 
     # -- how usage adds up ----------------------------------------------------------------
     def _update_usage(self, cn, flavor, volume_backed=False, sign=1):
@@ -278,18 +254,18 @@ class ResourceTracker:
             self._update_usage(cn, flavor, _volume_backed(instance))
             self.tracked_migrations[instance.uuid] = migration
 
-    def _update_usage_from_migrations(self, cn, migrations, instances):
+    def _update_usage_from_migrations(self, cn, migrations, found):
         """Count the newest migration of each server that moves; an outdated one is an error.
 
-        In: migrations, and a function from a migration to its server.
+        In: migrations, and the servers by uuid that have been read already.
         """
         self.tracked_migrations.clear()
-        newest, found = {}, {}
+        newest = {}
         for migration in migrations:
             uuid = migration.instance_uuid
             try:
                 if uuid not in found:
-                    found[uuid] = instances(migration)
+                    found[uuid] = Instance.get_by_uuid(self.service, uuid, "yes")
             except exception.InstanceNotFound:
                 continue
             if not _is_moving(found[uuid]):
@@ -378,7 +354,7 @@ class ResourceTracker:
             )
         cn = self.compute_nodes[nodename]
         self._claim_existing_migration(migration, nodename)
-        claim = MoveClaim(self, self.tables.stashed(instance), nodename, flavor, migration)
+        claim = MoveClaim(self, instance, nodename, flavor, migration)
         instance.migration_context = MigrationContext(migration.id)
         instance.save()
         self._update_usage_from_migration(cn, instance, migration)

@@ -288,6 +288,7 @@ class ComputeAPI:
         migration,
         scheduled_node,
         target_state,
+        request_spec,
     ):
         """Ask a host to build a server again, its own or (*recreate*) another."""
         cctxt = self._to(instance, host, version="6.2")
@@ -299,10 +300,11 @@ class ComputeAPI:
             migration=migration,
             orig_image_ref=orig_image_ref,
             recreate=recreate,
+            request_spec=request_spec,
             scheduled_node=scheduled_node,
             target_state=target_state,
             **rpc.unmodelled(
-                "accel_uuids bdms injected_files limits new_pass on_shared_storage orig_sys_metadata preserve_ephemeral reimage_boot_volume request_spec"
+                "accel_uuids bdms injected_files limits new_pass on_shared_storage orig_sys_metadata preserve_ephemeral reimage_boot_volume"
             ),
         )
 

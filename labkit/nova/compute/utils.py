@@ -166,7 +166,7 @@ def add_instance_fault_from_exc(instance, fault, fault_message=None):
 
 
 # -- images -------------------------------------------------------------------------------
-def create_image(service, instance, **properties) -> str:
+def create_image(service, instance, /, **properties) -> str:
     """Register an image that a server is to become; return its id."""
     return service.image_api.create(instance.name, **properties)
 

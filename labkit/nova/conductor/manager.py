@@ -1,6 +1,7 @@
 """How the conductor gets servers scheduled, built and moved (nova/conductor/manager.py)."""
 
 import contextlib
+from dataclasses import replace
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception
@@ -11,9 +12,10 @@ from labkit.nova.compute import vm_states as vm
 from labkit.nova.compute.utils import EventReporter, wrap_instance_event
 from labkit.nova.conductor.tasks.live_migrate import LiveMigrationTask, expected_failure
 from labkit.nova.conductor.tasks.migrate import MigrationTask
+from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
 from labkit.nova.notifications import base
-from labkit.nova.objects import instance_action, instance_mapping
+from labkit.nova.objects import Destination, instance_action, instance_mapping
 from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.migration import Migration
 from labkit.nova.objects.selection import Selection
@@ -49,7 +51,9 @@ class ComputeTaskManager(Service):
         names = [request.name for request in build_requests]
         try:
             selections = yield from self.query_client.select_destinations(
-                self.context, spec_obj=spec, instance_uuids=[site.uuid_of(name) for name in names]
+                self.context,
+                spec_obj=scheduler_utils.setup_instance_group(self, spec, names[0]),
+                instance_uuids=[site.uuid_of(name) for name in names],
             )
         except Exception as error:
             self._bury_in_cell0(build_requests, error)
@@ -108,7 +112,8 @@ class ComputeTaskManager(Service):
         """
         for instance in filter(None, instances):
             self._set_vm_state_and_notify(instance, "build_instances", vm.ERROR, error)
-            instance_mapping.save(self, instance, cell=self.site.db.cells[instance.uuid])
+            cell = db.instance_get_cell(self.db_context, instance.uuid)
+            instance_mapping.save(self, instance, cell=cell)
             if instance.uuid in self.site.api_db.build_requests:
                 self.site.api_db.build_requests[instance.uuid].destroy(self)
 
@@ -228,6 +233,9 @@ class ComputeTaskManager(Service):
             self._set_vm_state_and_notify(instance, "migrate_server", instance.vm_state, error)
             what = "resize" if flavor != instance.flavor else "cold migrate"
             raise exception.NoValidHost(reason=f"No valid host found for {what}") from error
+        except exception.UnsupportedPolicyException as error:
+            self._set_vm_state_and_notify(instance, "migrate_server", instance.vm_state, error)
+            raise
         except Exception as error:
             with contextlib.suppress(exception.InstanceNotFound):
                 instance.refresh()
@@ -270,11 +278,10 @@ class ComputeTaskManager(Service):
         with EventReporter(instance, "rebuild_server"):
             found = migrations.find(self, instance.uuid, status="accepted")
             migration = found[0] if found else None
-            node = None
+            node, spec = None, request_spec
             if host and host != instance.host:
                 self._allocate_for_evacuate_dest_host(instance, host, migration)
             elif not host:
-                spec = request_spec
                 if recreate:
                     spec = spec.replace(
                         ignore_hosts=[instance.host], force_hosts=None, force_nodes=None
@@ -284,8 +291,9 @@ class ComputeTaskManager(Service):
                 try:
                     if not recreate and orig_image_ref != image_ref:
                         self._validate_image_traits_for_rebuild(instance)
+                    spec = self.restrict_request_spec_to_cell(instance, spec)
                     selections = yield from self._schedule_instances(instance, spec)
-                except exception.NoValidHost as error:
+                except (exception.NoValidHost, exception.UnsupportedPolicyException) as error:
                     if migration:
                         migration.status = "error"
                         migration.save()
@@ -310,13 +318,24 @@ class ComputeTaskManager(Service):
                 migration=migration,
                 scheduled_node=node,
                 target_state=target_state,
+                request_spec=spec,
             )
 
+    def restrict_request_spec_to_cell(self, instance, request_spec):
+        """Return a request that stays in the cell where a server is: no move leaves it.
+
+        Source: ``_restrict_request_spec_to_cell`` in nova/conductor/manager.py, Nova 34.0.0.
+        """
+        destination = request_spec.requested_destination or Destination()
+        cell = db.instance_get_cell(self.db_context, instance.uuid)
+        return request_spec.replace(requested_destination=replace(destination, cell=cell))
+
     def _schedule_instances(self, instance, request_spec):
+        spec = scheduler_utils.setup_instance_group(self, request_spec, instance.name, moves=True)
         return (
             yield from self.query_client.select_destinations(
                 self.context,
-                spec_obj=request_spec,
+                spec_obj=spec,
                 instance_uuids=[instance.uuid],
                 return_alternates=False,
             )
@@ -365,6 +384,7 @@ class ComputeTaskManager(Service):
         try:
             with EventReporter(instance, "schedule_instances"):
                 spec = request_spec.replace(force_hosts=None, force_nodes=None)
+                spec = self.restrict_request_spec_to_cell(instance, spec)
                 selections = yield from self._schedule_instances(instance, spec)
                 host = selections[0].host
                 instance.availability_zone = get_host_availability_zone(self.site.fleet, host)
@@ -374,5 +394,5 @@ class ComputeTaskManager(Service):
         except Exception as error:
             instance.task_state = None
             instance.save()
-            if not isinstance(error, exception.NoValidHost):
+            if not isinstance(error, exception.NoValidHost | exception.UnsupportedPolicyException):
                 raise

@@ -82,8 +82,8 @@ class Opt:
                 self.refuse(value, "a whole number" if self.kind is int else "a number")
             if self.min is not None and not (result >= self.min):
                 self.refuse(value, f"at least {self.min}")
-            if not math.isfinite(result):
-                self.refuse(value, "a number" if math.isnan(result) else "a finite number")
+            if math.isnan(result):
+                self.refuse(value, "a number")
         return result
 
     def refuse(self, value, wanted):
@@ -112,7 +112,17 @@ OPTIONS = (
     Opt("DEFAULT", "reclaim_instance_interval", int, 0),
     Opt("DEFAULT", "sync_power_state_interval", int, 600),
     Opt("DEFAULT", "update_resources_interval", int, 0),
+    Opt("DEFAULT", "scheduler_instance_sync_interval", int, 120),
     Opt("DEFAULT", "instance_build_timeout", int, 0, min=0),
+    Opt(
+        "DEFAULT",
+        "running_deleted_instance_action",
+        str,
+        "reap",
+        choices=("reap", "log", "shutdown", "noop"),
+    ),
+    Opt("DEFAULT", "running_deleted_instance_poll_interval", int, 1800),
+    Opt("DEFAULT", "running_deleted_instance_timeout", int, 0),
     Opt("DEFAULT", "allow_resize_to_same_host", bool, False),
     Opt("DEFAULT", "resize_confirm_window", int, 0, min=0),
     Opt("DEFAULT", "shelved_offload_time", int, 0, min=-1),
@@ -142,6 +152,7 @@ OPTIONS = (
     Opt(_L, "snapshot_image_format", str, None, choices=("raw", "qcow2", "vmdk", "vdi")),
     Opt(_L, "snapshot_compression", bool, False),
     Opt("workarounds", "disable_libvirt_livesnapshot", bool, False),
+    Opt("workarounds", "disable_group_policy_check_upcall", bool, False),
     Opt(
         "notifications",
         "notify_on_state_change",
@@ -273,8 +284,8 @@ class Options:
     ValueError: unknown option 'ram_weight_multiplyer'; did you mean 'ram_weight_multiplier'?
 
     Source: nova/conf/scheduler.py, Nova 34.0.0. Unlike Nova, an option outside the
-    lab's table is an error, never silence, and so is a multiplier of nan or inf, with which
-    weights would be nan. As in Nova, a ``service_down_time`` that is no longer than
+    lab's table is an error, never silence, and so is a multiplier of nan, with which
+    weights would be nan (in a file also inf). As in Nova, a ``service_down_time`` that is no longer than
     ``report_interval`` becomes 2.5 times as long as that (nova/servicegroup/api.py).
     """
 
@@ -317,7 +328,7 @@ class Options:
         """Read real ``nova.conf`` files as Nova does: of several, the later one wins.
 
         In: file names; *without*: names of options that keep Nova's default, whatever the files
-        say, and of those that Nova ignores. Out: Options; ``ignored`` lists what the files say and the lab has no use for: other
+        say. Out: Options; ``ignored`` lists what the files say and the lab has no use for: other
         options of Nova, and those of former releases, which Nova ignores too.
         Raises ValueError that names file and line for a file or a value with which Nova does not
         start, and for a misspelt option of the scheduler; FileNotFoundError where there is no
@@ -430,6 +441,8 @@ class _Said:
             raise ValueError(
                 f"{where}{value!r}: no CPU is left; expected a text such as 4-12,^8,15"
             )
+        elif opt.kind is float and value is not None and math.isinf(value):
+            opt.refuse(value, "a finite number: with an infinite one, weights become nan")
         if opt.name in _MUST_BE_DEFAULT and value != opt.default:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             raise NotModelled(

@@ -70,7 +70,7 @@ class API:
         """Return the ids of the images with these properties, newest first."""
         return self._service.site.glance.list(**properties)
 
-    def create(self, name, **properties) -> str:
+    def create(self, name, /, **properties) -> str:
         """Register an image of a server that is still to be uploaded; return its id."""
         self._note(name, "create")
         return self._service.site.glance.create(instance=name, **properties)

@@ -87,4 +87,6 @@ def _sent(name, value):
         return (EPOCH + timedelta(seconds=value)).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, NovaObject):
         return value.obj_to_primitive()
+    if name == "objects":
+        return [each.obj_to_primitive() for each in value]
     return value

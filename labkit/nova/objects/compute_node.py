@@ -3,6 +3,9 @@
 import uuid as uuids
 from dataclasses import dataclass, field
 
+from labkit.nova import exception
+from labkit.nova.db.main import api as db
+
 _UNSAID = object()
 
 
@@ -79,4 +82,59 @@ def from_db(row, options) -> ComputeNode:
         if not getattr(row, name):
             value = getattr(options, name) or getattr(options, f"initial_{name}")
             setattr(node, name, value)
+    return node
+
+
+def get_by_uuid(service, uuid) -> ComputeNode | None:
+    """Return a service's copy of a node, of a deleted one too; None when there is none.
+
+    A ratio that is not set is written at once.
+    """
+    row = db.compute_node_get_all(service.db_context).get(uuid)
+    return row and _read(service, row)
+
+
+def create(service, node):
+    """Write a new row, and read it. Raises InvalidConfiguration when the node's name is taken.
+
+    Source: ``create`` in nova/objects/compute_node.py and ``_create`` in
+    nova/compute/resource_tracker.py, Nova 34.0.0.
+    """
+    names = [
+        (row.host, row.hypervisor_hostname)
+        for row in db.compute_node_get_all(service.db_context).values()
+        if not row.deleted
+    ]
+    if (node.host, node.hypervisor_hostname) in names:
+        raise exception.InvalidConfiguration(
+            f"Duplicate compute node record found for host {node.host} node "
+            f"{node.hypervisor_hostname}"
+        )
+    row = node.obj_clone()
+    db.compute_node_create(service.db_context, row)
+    service.site.compute_node_saved(service, row, None)
+    vars(node).update(vars(_read(service, row)))
+
+
+def save(service, node):
+    """Write a node's row, and read it; from now on schedulers see it.
+
+    Source: ``save`` in nova/objects/compute_node.py, Nova 34.0.0.
+    """
+    row = node.obj_clone()
+    _update(service, row)
+    vars(node).update(vars(_read(service, row)))
+
+
+def _update(service, row):
+    row.updated_at = float(service.site.clock.env.now)
+    old = db.compute_node_update(service.db_context, row)
+    service.site.compute_node_saved(service, row, old)
+
+
+def _read(service, row):
+    node = from_db(row, service.options)
+    if not all(getattr(row, name) for name in RATIOS):
+        vars(row).update({name: getattr(node, name) for name in RATIOS})
+        _update(service, row)
     return node

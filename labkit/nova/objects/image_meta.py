@@ -164,6 +164,8 @@ class ImageMeta(NovaObject):
                     known.setdefault("traits_required", []).append(name[len("trait:") :])
             elif name in KNOWN_PROPERTIES:
                 known[name] = _coerce(name, value)
+            elif name.startswith(("hw_numa_cpus.", "hw_numa_mem.")):
+                known[name] = _coerce(name.partition(".")[0], value)
             elif name not in _LEGACY:
                 custom[name] = value
         object.__setattr__(self, "properties", ImageMetaProps(**known))
@@ -179,7 +181,9 @@ class ImageMeta(NovaObject):
 
 def _coerce(name, value):
     if name in ("hw_numa_cpus", "hw_numa_mem"):
-        raise NotModelled(f"Unlike Nova, the lab does not place NUMA topologies ({name})")
+        raise NotModelled(
+            f"Unlike Nova, the lab does not place NUMA topologies ({name}); leave it out"
+        )
     if name in _ALIASES:
         return canonicalize(name, value)
     if name in _BOOLEANS:

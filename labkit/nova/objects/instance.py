@@ -10,7 +10,7 @@ from labkit.nova.objects.cell_mapping import CellMapping
 #: The columns that the lab models; ``system_metadata`` is a table of its own in Nova.
 FIELDS = """uuid display_name vm_state task_state power_state host node compute_id launched_on
 availability_zone root_device_name progress system_metadata locked locked_by project_id
-created_at launched_at terminated_at deleted_at instance_type_id memory_mb vcpus root_gb
+user_id created_at launched_at terminated_at deleted_at instance_type_id memory_mb vcpus root_gb
 ephemeral_gb image_ref kernel_id ramdisk_id architecture os_type vm_mode auto_disk_config
 key_data""".split()
 #: What Nova keeps in the table instance_extra: a save writes it without a word.
@@ -51,9 +51,15 @@ class Instance(NovaObject):
         self._read(values)
 
     @classmethod
-    def get_by_uuid(cls, service, uuid) -> "Instance":
-        """Return a service's copy of a server. Raises InstanceNotFound when it is deleted."""
-        return cls.from_row(service, db.instance_get_by_uuid(service.db_context, uuid))
+    def get_by_uuid(cls, service, uuid, read_deleted=None) -> "Instance":
+        """Return a service's copy of a server. Raises InstanceNotFound.
+
+        In: *read_deleted*, "yes" for a deleted one too.
+        """
+        context = service.db_context
+        if read_deleted is not None:
+            context = context.elevated(read_deleted)
+        return cls.from_row(service, db.instance_get_by_uuid(context, uuid))
 
     @classmethod
     def from_row(cls, service, row) -> "Instance":
@@ -189,12 +195,38 @@ class Instance(NovaObject):
         self._read(db.instance_get_by_uuid(self.service.db_context, self.uuid))
 
 
+class InstanceList(NovaObject):
+    """Some servers.
+
+    Source: ``InstanceList`` in nova/objects/instance.py, Nova 34.0.0.
+    """
+
+    VERSION = "2.6"
+    FIELDS_SENT = "objects"
+
+    def __init__(self, objects):
+        self.objects = objects
+
+    def copy_for(self, service) -> "InstanceList":
+        """Return the copy that another service gets with a message."""
+        return InstanceList([each.copy_for(service) for each in self.objects])
+
+
 def get_by_host(service) -> list[Instance]:
     """Return the servers whose row names the host of a nova-compute.
 
     Source: ``get_by_host`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
     """
     rows = db.instance_get_all_by_host(service.db_context, service.host)
+    return [Instance.from_row(service, row) for row in rows]
+
+
+def get_by_host_and_node(service, host, node) -> list[Instance]:
+    """Return a service's copies of the servers of a node that are not deleted.
+
+    Source: ``get_by_host_and_node`` of InstanceList in nova/objects/instance.py, Nova 34.0.0.
+    """
+    rows = db.instance_get_all_by_host_and_node(service.db_context, host, node)
     return [Instance.from_row(service, row) for row in rows]
 
 

@@ -155,6 +155,15 @@ def get_in_progress_and_error(service, host, node) -> list[Migration]:
     )
 
 
+def get_in_progress_by_host_and_node(service, host, node) -> list[Migration]:
+    """Return the migrations from or to a node that are neither over nor in error.
+
+    Source: ``get_in_progress_by_host_and_node`` in nova/objects/migration.py, Nova 34.0.0.
+    """
+    found = get_in_progress_and_error(service, host, node)
+    return [migration for migration in found if migration.status != "error"]
+
+
 def _copies(service, rows):
     names = service.site.names
     return [Migration(service, names[row["instance_uuid"]], row) for row in rows]

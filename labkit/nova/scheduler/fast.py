@@ -409,10 +409,6 @@ class FastSchedulerManager(SchedulerManager):
         own = self.site is not None or spec_obj.num_instances > 1
         return Rows(fleet.columns.own() if own else fleet.columns, candidates.rows)
 
-    def _update_instances(self, hosts):
-        if not isinstance(hosts, Rows):
-            super()._update_instances(hosts)
-
     def _schedule(self, spec_obj, instance_uuids, candidates, hosts, return_alternates):
         if not isinstance(hosts, Rows):
             return super()._schedule(spec_obj, instance_uuids, candidates, hosts, return_alternates)

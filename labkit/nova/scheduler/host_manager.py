@@ -54,19 +54,28 @@ class ReadOnlyDict(UserDict):
 class Instance(NovaObject):
     """A server on a host, as far as the scheduler knows it.
 
-    What is not known of it cannot be read, as with Nova's objects that have no context.
+    What is not known of it is read when it is asked for, by *load* (a function of the uuid that
+    returns a dict); without one it cannot be read, as with Nova's objects that have no context.
 
     Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
 
-    def __init__(self, uuid, **known):
+    def __init__(self, uuid, load=None, **known):
         self.uuid = uuid
+        self._load = load
         self.__dict__.update(known)
 
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
+        self._obj_load()
+        return getattr(self, name)
+
+    def _obj_load(self):
+        load, self._load = self._load, None
+        if load is None:
+            raise OrphanedObjectError(method="obj_load_attr", objtype="Instance")
+        self.__dict__ = load(self.uuid) | self.__dict__
 
     def __contains__(self, name):
         return name in self.__dict__
@@ -74,6 +83,9 @@ class Instance(NovaObject):
     @functools.cached_property
     def image_meta(self):
         """The image that the server was created from."""
+        if self._load is not None:
+            self._obj_load()
+            return self.__dict__["image_meta"]
         metadata = self.system_metadata.items()
         found = {key.removeprefix("image_"): v for key, v in metadata if key.startswith("image_")}
         return ImageMeta(properties=found)
@@ -202,7 +214,8 @@ def metrics_from(values) -> list[SimpleNamespace]:
 class HostManager:
     """Holds the enabled filters and weighers and applies them to the hosts of a fleet.
 
-    In: Options. ``reading(fleet)`` returns one that knows the hosts of a fleet.
+    In: Options. ``reading(fleet)`` returns one that knows the hosts of a fleet. In a cloud it also
+    keeps in mind which servers are on them: what nova-computes have told, where they tell it.
     Raises SchedulerHostFilterNotFound for an unknown filter name, ValueError for an unknown
     weigher.
 
@@ -212,16 +225,25 @@ class HostManager:
     def __init__(self, options):
         self.options = options
         self.fleet = None
+        self._get_instances_by_host = None
+        self._instance_info = {}
         self.filter_handler = filters.HostFilterHandler()
         self.weight_handler = weights.HostWeightHandler()
         with conf.using(options):
             self.enabled_filters = self._choose_host_filters(options.enabled_filters)
             self.weighers = [cls() for cls in _weigher_classes(options.weight_classes)]
 
-    def reading(self, fleet) -> "HostManager":
-        """Return a host manager with the same filters and weighers for the hosts of a fleet."""
+    def reading(self, fleet, servers=None) -> "HostManager":
+        """Return a host manager with the same filters and weighers for the hosts of a fleet.
+
+        *servers*, in a cloud, is where to read which servers a host has: a function of its name.
+        """
         other = copy.copy(self)
         other.fleet = fleet
+        other._get_instances_by_host = servers
+        other._instance_info = {}
+        if servers is not None and self.options.track_instance_changes:
+            other._init_instance_info()
         return other
 
     def _choose_host_filters(self, filter_cls_names):
@@ -239,7 +261,11 @@ class HostManager:
 
         Source: ``get_host_states_by_uuids`` in nova/scheduler/host_manager.py, Nova 34.0.0.
         """
-        return self.fleet.host_states(rows)
+        hosts = self.fleet.host_states(rows)
+        if self._get_instances_by_host is not None:
+            for state in hosts:
+                state.instances = self._get_instance_info(state.host)
+        return hosts
 
     def only_in_cell(self, hosts, cell) -> list[HostState]:
         """Return the hosts of one cell."""
@@ -282,6 +308,52 @@ class HostManager:
 
     def _match_forced_nodes(self, hosts, nodes_to_force):
         return [x for x in hosts if x.nodename in nodes_to_force]
+
+    # -- which servers are where ----------------------------------------------------------
+    def _init_instance_info(self):
+        for host in self.fleet.rows:
+            if self._get_instances_by_host(host):
+                self._recreate_instance_info(host)
+
+    def _get_instance_info(self, host_name):
+        """Return what is remembered of a host if its nova-compute tells it, else what the rows say."""
+        host_info = self._instance_info.get(host_name)
+        if host_info and host_info["updated"]:
+            return host_info["instances"]
+        return self._get_instances_by_host(host_name)
+
+    def _recreate_instance_info(self, host_name):
+        instances = self._get_instances_by_host(host_name)
+        self._instance_info[host_name] = {"instances": instances, "updated": False}
+
+    def update_instance_info(self, host_name, instance_info):
+        """Take over what a nova-compute tells of new or changed servers, a list of Instances."""
+        host_info = self._instance_info.get(host_name)
+        told = {instance.uuid: instance for instance in instance_info}
+        if host_info:
+            host_info["instances"].update(told)
+            host_info["updated"] = True
+        elif len(told) > 1:  # all that it has
+            self._instance_info[host_name] = {"instances": told, "updated": True}
+        else:
+            self._recreate_instance_info(host_name)
+
+    def delete_instance_info(self, host_name, instance_uuid):
+        """Forget a server of a host."""
+        host_info = self._instance_info.get(host_name)
+        if host_info:
+            host_info["instances"].pop(instance_uuid, None)
+            host_info["updated"] = True
+        else:
+            self._recreate_instance_info(host_name)
+
+    def sync_instance_info(self, host_name, instance_uuids):
+        """Compare what is remembered with all that a host has; read it anew if that differs."""
+        host_info = self._instance_info.get(host_name)
+        if host_info and host_info["instances"].keys() == set(instance_uuids):
+            host_info["updated"] = True
+        else:
+            self._recreate_instance_info(host_name)
 
     def get_weighed_hosts(self, hosts, spec_obj) -> list[weights.WeighedHost]:
         """Weigh the hosts; the highest weight comes first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from labkit.neighbours.messaging import Target
 from labkit.nova import conf, exception
 from labkit.nova.compute import utils as compute_utils
+from labkit.nova.db.main import api as db
 from labkit.nova.objects.selection import Selection as SelectedHost
 from labkit.nova.scheduler import request_filter, utils
 from labkit.nova.scheduler.client.report import SchedulerReportClient
@@ -66,6 +67,7 @@ class SchedulerManager(Service):
         self.site = site
         if site is not None:
             super().__init__(site, name, host)
+            host_manager = host_manager.reading(site.fleet, self._get_instances_by_host)
         self.host_manager = host_manager
         self.rng = rng or random.Random(0)
         self.placement_client = placement_client or SchedulerReportClient(self)
@@ -86,10 +88,6 @@ class SchedulerManager(Service):
         was claimed is given back then. Raises TypeError after the claim for a rebuild of a server
         without a host: the conductor has not asked for the resources of its ports.
 
-        Unlike Nova, which servers are on a host, as server groups ask for, is as of the claim, the
-        same for all schedulers: what nova-computes tell of their servers (``_instance_info`` of
-        HostManager) is not kept.
-
         Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
         names = [self.site.names[uuid] for uuid in instance_uuids]
@@ -101,27 +99,64 @@ class SchedulerManager(Service):
         yield from self.step("select_destinations", names=names)
         if not found:
             raise exception.NoValidHost(reason="")
-        self._update_instances(hosts)
         own = copy.copy(spec_obj)
-        own.instance_group = self.site.group_of(spec_obj, names)
+        own.scheduler_hints = self._by_name(spec_obj.scheduler_hints)
+        if own.instance_group is not None:
+            own.instance_group = own.instance_group.copy()
         selections = self._schedule(own, names, candidates, hosts, return_alternates)
-        if candidates is not None and own.instance_group is not None:
-            for selection in selections:
-                fleet = self.host_manager.fleet
-                fleet.add_instance(fleet.rows[selection.host], selection.instance)
         compute_utils.notify_about_scheduler_action(self, "end", names[-1])
         return selections
 
-    def update_instance_info(self, host_name, instance_info=None):
-        """Hear that a host has new servers; unlike Nova's scheduler, the lab's keeps nothing of it."""
+    def update_instance_info(self, host_name, instance_info):
+        """Hear that a host has new servers, or that they have changed."""
+        told = [
+            Instance(instance.name, **self._known(instance.name, instance))
+            for instance in instance_info.objects
+        ]
+        self.host_manager.update_instance_info(host_name, told)
 
-    def delete_instance_info(self, host_name, instance_uuid=None):
-        """Hear that a server has left a host; nothing is kept of it either."""
+    def delete_instance_info(self, host_name, instance_uuid):
+        """Hear that a server has left a host."""
+        self.host_manager.delete_instance_info(host_name, self.site.names[instance_uuid])
 
-    def _update_instances(self, hosts):
-        """Let hosts that were read a while ago have the servers that they have now."""
-        for host in hosts:
-            host.instances = self.host_manager.fleet.instances_on(host.node_name)
+    def sync_instance_info(self, host_name, instance_uuids):
+        """Hear which servers a host has, all of them.
+
+        Servers that the fleet came with are the host's too, but not among them.
+        """
+        names = [self.site.names[uuid] for uuid in instance_uuids]
+        names += self.host_manager.fleet.instances_on(host_name)
+        self.host_manager.sync_instance_info(host_name, names)
+
+    def _get_instances_by_host(self, host_name):
+        """Return the servers of a host, as the rows say; those that the fleet came with first."""
+        rows = db.instance_get_all_by_host(self.db_context, host_name)
+        names = (self.site.names[row["uuid"]] for row in rows)
+        found = {name: Instance(name, self._read) for name in names}
+        return self.site.fleet.instances_on(host_name) | found
+
+    def _read(self, name):
+        uuid = self.site.uuid_of(name)
+        rows = db.instance_get_all_by_uuids(self.db_context, [uuid])
+        if not rows:
+            raise exception.InstanceNotFound(instance_id=uuid)
+        return self._known(name, rows[0])
+
+    def _by_name(self, hints):
+        """Return hints in which servers that are named by their uuids have their names."""
+        found = dict(hints)
+        for key in found.keys() & {"same_host", "different_host"}:
+            value = found[key]
+            some = [value] if isinstance(value, str) else value
+            if isinstance(some, list | tuple):
+                found[key] = [self.site.names.get(each, each) for each in some]
+        return found
+
+    def _known(self, name, row):
+        spec = self.site.servers[name][1]
+        columns = ("host", "node", "flavor", "project_id", "vm_state", "task_state", "power_state")
+        known = {column: row[column] for column in columns}
+        return known | {"image_meta": spec.image, "user_id": spec.user_id}
 
     def decide(self, spec_obj, instance_uuids, return_alternates=True) -> list[Selection]:
         """Do what select_destinations does, at once and outside of a cloud. Raises NoValidHost."""

@@ -64,7 +64,15 @@ class ResourceRequest:
             fields.append(("limit", self.limit))
         if self.in_tree is not None:
             fields.append(("in_tree", "{uuid}"))
+        for _, names, _ in self.member_of:
+            fields.append(("member_of", f"in:{_uuids(names)}"))
+        if forbidden := frozenset().union(*(names for _, names, _ in self.not_member_of)):
+            fields.append(("member_of", f"!in:{_uuids(forbidden)}"))
         return urlencode(sorted(fields)).replace("%7Buuid%7D", "{uuid}")
+
+
+def _uuids(names) -> str:
+    return ",".join("{uuid}" for _ in names)
 
 
 def process_reqspec(fleet, spec_obj, options) -> ResourceRequest:
@@ -134,7 +142,8 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
         kind, suffix, name = match.groups()
         if suffix:
             raise exception.NotModelled(
-                f"Unlike Nova, the lab has no numbered request groups (extra spec {key!r})"
+                f"Unlike Nova, the lab has no numbered request groups (extra spec {key!r}); ask for"
+                f" all in one, as {kind}:{name}"
             )
         if kind == "resources":
             known = name.startswith("CUSTOM_") or name in RESOURCE_CLASSES
@@ -208,7 +217,13 @@ def isolate_aggregates(fleet, required, request):
 
 
 def _refuse(key, prefixes, what, value):
-    if key.startswith(tuple(prefixes)) and key != "hw:cpu_policy":
-        raise exception.NotModelled(f"Unlike Nova, the lab does not model {what} {key!r}")
-    if key in ("hw:cpu_policy", "hw_cpu_policy") and value != "shared":
-        raise exception.NotModelled(f"Unlike Nova, the lab does not pin CPUs ({what} {key!r})")
+    if key in ("hw:cpu_policy", "hw_cpu_policy"):
+        if value != "shared":
+            raise exception.NotModelled(
+                f"Unlike Nova, the lab does not pin CPUs ({what} {key!r}); leave it out, or say"
+                " 'shared'"
+            )
+    elif key.startswith(tuple(prefixes)):
+        raise exception.NotModelled(
+            f"Unlike Nova, the lab does not model {what} {key!r}; leave it out"
+        )

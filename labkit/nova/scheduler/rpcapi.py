@@ -29,19 +29,20 @@ class SchedulerAPI:
             spec_obj=spec_obj,
         )
 
-    def update_instance_info(self, ctxt, host_name):
-        """Tell all schedulers that a host has new servers."""
+    def update_instance_info(self, ctxt, host_name, instance_info):
+        """Tell all schedulers that a host has new servers, or that they have changed."""
         cctxt = self._to_all("update_instance_info")
-        cctxt.cast(
-            ctxt, "update_instance_info", host_name=host_name, **rpc.unmodelled("instance_info")
-        )
+        cctxt.cast(ctxt, "update_instance_info", host_name=host_name, instance_info=instance_info)
 
-    def delete_instance_info(self, ctxt, host_name):
+    def delete_instance_info(self, ctxt, host_name, instance_uuid):
         """Tell all schedulers that a server has left a host."""
         cctxt = self._to_all("delete_instance_info")
-        cctxt.cast(
-            ctxt, "delete_instance_info", host_name=host_name, **rpc.unmodelled("instance_uuid")
-        )
+        cctxt.cast(ctxt, "delete_instance_info", host_name=host_name, instance_uuid=instance_uuid)
+
+    def sync_instance_info(self, ctxt, host_name, instance_uuids):
+        """Tell all schedulers which servers a host has."""
+        cctxt = self._to_all("sync_instance_info")
+        cctxt.cast(ctxt, "sync_instance_info", host_name=host_name, instance_uuids=instance_uuids)
 
     def _to_all(self, method):
         by = f"scheduler/client/query.py:{method}"

@@ -1,8 +1,9 @@
 """What scheduler and conductor share (nova/scheduler/utils.py)."""
 
 from labkit.nova.compute import utils as compute_utils
-from labkit.nova.exception import MaxRetriesExceeded, NoValidHost
+from labkit.nova.exception import MaxRetriesExceeded, NoValidHost, UnsupportedPolicyException
 from labkit.nova.notifications.base import emit
+from labkit.nova.objects import instance_group
 from labkit.nova.objects.instance import Instance
 from labkit.nova.scheduler import request_filter
 from labkit.nova.scheduler.filters import utils as filters_utils
@@ -23,6 +24,56 @@ def parse_options(opts, sep="=", converter=str, name="") -> list[tuple[str, obje
         if key and seen_sep:
             good.append((key, value))
     return good
+
+
+#: What enforces each policy of a server group: a filter, or a weigher.
+_ENFORCED_BY = {
+    "affinity": "ServerGroupAffinityFilter",
+    "anti-affinity": "ServerGroupAntiAffinityFilter",
+    "soft-affinity": "ServerGroupSoftAffinityWeigher",
+    "soft-anti-affinity": "ServerGroupSoftAntiAffinityWeigher",
+}
+
+
+def setup_instance_group(service, spec, name, moves=False):
+    """Return a request whose server group has the members and the hosts that it has now.
+
+    In: the server's name, and whether it *moves*: then only hosts of its own cell count. Raises
+    UnsupportedPolicyException where nothing enforces the policy.
+
+    Source: ``setup_instance_group`` and ``_get_group_details`` in nova/scheduler/utils.py, 34.0.0.
+    """
+    if spec.instance_group is None:
+        return spec
+    group = instance_group.get_by_uuid(service, spec.instance_group.uuid)
+    needed = _ENFORCED_BY[group.policy]
+    if not (validate_filter(service, needed) or validate_weigher(service, needed)):
+        raise UnsupportedPolicyException(reason=f"{needed} not configured")
+    site = service.site
+    cell = site.db.cells.get(site.uuid_of(name)) if moves else None
+    group.hosts = instance_group.get_hosts(service, group, cell=cell)
+    return spec.replace(instance_group=group)
+
+
+def validate_filter(service, name) -> bool:
+    """Return whether a filter is enabled.
+
+    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    return name in map(_class_name, service.options.enabled_filters)
+
+
+def validate_weigher(service, name) -> bool:
+    """Return whether a weigher of server groups is enabled.
+
+    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
+    """
+    classes = [_class_name(entry) for entry in service.options.weight_classes]
+    return name.endswith("Weigher") and ("all_weighers" in classes or name in classes)
+
+
+def _class_name(entry):
+    return entry.rpartition(".")[2] if isinstance(entry, str) else entry.__name__
 
 
 def request_is_rebuild(spec_obj) -> bool:

@@ -24,6 +24,9 @@ class FakeDriver(LibvirtDriver):
     def _keep_disk(self, instance):
         """Guests have no disks."""
 
+    def _check_resize(self, instance, flavor):
+        """Guests have no disks that could be too large."""
+
     def snapshot(self, service, instance, update_task_state, image_id=None):
         """Copy the disk and upload it, announcing each stage as libvirt does.
 

@@ -6,8 +6,8 @@ Unlike Nova, each function takes the host on which it works: there are many in o
 import json
 from types import SimpleNamespace
 
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception
-from labkit.nova.processutils import ProcessExecutionError
 
 
 def qemu_img_info(host, path, format=None, options=("--force-share", "--output=json")):  # noqa: A002 - Nova's name

@@ -3,6 +3,7 @@
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.nova.exception import NovaException
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 
@@ -114,3 +115,63 @@ def test_max_concurrent_builds_is_how_many_spawn_at_once(root, builds, at_once):
     assert sum(spawning) == at_once
     cloud.settle()
     assert all(cloud.show(f"web-{number}")["status"] == "ACTIVE" for number in range(3))
+
+
+# -- guests of deleted servers ----------------------------------------------------------------
+def left_behind(root, **options):
+    """A cloud, and a host where a guest runs whose server was deleted while the host was down."""
+    cloud = Cloud(Fleet.read(root / "data" / "two_hosts"), Options(**options), seed=17)
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    host = cloud.show("web-1")["host"]
+    cloud.host_down(host, forced=True)
+    cloud.act("web-1", "delete")
+    cloud.settle()
+    cloud.host_up(host)
+    cloud.settle()
+    return cloud, cloud.site.computes[host].driver.guests
+
+
+def test_a_guest_of_a_deleted_server_goes_with_the_next_round(root):
+    cloud, guests = left_behind(root)
+    cloud.run(1799)
+    assert len(guests) == 1
+    cloud.run(1801)
+    cloud.settle()
+    assert not guests
+
+
+@pytest.mark.parametrize(
+    ("action", "left"),
+    [("reap", []), ("shutdown", [4]), ("log", [1]), ("noop", [1])],
+)
+def test_what_becomes_of_it_is_an_option(root, action, left):
+    cloud, guests = left_behind(root, running_deleted_instance_action=action)
+    cloud.run(1801)
+    cloud.settle()
+    assert list(guests.values()) == left
+
+
+def test_it_stays_until_it_was_deleted_long_enough_ago(root):
+    cloud, guests = left_behind(
+        root, running_deleted_instance_poll_interval=100, running_deleted_instance_timeout=900
+    )
+    cloud.run(801)
+    assert guests
+    cloud.run(1101)
+    assert not guests
+
+
+def test_a_forced_live_migration_does_not_leave_its_cell():
+    size = {"total_usable_ram_mb": 4096, "free_ram_mb": 4096, "vcpus_total": 4}
+    size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    cloud = Cloud(Fleet({"host": h, "cell_uuid": c} | size for h, c in (("a", "1"), ("b", "2"))))
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    host = cloud.show("web-1")["host"]
+    for action in ("migrateLive", "migrate", "evacuate"):
+        if action == "evacuate":
+            cloud.host_down(host, forced=True)
+        with pytest.raises(NovaException, match="could not be found"):
+            cloud.act("web-1", action, host="ab".replace(host, ""))
+    assert cloud.show("web-1")["task_state"] is None

@@ -223,8 +223,8 @@ def test_cn_1_falls_with_a_reason_and_cn_2_is_chosen(case):
 def test_metrics_filter_keeps_the_hosts_that_report_all():
     rows = [{"host": "cn-1"}, {"host": "cn-2", "metrics": {"cpu.percent": 5}}]
     options = Options(enabled_filters=["MetricsFilter"], weight_setting=["cpu.percent=1.0"])
-    nothing = RequestSpec(Flavor(0, 0))
-    decision = select_destinations(Fleet(rows), nothing, options)
+    rows = [row | {"vcpus_total": 1} for row in rows]
+    decision = select_destinations(Fleet(rows), RequestSpec(Flavor(1, 0)), options)
     assert decision.host == "cn-2"
     assert decision.explain("cn-1") == (
         "cn-1 was removed by MetricsFilter: the host does not report cpu.percent."
@@ -338,3 +338,15 @@ def test_a_wrong_query_gets_a_sentence(query):
     options = Options(enabled_filters=["JsonFilter"])
     with pytest.raises(ValueError, match="hint query"):
         select_destinations(hosts(), RequestSpec(FLAVOR, scheduler_hints={"query": query}), options)
+
+
+def test_a_host_s_instances_are_spelled_as_nova_stores_them():
+    fleet = hosts({"supported_instances": [["AMD64", "KVM", "hv"]]})
+    asked = {"hw_architecture": "x86_64", "img_hv_type": "kvm", "hw_vm_mode": "hvm"}
+    spec = RequestSpec(FLAVOR, ImageMeta(properties=asked), force_hosts=None)
+    assert "cn-1" in select_destinations(fleet, spec).filters.query("passed").host.tolist()
+
+
+def test_a_host_s_instances_that_nova_does_not_know_are_refused():
+    with pytest.raises(ValueError, match="cn-1: supported_instances has 'fancy kvm hvm'"):
+        hosts({"supported_instances": [["fancy", "kvm", "hvm"]]})

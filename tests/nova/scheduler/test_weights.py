@@ -19,7 +19,14 @@ from labkit.nova.objects import Destination
 from labkit.nova.scheduler.weights import all_weighers
 from labkit.nova.weights import normalize
 
-NOTHING = RequestSpec(Flavor(vcpus=0, memory_mb=0))
+#: A request that takes nothing of what is weighed: room is a resource of its own.
+NOTHING = RequestSpec(Flavor(vcpus=0, memory_mb=0, extra_specs={"resources:CUSTOM_ROOM": "1"}))
+
+
+def fleet(rows, **tables):
+    """Return hosts with room."""
+    room = [{"host": row["host"], "resource_class": "CUSTOM_ROOM", "total": 9} for row in rows]
+    return Fleet(rows, inventories=room, **tables)
 
 
 def weighed(weigher, column, request=NOTHING, options=None, **tables):
@@ -27,7 +34,7 @@ def weighed(weigher, column, request=NOTHING, options=None, **tables):
     name, values = column
     rows = [{"host": f"cn-{k}", name: value} for k, value in enumerate(values, 1)]
     options = Options(weight_classes=[weigher], **(options or {}))
-    return select_destinations(Fleet(rows, **tables), request, options).weights
+    return select_destinations(fleet(rows, **tables), request, options).weights
 
 
 def scores(*args, **kwargs):
@@ -145,16 +152,16 @@ def test_build_failures_turn_the_sign_of_an_override_too():
 
 def test_equal_weights_keep_the_order_of_the_fleet():
     rows = [{"host": name} for name in ("c", "a", "b")]
-    ranking = select_destinations(Fleet(rows), NOTHING).placements
+    ranking = select_destinations(fleet(rows), NOTHING).placements
     assert ranking.host.tolist() == ["c", "a", "b"]
 
 
 def test_weighers_run_in_one_order_and_weight_classes_is_honoured():
     rows = [{"host": "a"}, {"host": "b"}]
-    names = select_destinations(Fleet(rows), NOTHING).weights.weigher.unique().tolist()
+    names = select_destinations(fleet(rows), NOTHING).weights.weigher.unique().tolist()
     assert names == [cls.__name__ for cls in all_weighers()]
     two = Options(weight_classes="nova.scheduler.weights.ram.RAMWeigher, CPUWeigher")
-    names = select_destinations(Fleet(rows), NOTHING, two).weights.weigher.unique().tolist()
+    names = select_destinations(fleet(rows), NOTHING, two).weights.weigher.unique().tolist()
     assert names == ["RAMWeigher", "CPUWeigher"]
 
 

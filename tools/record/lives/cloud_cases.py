@@ -395,7 +395,7 @@ CASES = {
     "hint_near": case(
         "near an address",
         create("a", hints={"build_near_host_ip": "10.0.0.1", "cidr": "/24"}),
-        create("b", hints={"build_near_host_ip": "192.168.1.1", "cidr": "/24"}),
+        create("b", hints={"build_near_host_ip": "127.0.0.77", "cidr": "/24"}),
         options=filters("SimpleCIDRAffinityFilter"),
     ),
     "same_host_unshelve": case(
@@ -644,6 +644,7 @@ CASES = {
         ask("a", "unshelve", availability_zone="south"),
         move("a"),
         aggregates=NORTH_SOUTH,
+        options={"shelved_offload_time": -1},
     ),
     "unshelve_host": case(
         "to a host, by an administrator",
@@ -945,14 +946,14 @@ CASES = {
     ),
     "quota_revert_ram": case(
         "reverting over the quota of RAM",
-        create("a", "five"),
+        create("a", "half"),
         ask("a", "resize", flavor="big"),
+        create("b"),
+        quota(ram=3000, cores=9),
         ask("a", "revertResize"),
-        ask("a", "resize", flavor="wide"),
-        quota(ram=100, cores=4),
-        ask("a", "revertResize"),
+        create("c", "big"),
         ask("a", "confirmResize"),
-        quota={"project": {"ram": 4096, "cores": 9}},
+        quota={"project": {"ram": 5000, "cores": 9}},
     ),
     "quota_moves": case(
         "moves and shelves ask for nothing",

@@ -90,6 +90,7 @@ def play(case):
 
     options = [(group, name, value(name, each)) for group, name, each in case["options"]]
     options += [("quota", name, -1) for name in ("instances", "cores", "ram")]
+    options += [(None, "my_ip", "127.0.0.1")]
     RecordDriver.sizes = case["hosts"]
     SILENT.clear()
     try:

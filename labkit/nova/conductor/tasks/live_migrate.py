@@ -13,7 +13,7 @@ from labkit.nova.exception import (
     MigrationPreCheckError,
     UnableToMigrateToSelf,
 )
-from labkit.nova.scheduler.utils import claim_resources_on_destination
+from labkit.nova.scheduler.utils import claim_resources_on_destination, setup_instance_group
 
 #: These leave the server as it was; any other puts it in error.
 _EXPECTED = (
@@ -102,6 +102,11 @@ class LiveMigrationTask:
         claim_resources_on_destination(self.conductor, self.instance, host)
         try:
             yield from self._call_livem_checks_on_host(host)
+            fleet = self.conductor.site.fleet
+            if fleet[host].cell_uuid != fleet[self.source].cell_uuid:
+                raise MigrationPreCheckError(
+                    f"Unable to force live migrate instance {self.instance.uuid} across cells."
+                )
         except Exception:
             self._remove_host_allocations(host)
             raise
@@ -120,6 +125,8 @@ class LiveMigrationTask:
         """Ask the scheduler, then both hosts; ask again without the host that would not."""
         conductor, instance, attempted = self.conductor, self.instance, [self.source]
         spec = self.spec.replace(force_hosts=None, force_nodes=None)
+        spec = conductor.restrict_request_spec_to_cell(instance, spec)
+        spec = setup_instance_group(conductor, spec, instance.name, moves=True)
         while True:
             self._check_not_over_max_retries(attempted)
             selections = yield from conductor.query_client.select_destinations(

@@ -3,7 +3,7 @@
 from labkit.nova.availability_zones import get_host_availability_zone
 from labkit.nova.objects.migration import Migration, find
 from labkit.nova.objects.selection import Selection
-from labkit.nova.scheduler.utils import exhausted, populate_retry
+from labkit.nova.scheduler.utils import exhausted, populate_retry, setup_instance_group
 
 
 def replace_allocation_with_migration(conductor, instance, migration) -> bool:
@@ -68,9 +68,11 @@ class MigrationTask:
         conductor, instance, properties = self.conductor, self.instance, {}
         site = conductor.site
         spec = self.spec.replace(force_hosts=None, force_nodes=None, flavor=self.flavor)
+        spec = setup_instance_group(conductor, spec, instance.name, moves=True)
         if spec.requested_destination is None or spec.requested_destination.host is None:
             attempts = conductor.options.max_attempts
             populate_retry(properties, instance.uuid, attempts, spec)
+        spec = conductor.restrict_request_spec_to_cell(instance, spec)
         self._preallocate_migration()
         if self.host_list is None:
             selections = yield from conductor.query_client.select_destinations(

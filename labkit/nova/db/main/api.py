@@ -76,10 +76,36 @@ def instance_get_by_uuid(context, uuid) -> dict:
 
 
 @require_context
+def instance_get_cell(context, uuid) -> str | None:
+    """Return the cell of a row, of a deleted one too; None when it is in none.
+
+    Unlike Nova, which asks each cell's database, the lab's cells share one.
+    """
+    return _engine(context).cells.get(uuid)
+
+
+@require_context
 def instance_get_all_by_host(context, host) -> list[dict]:
     """Return the rows of a host's servers, whoever owns them."""
     database = _engine(context)
     rows = (database.instances[uuid] for uuid in database.by_host.get(host, ()))
+    return [row for row in rows if _shows(context, row)]
+
+
+@require_context
+def instance_get_all_by_host_and_node(context, host, node) -> list[dict]:
+    """Return the rows of a node's servers, whoever owns them."""
+    return [row for row in instance_get_all_by_host(context, host) if row["node"] == node]
+
+
+@require_context
+def instance_get_all_by_uuids(context, uuids) -> list[dict]:
+    """Return the rows of some servers, whoever owns them; those that are not there are left out.
+
+    Source: ``instance_get_all_by_filters`` in nova/db/main/api.py, Nova 34.0.0.
+    """
+    instances = _engine(context).instances
+    rows = (instances[uuid] for uuid in uuids if uuid in instances)
     return [row for row in rows if _shows(context, row)]
 
 
@@ -234,8 +260,16 @@ def compute_node_get_all(context) -> dict:
 
 
 @require_context
-def compute_node_update(context, row):
-    """Write a row of compute_nodes, a new one too; return the one before it, or None."""
+def compute_node_create(context, row):
+    """Write a new row of compute_nodes, which gets an id."""
     rows = _engine(context).compute_nodes
-    old, rows[row.uuid] = rows.get(row.uuid), row
+    row.id = len(rows) + 1
+    rows[row.uuid] = row
+
+
+@require_context
+def compute_node_update(context, row):
+    """Write a row of compute_nodes; return the one before it."""
+    rows = _engine(context).compute_nodes
+    old, rows[row.uuid] = rows[row.uuid], row
     return old

@@ -28,12 +28,19 @@ def checked(told) -> dict:
 class SchedulerReportClient:
     """One service's way to placement.
 
+    In: the service, and for a nova-compute the row of its host in the inventories. While ``quiet``,
+    what a nova-compute asks about its host is not noted: nobody has asked for it.
+
     Source: ``SchedulerReportClient`` in nova/scheduler/client/report.py, Nova 34.0.0.
     """
 
-    def __init__(self, service):
+    def __init__(self, service, row=None):
         self._service = service
         self._allocations = service.site.allocations
+        self._row = row
+        self._tree_read = False
+        self._reported = None
+        self.quiet = False
 
     def note(self, name, call, http_status, by):
         """Add a call of placement's API to what happened."""
@@ -45,21 +52,41 @@ class SchedulerReportClient:
         Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
         """
         call = f"GET /allocation_candidates?{request.to_querystring()}"
-        self.note(None, call, 200, "get_allocation_candidates")
-        return self._service.site.fleet.providers.allocation_candidates(request)
+        found = self._service.site.fleet.providers.allocation_candidates(request)
+        self.note(None, call, found.http_status, "get_allocation_candidates")
+        return found
 
     def get_allocs_for_consumer(self, name):
         """Read what one server holds."""
         self.note(name, f"GET {_ALLOCATION}", 200, "get_allocs_for_consumer")
 
-    def get_allocations_for_provider_tree(self, row):
-        """Read what everybody holds on a host: one question, and one for each of them.
+    def get_allocations_for_provider_tree(self):
+        """Read what everybody holds on one's own host: one question, and one for each of them.
 
         Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
         """
-        self.get_allocations_for_resource_provider()
-        for _ in self._allocations.on_host(row):
+        for _ in self.get_allocations_for_resource_provider():
             self.get_allocs_for_consumer(None)
+
+    def update_from_provider_tree(self, driver):
+        """Let placement know what a driver has; a driver that has what it had is not asked again.
+
+        Raises ResourceProviderSyncFailed when placement refuses it.
+
+        Source: the method of that name in nova/scheduler/client/report.py and
+        ``_update_to_placement`` in nova/compute/resource_tracker.py, Nova 34.0.0.
+        """
+        if not self.quiet:
+            if not self._tree_read:
+                self.read_provider_tree()
+            self.get_allocations_for_provider_tree()
+        self._tree_read = True
+        inventories = self._allocations.inventories
+        has = dict(vars(driver.host.hypervisor)), driver.options
+        before = placement.of_host(inventories, self._row)
+        if (has, before) != self._reported:
+            placement.report(inventories, self._row, checked(driver.update_provider_tree(before)))
+            self._reported = has, placement.of_host(inventories, self._row)
 
     def read_provider_tree(self):
         """Read all about one's own host, as a nova-compute does that has just started."""
@@ -78,9 +105,11 @@ class SchedulerReportClient:
         self.note(None, call, 200, "get_provider_traits")
 
     def get_allocations_for_resource_provider(self):
-        """Read who holds something of one's own host."""
-        by = "get_allocations_for_resource_provider"
-        self.note(None, "GET /resource_providers/{uuid}/allocations", 200, by)
+        """Return who holds something of one's own host."""
+        if not self.quiet:
+            by = "get_allocations_for_resource_provider"
+            self.note(None, "GET /resource_providers/{uuid}/allocations", 200, by)
+        return self._allocations.on_host(self._row)
 
     def claim_resources(self, name, uuid, row, resources) -> bool:
         """Book what a server needs on one host; return whether it fitted.

@@ -162,6 +162,28 @@ class LibvirtDriver:
             self.host.saved.pop(instance.uuid, None)
         self._keep_disk(instance)
 
+    def migrate_disk_and_power_off(self, service, instance, flavor):
+        """Switch a guest off and copy its disk. Raises InstanceFaultRollback where that cannot be."""
+        try:
+            self._check_resize(instance, flavor)
+        except exception.InstanceFaultRollback:
+            service.note(Call, instance.name, "virt", "migrate_disk_and_power_off")
+            raise
+        yield from self.call(service, "migrate_disk_and_power_off", instance)
+
+    def _check_resize(self, instance, flavor):
+        """Raise for a flavor with smaller disks, and for disks that cannot be copied.
+
+        Source: ``migrate_disk_and_power_off`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
+        """
+        own = instance.flavor
+        if flavor.root_gb < own.root_gb or flavor.ephemeral_gb < own.ephemeral_gb:
+            error = exception.ResizeError(reason="Unable to resize disk down.")
+            raise exception.InstanceFaultRollback(error)
+        if self.options.images_type == "lvm":
+            reason = "Migration is not supported for LVM backed instances"
+            raise exception.InstanceFaultRollback(exception.MigrationPreCheckError(reason=reason))
+
     def plug(self, service, name, instance):
         """Plug or unplug the interfaces."""
         service.note(Call, instance.name, "virt", name)

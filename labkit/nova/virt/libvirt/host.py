@@ -9,9 +9,9 @@ import json
 import os
 from dataclasses import dataclass, field, replace
 
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent, Stage
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt.libvirt.guest import Guest
 
 MIB = 1 << 20

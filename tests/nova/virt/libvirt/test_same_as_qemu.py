@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from labkit import Options, RootDisk, SnapshotCosts
+from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova.clock import HostEvent
-from labkit.nova.processutils import ProcessExecutionError
 from labkit.nova.virt import images
 from labkit.nova.virt.libvirt import utils
 from labkit.nova.virt.libvirt.host import Host

@@ -1,4 +1,4 @@
-"""A command that failed (oslo_concurrency/processutils.py)."""
+"""A command that failed (oslo.concurrency)."""
 
 
 class ProcessExecutionError(Exception):
