@@ -427,7 +427,7 @@ class Fleet:
             elif name in _BOOLEANS:
                 values[name] = _boolean(where, name, value)
             elif name == "traits":
-                arguments.all_of(name, value, str, "traits")
+                values[name] = arguments.all_of(name, value, str, "traits")
             elif name == "supported_instances":
                 arguments.all_of(name, value, list | tuple, "lists, as [['x86_64', 'kvm', 'hvm']]")
         records = self._records()
