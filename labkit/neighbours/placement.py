@@ -24,7 +24,7 @@ REPORTED = {
     "DISK_GB": ("total_usable_disk_gb", "disk_allocation_ratio"),
 }
 #: The classes that a libvirt driver reports, or does not when there is nothing of them.
-DRIVERS = {*REPORTED, "PCPU"}
+DRIVERS = (*REPORTED, "PCPU")
 
 
 @dataclass
@@ -86,7 +86,8 @@ class Inventory:
         """Return what is known of one host; empty where it has none of it."""
         if np.isnan(self.columns["total"][row]):
             return {}
-        return {name: _plain(self.columns[name][row]) for name in FIELDS}
+        told = {name: _plain(self.columns[name][row]) for name in FIELDS}
+        return told | {"allocation_ratio": float(told["allocation_ratio"])}
 
     def reason(self, name: str, row: int, amount: int) -> str:
         """Return why *amount* of the class does not fit on the host of that row."""
@@ -282,7 +283,7 @@ def report(inventories, row, told):
     for name in [name for name in told if name not in inventories]:
         n = len(next(iter(inventories.values())).used) if inventories else row + 1
         inventories[name] = Inventory(_empty(n), np.zeros(n))
-    for name in told.keys() | (inventories.keys() & DRIVERS):
+    for name in dict.fromkeys([*told, *(name for name in inventories if name in DRIVERS)]):
         inventories[name].put(row, told.get(name))
 
 
