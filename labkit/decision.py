@@ -10,11 +10,12 @@ import functools
 import math
 import random
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from labkit.fleet import Fleet
-from labkit.neighbours import placement
+from labkit.neighbours import arguments, placement
 from labkit.nova.conf import OPTIONS, Options, multiplier_names
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
@@ -139,9 +140,9 @@ class Decision:
 
         Source: total = base + multiplier * normalized, nova/weights.py, Nova 34.0.0.
         """
-        if option not in multiplier_names():
+        if not isinstance(option, str) or option not in multiplier_names():
             known = ", ".join(multiplier_names())
-            raise ValueError(f"{option!r} is no multiplier; choose from {known}")
+            raise ValueError(f"{arguments.shown(option)} is no multiplier; choose from {known}")
         conf = self.options.filter_scheduler
         if conf.host_subset_size > 1 or conf.shuffle_best_same_weighed_hosts:
             raise ValueError(
@@ -152,6 +153,7 @@ class Decision:
 
     def compare(self, other: "Decision"):
         """Return a DataFrame that sets two decisions side by side: weight and rank per host."""
+        arguments.of_type(other, Decision, "not a Decision, as select_destinations returns it")
         pairs = []
         for decision in (self, other):
             ranking = decision.placements.groupby("host", sort=False).first()
@@ -168,11 +170,20 @@ class Decision:
         """
         import pandas as pd
 
+        for name in (x_option, y_option):
+            arguments.known(name, multiplier_names(), "winners of an unknown multiplier")
+        xs, ys = (
+            [
+                float(arguments.number(name, each))
+                for each in arguments.all_of(name, of, Real, "numbers")
+            ]
+            for name, of in (("xs", xs), ("ys", ys))
+        )
         rows = []
         for y in ys:
             for x in xs:
-                options = self.options.replace(**{x_option: float(x), y_option: float(y)})
-                rows.append((float(x), float(y), winner(self.fleet, self.spec_obj, options)))
+                options = self.options.replace(**{x_option: x, y_option: y})
+                rows.append((x, y, winner(self.fleet, self.spec_obj, options)))
         return pd.DataFrame(rows, columns=[x_option, y_option, "winner"])
 
     def __repr__(self):
@@ -198,13 +209,13 @@ def select_destinations(fleet, spec_obj, options=None, seed=0, instance_uuids=No
     Unlike Nova, whose hosts come in the order of a hash, hosts keep the fleet's order, which
     decides ties.
     """
-    options = _checked(fleet, spec_obj, options)
+    options = checked(fleet, [spec_obj], options, seed)
     names = server_names(spec_obj, instance_uuids)
     record = tables.Record(names)
     decision = Decision(fleet, spec_obj, options, seed, record, [])
     client = Claims(fleet)
     manager = tables.RecordedManager(
-        _host_manager(options).reading(fleet), record, random.Random(seed), client
+        _host_manager(options).reading(fleet), record, random.Random(int(seed)), client
     )
     try:
         decision.selections = manager.decide(own_copy(spec_obj, names), names)
@@ -271,13 +282,13 @@ def place(fleet, specs, options=None, seed=0, building=False):
 
     Source: ``SchedulerManager.select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
-    specs = list(specs)
-    for spec_obj in specs:
-        options = _checked(fleet, spec_obj, options)
+    specs = arguments.all_of("specs", specs, object, "RequestSpecs")
+    options = checked(fleet, specs, options, seed)
+    arguments.truth("building", building)
     later = fleet.copy()
     manager = FastSchedulerManager(
-        _host_manager(options or Options()).reading(later),
-        random.Random(seed),
+        _host_manager(options).reading(later),
+        random.Random(int(seed)),
         Claims(later, keep=True),
     )
     manager.least = 0
@@ -323,10 +334,10 @@ def server_names(spec_obj, instance_uuids):
     if instance_uuids is None:
         first = [spec_obj.instance_uuid] if spec_obj.instance_uuid else ["server-1"]
         return first + [f"server-{k}" for k in range(2, spec_obj.num_instances + 1)]
-    names = list(instance_uuids)
+    names = arguments.all_of("instance_uuids", instance_uuids, str, "names of servers")
     if len(names) != spec_obj.num_instances:
         raise ValueError(
-            f"{len(names)} names for a request of num_instances = {spec_obj.num_instances}"
+            f"instance_uuids: {len(names)} names for a request of num_instances = {spec_obj.num_instances}"
         )
     return names
 
@@ -342,16 +353,18 @@ def own_copy(spec_obj, names, groups=None):
     return own
 
 
-def _checked(fleet, spec_obj, options):
-    if not isinstance(fleet, Fleet):
-        raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read or Fleet.from_frame")
-    if not isinstance(spec_obj, RequestSpec):
-        raise TypeError(f"{spec_obj!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
-    if options is None:
-        return Options()
-    if not isinstance(options, Options):
-        raise TypeError(f"{options!r} is not Options; write Options(ram_weight_multiplier=-1.0)")
-    return options
+def checked(fleet, specs, options, seed=0) -> Options:
+    """Return the options, Nova's defaults for None.
+
+    Raises TypeError or ValueError for what ``select_destinations`` does not take.
+    """
+    of_type = arguments.of_type
+    of_type(fleet, Fleet, "not a Fleet; make one with Fleet.read or Fleet.from_frame")
+    for spec_obj in specs:
+        of_type(spec_obj, RequestSpec, "not a RequestSpec; write RequestSpec(Flavor(...))")
+    arguments.whole("seed", seed, ", as in seed=17")
+    options = Options() if options is None else options
+    return of_type(options, Options, "not Options; write Options(ram_weight_multiplier=-1.0)")
 
 
 # -- for which values of one multiplier does a host win? -----------------------------------

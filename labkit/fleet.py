@@ -13,13 +13,15 @@ import json
 import math
 import uuid as uuids
 from collections import Counter
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
-from labkit.neighbours import placement
+from labkit.neighbours import arguments, placement
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
+from labkit.nova.objects.compute_node import ComputeNode
 from labkit.nova.objects.image_meta import canonicalize
 from labkit.nova.pci.stats import PciDeviceStats
 from labkit.nova.scheduler.fast import Columns
@@ -44,6 +46,8 @@ TEXTS = {
     "forced_down": False,
     "heartbeat_age_s": 0.0,
 }
+#: As many as ``random`` and ``first`` are asked for, at most.
+MOST_HOSTS = 1_000_000
 #: Of these the nova-compute service, and what HostState has of a host.
 _SERVICE = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s")
 _OF_HOST_STATE = [name for name in TEXTS if name not in ("traits", *_SERVICE)]
@@ -113,7 +117,10 @@ class Fleet:
     """
 
     def __init__(self, rows, aggregates=(), instances=None, inventories=(), pci_pools=()):
-        records = list(rows)
+        records = _dicts("rows", rows, "host")
+        aggregates, instances = _checked(aggregates, instances)
+        inventories = _dicts("inventories", inventories, "host")
+        pci_pools = _dicts("pci_pools", pci_pools, "host")
         self.aggregates = tuple(
             dataclasses.replace(a, id=number) for number, a in enumerate(aggregates, 1)
         )
@@ -141,7 +148,6 @@ class Fleet:
             pools = self._states[self.rows[pool["host"]]].pci_stats.pools
             pools.append({key: value for key, value in pool.items() if key != "host"})
         self.traits = [record.get("traits") or () for record in records]
-        inventories = list(inventories)
         self.reported = not inventories  # each host's own numbers are its inventory
         self.providers = placement.Providers(
             self.rows,
@@ -183,14 +189,19 @@ class Fleet:
 
     def __getitem__(self, host) -> HostState:
         """Return one host by name; KeyError names the hosts there are."""
-        if host not in self.rows:
+        if not isinstance(host, str) or host not in self.rows:
             few = ", ".join(list(self.rows)[:10])
-            nodes = [state.nodename for state in self._states if state.host == host]
+            name = arguments.shown(host)
+            nodes = [
+                state.nodename
+                for state in self._states
+                if isinstance(host, str) and state.host == host
+            ]
             if nodes:
                 raise KeyError(
-                    f"the host {host!r} has {len(nodes)} nodes; name one of {', '.join(nodes)}"
+                    f"the host {name} has {len(nodes)} nodes; name one of {', '.join(nodes)}"
                 )
-            raise KeyError(f"no host {host!r} in the fleet; there are {few or 'none'}")
+            raise KeyError(f"no host {name} in the fleet; there are {few or 'none'}")
         row = self.rows[host]
         if not self._of_a_cloud:
             self._handed_out.add(row)
@@ -218,7 +229,7 @@ class Fleet:
         >>> Fleet.read("data/four_hosts")
         <Fleet of 4 hosts>
         """
-        folder = Path(folder)
+        folder = Path(arguments.path("folder", folder))
         if not (folder / "hosts.csv").is_file():
             raise FileNotFoundError(f"{folder} holds no hosts.csv; a fleet is a folder with one")
         instances = _Table.read(folder / "instances.csv")
@@ -243,6 +254,13 @@ class Fleet:
         Traceback (most recent call last):
         ValueError: hosts, row 0 (cn-1): free_ram_mb = 'much'; expected a number
         """
+        arguments.table("hosts", hosts)
+        for name, records in {"inventories": inventories, "pci_pools": pci_pools}.items():
+            if isinstance(records, list):
+                arguments.all_of(name, records, dict, "dicts, or a table")
+            elif records is not None:
+                arguments.table(name, records)
+        aggregates, instances = _checked(aggregates, instances)
         return cls._of_tables(
             _Table.of_frame("hosts", _with_host_column(hosts)),
             aggregates,
@@ -288,7 +306,9 @@ class Fleet:
         Source: ``HostState._update_from_compute_node`` in nova/scheduler/host_manager.py, 34.0.0.
         """
         rows = []
-        for compute in compute_nodes:
+        for compute in arguments.all_of(
+            "compute_nodes", compute_nodes, ComputeNode, "ComputeNodes"
+        ):
             state = HostState(compute.host, compute.hypervisor_hostname, TEXTS["cell_uuid"])
             state.update(compute=compute)
             if state.uuid is not None:
@@ -302,7 +322,7 @@ class Fleet:
         >>> [state.free_ram_mb for state in Fleet.random(3, seed=1)]
         [4096, 67072, 214528]
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(arguments.whole("seed", seed, " of 0 or more", 0))
         rows = []
         for number in range(_size(n)):
             ram, disk, vcpus = (
@@ -398,9 +418,18 @@ class Fleet:
         >>> Fleet([{"host": "cn-1"}]).replace("cn-1", free_ram_mb=512)["cn-1"].free_ram_mb
         512
         """
-        for name in values:
+        for name, value in values.items():
+            where = f"replace {arguments.shown(host)}"
             if name not in NUMBERS and name not in TEXTS:
                 _unknown("replace", name, [*NUMBERS, *TEXTS])
+            if name in NUMBERS or name == "heartbeat_age_s":
+                values[name] = _number(where, name, value, empty=True)
+            elif name in _BOOLEANS:
+                values[name] = _boolean(where, name, value)
+            elif name == "traits":
+                values[name] = arguments.all_of(name, value, str, "traits")
+            elif name == "supported_instances":
+                arguments.all_of(name, value, list | tuple, "lists, as [['x86_64', 'kvm', 'hvm']]")
         records = self._records()
         self[host]  # says which there are, if it is not there
         changed = self.rows[host]
@@ -463,7 +492,7 @@ class Fleet:
 
     def instances_on(self, host) -> dict:
         """Return the servers of a host, by name."""
-        return dict(self._states[self.rows[host]].instances)
+        return dict(self[host].instances)
 
     def hosts_of(self, names) -> list[str]:
         """Return the hosts that have one of the servers of those names, in the fleet's order."""
@@ -551,6 +580,25 @@ def _hv_spec(host, *spec):
         ) from None
 
 
+def _dicts(name, records, key):
+    """Return the records as a list. Raises TypeError or ValueError for one that is no dict with a *key*."""
+    records = arguments.all_of(name, records, dict, f"dicts with a {key!r}")
+    for record in records:
+        if not isinstance(record.get(key), str):
+            raise ValueError(f"{name}: {arguments.shown(record)} names no {key}")
+    return records
+
+
+def _checked(aggregates, instances):
+    """Return both. Raises TypeError for no list of Aggregates, and no dict {host: {server: ...}}."""
+    aggregates = arguments.all_of("aggregates", aggregates, Aggregate, "Aggregates")
+    instances = {} if instances is None else instances
+    arguments.of_type(instances, dict, "not a dict {host: {server: properties}}", "instances")
+    for servers in instances.values():
+        arguments.of_type(servers, dict, "not a dict {server: properties}", "instances")
+    return aggregates, instances
+
+
 def _host_state(record, aggregates):
     """Return the HostState of a row's dict; *aggregates* by host."""
     host = record["host"]
@@ -606,8 +654,10 @@ def _record(state, traits=()):
 
 
 def _size(n):
-    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 0:
-        raise ValueError(f"{n!r} hosts: expected a whole number of 0 or more")
+    if not arguments.is_whole(n, 0, MOST_HOSTS):
+        raise ValueError(
+            f"{arguments.shown(n)} hosts: expected a whole number of 0 or more, up to {MOST_HOSTS:,}"
+        )
     return int(n)
 
 
@@ -858,23 +908,24 @@ def _number(where, name, value, empty=False):
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{where}: {name} = {value!r}; expected a number") from None
+        raise ValueError(f"{where}: {name} = {arguments.shown(value)}; expected a number") from None
     if isinstance(value, bool | np.bool_) or not math.isfinite(number):
-        raise ValueError(f"{where}: {name} = {value!r}; expected a number")
+        raise ValueError(f"{where}: {name} = {arguments.shown(value)}; expected a number")
     return number
 
 
 def _boolean(where, name, value):
-    text = str(value).strip().lower()
+    text = arguments.shown(value).strip("' ").lower()
     if text not in ("true", "false", "1", "0", "yes", "no", ""):
-        raise ValueError(f"{where}: {name} = {value!r}; expected true or false")
+        raise ValueError(f"{where}: {name} = {arguments.shown(value)}; expected true or false")
     return text in ("true", "1", "yes")
 
 
 def _is_empty(value):
-    if isinstance(value, list | tuple | dict):
-        return False
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value.strip()
+    missing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return missing or (isinstance(value, Real) and value != value)
 
 
 def _instances(table):

@@ -20,7 +20,7 @@ USES = {
     "decision": "fleet neighbours nova tables",
     "nova13": "decision fleet neighbours nova tables",
     "cloud": "fleet neighbours nova tables",
-    "plots": "tables",
+    "plots": "neighbours tables",
     "studies": "cloud fleet neighbours nova nova13 tables",
     "dials": "cloud decision fleet neighbours nova nova13 plots qcow2 studies tables",
     "exercises": "cloud decision dials fleet neighbours nova nova13 plots qcow2 studies tables",

@@ -1,12 +1,19 @@
 """Checks of what a cloud is asked for, before anything happens: a mistake gets a sentence."""
 
-import difflib
-import math
 import re
 from collections.abc import Mapping
-from numbers import Real
 
 from labkit.fleet import Fleet
+from labkit.neighbours.arguments import (
+    is_number,
+    is_whole,
+    known,
+    of_type,
+    shown,
+    text,
+    truth,
+    whole,
+)
 from labkit.neighbours.keystone import USERS
 from labkit.nova import exception
 from labkit.nova.conf import Options
@@ -27,49 +34,9 @@ PERIODIC = (
 )
 SNAPSHOT_MODELS = ("flat", "direct")
 NETWORKS = ("auto", "none")
-
-
-# -- of any value -------------------------------------------------------------------------
-def is_number(value) -> bool:
-    """Return whether a value is a finite number, other than True and False."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def is_whole(value, least=-math.inf) -> bool:
-    """Return whether a value is an int of *least* or more, other than True and False."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def of_type(value, kind, sentence):
-    """Return the value. Raises TypeError, with the end of a sentence, for one of another type."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is {sentence}")
-    return value
-
-
-def known(name, names, what):
-    """Raise ValueError for a name that is not among the *names*, with the nearest of them."""
-    if not isinstance(name, str) or name not in names:
-        near = difflib.get_close_matches(str(name), names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise ValueError(f"{what} {name!r}; {hint}")
-
-
-def text(what, value):
-    """Raise ValueError for a name that says nothing."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{what}: {value!r} is not a name, as in 'web-1'")
-
-
-def _whole(name, value, sentence, least=-math.inf):
-    if not is_whole(value, least):
-        raise ValueError(f"{name} = {value!r} is not a whole number{sentence}")
-    return value
-
-
-def _truth(name, value):
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r} is neither True nor False")
+#: More schedulers, and a later time, than any simulation comes to an end with.
+MOST_SCHEDULERS, LATEST_S = 100, 1e9
+LONGEST_NAME = 255  # as in Nova's API
 
 
 # -- of Cloud -----------------------------------------------------------------------------
@@ -86,23 +53,24 @@ def options(value) -> Options:
 
 def seed(value) -> int:
     """Return the seed. Raises ValueError for something else than a whole number."""
-    return _whole("seed", value, ", as in seed=17")
+    return whole("seed", value, ", as in seed=17")
 
 
 def schedulers(value) -> int:
-    """Return how many. Raises ValueError for something else than a whole number from 1."""
-    return _whole("schedulers", value, " of 1 or more, as in 2", least=1)
+    """Return how many. Raises ValueError for something else than a whole number from 1 to 100."""
+    asked = " of 1 or more, as in 2" if not is_whole(value, 1) else f" up to {MOST_SCHEDULERS}"
+    return whole("schedulers", value, asked, 1, MOST_SCHEDULERS)
 
 
 def quota(value) -> dict:
     """Return the quota, an empty one for None. Raises ValueError for a bad one."""
     if value is not None and not isinstance(value, Mapping):
-        raise ValueError(f"quota = {value!r} is not a dict; write {{'instances': 10}}")
+        raise ValueError(f"quota = {shown(value)} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
         known(name, RESOURCES, "quota of unknown")
         if not is_whole(limit, UNLIMITED):
             raise ValueError(
-                f"quota of {name}: {limit!r} is not a whole number of 0 or more, or -1 for no limit"
+                f"quota of {name}: {shown(limit)} is not a whole number of 0 or more, or -1 for no limit"
             )
     return dict(value or {})
 
@@ -110,7 +78,9 @@ def quota(value) -> dict:
 def user_quota(value) -> dict:
     """Return the quotas of users, none for None. Raises ValueError for a bad one."""
     if value is not None and not isinstance(value, Mapping):
-        raise ValueError(f"user_quota = {value!r} is not a dict; write {{'owner': {{'cores': 2}}}}")
+        raise ValueError(
+            f"user_quota = {shown(value)} is not a dict; write {{'owner': {{'cores': 2}}}}"
+        )
     for user in value or {}:
         text("user_quota of a user", user)
     return {user: quota(each) for user, each in (value or {}).items()}
@@ -130,7 +100,7 @@ def driver(value, model):
     if value is None:
         return lambda options: FakeDriver(options, model)
     if not callable(value):
-        raise TypeError(f"driver = {value!r}: expected LibvirtDriver or a function of Options")
+        raise TypeError(f"driver = {shown(value)}: expected LibvirtDriver or a function of Options")
     if model != SNAPSHOT_MODELS[0]:
         raise ValueError(f"snapshot_model {model!r} is for a cloud without driver=")
     return value
@@ -140,9 +110,11 @@ def driver(value, model):
 def time(value, now, what):
     """Return a time to come. Raises ValueError for one that is over, and for no number."""
     if not is_number(value):
-        raise ValueError(f"{what} = {value!r} is not a number of seconds, as in {now + 60:g}")
+        raise ValueError(f"{what} = {shown(value)} is not a number of seconds, as in {now + 60:g}")
     if value < now:
         raise ValueError(f"it is t_s = {now:g} already, and time does not run back to {value!r}")
+    if value > LATEST_S:
+        raise ValueError(f"{what} = {shown(value)} is later than {LATEST_S:g} s, 30 years")
     return value
 
 
@@ -166,7 +138,7 @@ def creation(name, spec=None, networks="auto", is_admin=True, as_user=None):
             "hint 'group': name the group itself, RequestSpec(instance_group=InstanceGroup(...))"
         )
     known(networks, NETWORKS, "unknown networks")
-    _truth("is_admin", is_admin)
+    truth("is_admin", is_admin)
     asker(as_user)
 
 
@@ -195,14 +167,14 @@ def complete(action, arguments):
 def _instance(kind, sentence):
     def check(name, value):
         if not isinstance(value, kind):
-            raise ValueError(f"{name} = {value!r} is {sentence}")
+            raise ValueError(f"{name} = {shown(value)} is {sentence}")
 
     return check
 
 
 def _microversion(name, value):
-    if not re.fullmatch(r"2\.[0-9]+", str(value)):
-        raise ValueError(f"{name} = {value!r} is not a microversion, as in '2.94'")
+    if not isinstance(value, str | float) or not re.fullmatch(r"2\.[0-9]+", str(value)):
+        raise ValueError(f"{name} = {shown(value)} is not a microversion, as in '2.94'")
 
 
 def _zone(name, value):
@@ -213,7 +185,9 @@ def _zone(name, value):
 def _metadata(name, value):
     pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
     if not all(isinstance(each, str) for pair in pairs for each in pair):
-        raise ValueError(f"{name} = {value!r} is not a dict of texts, as in {{'colour': 'red'}}")
+        raise ValueError(
+            f"{name} = {shown(value)} is not a dict of texts, as in {{'colour': 'red'}}"
+        )
 
 
 def _block_migration(name, value):
@@ -227,13 +201,13 @@ def _block_migration(name, value):
 
 #: How the arguments of actions are checked; those that are not here are names.
 _ARGUMENTS = {
-    "is_admin": _truth,
+    "is_admin": truth,
     "as_user": lambda name, value: asker(value),
     "availability_zone": _zone,
     "metadata": _metadata,
     "block_migration": _block_migration,
-    "force": _truth,
-    "rotation": lambda name, value: _whole(name, value, " of 0 or more", least=0),
+    "force": truth,
+    "rotation": lambda name, value: whole(name, value, " of 0 or more", least=0),
     "reboot_type": lambda name, value: known(value, ("SOFT", "HARD"), "unknown reboot_type"),
     "state": lambda name, value: known(value, ("error", "active"), "unknown state to be reset to,"),
     "flavor": _instance(Flavor, "not a Flavor; write Flavor(vcpus=2, ...)"),
@@ -245,3 +219,5 @@ _ARGUMENTS = {
 def argument(name, value):
     """Raise ValueError for an argument of an action that makes no sense."""
     _ARGUMENTS.get(name, text)(name, value)
+    if isinstance(value, str) and len(value) > LONGEST_NAME:
+        raise ValueError(f"{name}: {shown(value)} is longer than {LONGEST_NAME} characters")

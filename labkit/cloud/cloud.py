@@ -8,6 +8,7 @@ from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
 from labkit.cloud.durations import with_changes
 from labkit.cloud.site import CONTROLLER, Site
+from labkit.neighbours.arguments import is_whole, shown, truth
 from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
@@ -82,7 +83,7 @@ class Cloud:
             arguments.fleet(fleet).of_a_cloud(),
             arguments.options(options),
             with_changes(durations),
-            arguments.seed(seed),
+            int(arguments.seed(seed)),
             arguments.quota(quota),
             arguments.user_quota(user_quota),
         )
@@ -92,7 +93,7 @@ class Cloud:
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site, CONTROLLER)
         site.conductor.serve("conductor")
-        self._schedulers = _schedulers(site, seed, schedulers)
+        self._schedulers = _schedulers(site, int(seed), schedulers)
         for scheduler in self._schedulers:
             scheduler.serve("scheduler")
         for host, row in fleet.rows.items():
@@ -203,7 +204,7 @@ class Cloud:
         A refusal is noted in ``requests``. Raises ValueError for a time that is over.
         """
         arguments.time(t_s, self.now, "t_s")
-        if action != "create":
+        if not isinstance(action, str) or action != "create":
             arguments.text("name of a server", name)
             self._check_action(name, action, given, may_come=True)
             arguments.complete(action, given)
@@ -275,8 +276,8 @@ class Cloud:
         In: an id of ``images``. Raises KeyError for an unknown one.
         """
         images = self.site.glance.images
-        if image not in images:
-            raise KeyError(f"no image {image!r}; there are {', '.join(images)}")
+        if not isinstance(image, str) or image not in images:
+            raise KeyError(f"no image {shown(image)}; there are {', '.join(images)}")
         del images[image]
 
     def periodic(self, task, host):
@@ -318,6 +319,7 @@ class Cloud:
         What was under way there is never finished; messages wait. The guests go on.
         """
         compute = self._compute(host)
+        truth("forced", forced)
         if not compute.stopped:
             compute.stop()
         if forced:
@@ -470,10 +472,10 @@ class Cloud:
 
         Source: ``serialize_msg`` in oslo_messaging/_drivers/common.py, 18.3.1.
         """
-        envelope = self.site.envelopes.get(seq)
+        envelope = self.site.envelopes.get(seq) if is_whole(seq) else None
         if envelope is None:
             raise ValueError(
-                f"seq = {seq!r} is no message; those are in the column seq of messages"
+                f"seq = {shown(seq)} is no message; those are in the column seq of messages"
             )
         return envelope
 
@@ -573,9 +575,9 @@ class Cloud:
 
     def _uuid(self, name):
         if not isinstance(name, str) or name not in self.site.servers:
-            near = difflib.get_close_matches(str(name), self.site.servers, 1)
+            near = difflib.get_close_matches(shown(name).strip("'"), self.site.servers, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise KeyError(f"no server {name!r} was created{hint}")
+            raise KeyError(f"no server {shown(name)} was created{hint}")
         return self.site.uuid_of(name)
 
     def _check_action(self, name, action, given, may_come=False):

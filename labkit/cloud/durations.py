@@ -14,7 +14,7 @@ from functools import cache
 from numbers import Real
 from pathlib import Path
 
-from labkit.cloud.arguments import is_number, known
+from labkit.neighbours.arguments import is_number, known, number, shown, text, truth
 
 _DATA = Path(__file__).parents[2] / "data"
 DURATIONS = _DATA / "durations.csv"
@@ -44,14 +44,14 @@ def with_changes(changes) -> dict:
     """Return ``steps()`` with the changes over it. Raises ValueError for a bad one."""
     table = steps()
     if changes is not None and not isinstance(changes, Mapping):
-        raise ValueError(f"durations = {changes!r} is not a dict; write {{'spawn': (3, 0.1)}}")
+        raise ValueError(f"durations = {shown(changes)} is not a dict; write {{'spawn': (3, 0.1)}}")
     for step, value in (changes or {}).items():
-        known(step, table, "duration of an unknown step")
+        known(step, table, "durations: duration of an unknown step")
         pair = tuple(value) if isinstance(value, tuple | list) else (value, 0.0)
         right = len(pair) == 2 and all(is_number(each) for each in pair)
         if not (right and pair[0] >= 0 and 0 <= pair[1] <= 1):
             raise ValueError(
-                f"duration of {step!r}: {value!r} is neither seconds from 0 nor (seconds, jitter)"
+                f"duration of {step!r}: {shown(value)} is neither seconds from 0 nor (seconds, jitter)"
                 " with a jitter from 0 to 1"
             )
         table[step] = float(pair[0]), float(pair[1])
@@ -115,7 +115,7 @@ class SnapshotCosts:
         for name in ("net_mib_s", "disk_mib_s"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
-                raise ValueError(f"{name} = {value!r}; expected MiB/s, more than 0")
+                raise ValueError(f"{name} = {shown(value)}; expected MiB/s, more than 0")
 
     @classmethod
     def read(cls, net_mib_s=GIGABIT_MIB_S, disk_mib_s=math.inf) -> "SnapshotCosts":
@@ -129,6 +129,12 @@ class SnapshotCosts:
 
         In: bytes written in the source and its backing file, the share that compression leaves.
         """
+        for name, value in {"read": read, "ratio": ratio}.items():
+            number(name, value, "a number of 0 or more", 0)
+        for name, value in {"compress": compress, "backed": backed}.items():
+            truth(name, value)
+        for name, value in {"in_format": in_format, "out_format": out_format}.items():
+            text(name, value)
         source = "overlay" if backed or in_format == "qcow2" else "raw"
         target = "raw" if out_format == "raw" else "qcow2"
         fixed_s, s_per_mib = self.table[source, target, compress]
@@ -140,16 +146,17 @@ class SnapshotCosts:
 
     def mirror_s(self, copied) -> float:
         """Return the seconds until a running guest's disk is mirrored into an overlay."""
+        number("copied", copied, "a number of bytes", 0)
         fixed_s, s_per_mib = self.table["raw", "qcow2", False]
         return max(fixed_s + s_per_mib * copied / MIB, self.disk_s(copied))
 
     def disk_s(self, count) -> float:
         """Return the seconds that the disk needs at least."""
-        return count / MIB / self.disk_mib_s
+        return number("count", count, "a number of bytes", 0) / MIB / self.disk_mib_s
 
     def upload_s(self, count) -> float:
         """Return the seconds until so many bytes are in glance."""
-        return count / MIB / self.net_mib_s
+        return number("count", count, "a number of bytes", 0) / MIB / self.net_mib_s
 
     def compression_pays_below(self, ratio, source="raw") -> float:
         """Return the speed of the network, in MiB/s, below which compressing shortens the whole.
@@ -160,5 +167,7 @@ class SnapshotCosts:
         >>> round(SnapshotCosts.read().compression_pays_below(0.5))
         21
         """
+        number("ratio", ratio)
+        known(source, ("raw", "overlay"), "unknown source")
         more_s = self.table[source, "qcow2", True][1] - self.table[source, "qcow2", False][1]
         return (1 - ratio) / more_s if more_s > 0 else math.inf

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from labkit.cloud.arguments import is_number, is_whole, known, of_type
 from labkit.cloud.durations import steps
+from labkit.neighbours.arguments import is_number, is_whole, known, of_type, shown
 from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception as exc
 from labkit.nova.clock import ServiceStoppedError
@@ -88,16 +88,18 @@ class Fault:
         for name in ("host", "instance", "at"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise ValueError(f"{self._text}: {name} = {value!r} is not a name")
+                raise ValueError(f"{self._text}: {name} = {shown(value)} is not a name")
         if self.at is not None:
             if self.step not in EVENTS:
-                raise ValueError(f"{self._text}: at = {self.at!r} is for {', '.join(EVENTS)}")
+                raise ValueError(f"{self._text}: at = {shown(self.at)} is for {', '.join(EVENTS)}")
             known(self.at, _moments(self.step), f"{self._text} at an unknown moment")
         if not is_whole(self.times, 1):
-            raise ValueError(f"{self._text}: times = {self.times!r} is not a whole number from 1")
+            raise ValueError(
+                f"{self._text}: times = {shown(self.times)} is not a whole number from 1"
+            )
         if not is_number(self.delay_s) or self.delay_s < 0:
             raise ValueError(
-                f"{self._text}: delay_s = {self.delay_s!r} is not a number of seconds from 0"
+                f"{self._text}: delay_s = {shown(self.delay_s)} is not a number of seconds from 0"
             )
         self._check_error()
         if self.delay_s and self.step in EVENTS and self.step != "message":
@@ -115,7 +117,7 @@ class Fault:
             return
         if self.step in EVENTS:
             raise ValueError(
-                f"{self._text}: error = {error!r}; only a step that takes time has one"
+                f"{self._text}: error = {shown(error)}; only a step that takes time has one"
             )
         if isinstance(error, str):
             known(error, ERRORS, f"{self._text} with an unknown error")
@@ -130,7 +132,7 @@ class Fault:
                 ) from missing
         elif not isinstance(error, Exception):
             raise ValueError(
-                f"{self._text}: error = {error!r} is neither an exception nor one of"
+                f"{self._text}: error = {shown(error)} is neither an exception nor one of"
                 f" {', '.join(ERRORS)}"
             )
 
@@ -138,13 +140,13 @@ class Fault:
 def checked(faults) -> list:
     """Return the faults as a list. Raises TypeError for something else than Faults in a list."""
     if isinstance(faults, str | Fault) or not isinstance(faults, Iterable):
-        raise TypeError(f"faults = {faults!r} is not a list; write faults=[Fault('spawn')]")
-    return [checked_one(each) for each in faults]
+        raise TypeError(f"faults = {shown(faults)} is not a list; write faults=[Fault('spawn')]")
+    return [checked_one(each, "faults") for each in faults]
 
 
-def checked_one(fault) -> Fault:
+def checked_one(fault, name="") -> Fault:
     """Return the fault. Raises TypeError for something else."""
-    return of_type(fault, Fault, "not a Fault; write Fault('spawn', host='cn-2')")
+    return of_type(fault, Fault, "not a Fault; write Fault('spawn', host='cn-2')", name)
 
 
 def _moments(step):

@@ -2,11 +2,14 @@
 
 from types import SimpleNamespace
 
+from labkit.neighbours import arguments
 from labkit.nova import clock, exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.compute import power_state
 
+#: What ``holdings_at`` reads of the table ``holdings``.
+HOLDINGS = "t_s instance host what consumer value".split()
 _LOCKS = {"compute/api.py:lock": (True, "owner"), "compute/api.py:unlock": (False, None)}
 
 
@@ -175,6 +178,11 @@ def holdings_at(holdings, t_s=None):
     """
     import pandas as pd
 
+    arguments.table("holdings", holdings)
+    if missing := [name for name in HOLDINGS if name not in holdings.columns]:
+        raise ValueError(f"holdings has no column {missing[0]}; give Cloud.holdings")
+    if t_s is not None:
+        arguments.number("t_s", t_s, "a number of seconds")
     table = holdings if t_s is None else holdings[holdings["t_s"] <= t_s]
     last = table.drop_duplicates(["instance", "host", "what", "consumer"], keep="last")
     found = {}

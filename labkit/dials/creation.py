@@ -8,6 +8,7 @@ import ipywidgets
 
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
+from labkit.decision import checked
 from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
 from labkit.nova.clock import Reply
@@ -92,17 +93,14 @@ def creation(
     >>> dial.table.iloc[-1][["vm_state", "saved_by"]].to_list()
     ['error', 'compute/manager.py:_set_instance_obj_error_state']
     """
-    return CreationDial(fleet, spec_obj, options or Options(), seed)
+    return CreationDial(fleet, spec_obj, options, seed)
 
 
 class CreationDial(Panel):
     """The panel that ``creation`` makes."""
 
     def __init__(self, fleet: Fleet, spec_obj: RequestSpec, options: Options, seed: int) -> None:
-        if not isinstance(fleet, Fleet):
-            raise TypeError(f"{fleet!r} is not a Fleet; make one with Fleet.read")
-        if not isinstance(spec_obj, RequestSpec):
-            raise TypeError(f"{spec_obj!r} is not a RequestSpec; write RequestSpec(Flavor(...))")
+        options = checked(fleet, [spec_obj], options, seed)
         if not len(fleet):
             raise ValueError("A dial needs a fleet of one host or more.")
         if spec_obj.num_instances != 1:

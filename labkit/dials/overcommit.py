@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.arguments import is_number
 from labkit.decision import place, select_destinations
 from labkit.dials.panel import Panel
+from labkit.neighbours.arguments import is_number, shown
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import Flavor, RequestSpec
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HOST = "cn-1"
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 CHUNK = 64
+#: The largest host: the controls have no more steps.
+MOST_OF = {"vcpus": 65_536, "memory_mb": 1 << 30, "disk_gb": 1 << 20}
 MOST = 1024  # servers; a flavor of nothing would fit for ever
 #: Each ratio: its beginning in Nova 34.0.0, how far the slider goes, and its steps. From 0 to a
 #: power of 2, so that a slider in a browser, which counts in percent, gives back what it got.
@@ -62,7 +64,9 @@ def overcommit(
     Unlike Nova, whose nova-compute reads its options at start, each turn is a host that starts
     with them.
     """
-    return OvercommitDial(vcpus, memory_mb, disk_gb, flavor or Flavor(2, 4096, 20))
+    return OvercommitDial(
+        vcpus, memory_mb, disk_gb, Flavor(2, 4096, 20) if flavor is None else flavor
+    )
 
 
 class OvercommitDial(Panel):
@@ -71,8 +75,9 @@ class OvercommitDial(Panel):
     def __init__(self, vcpus: int, memory_mb: int, disk_gb: float, flavor: Flavor) -> None:
         for name, value in {"vcpus": vcpus, "memory_mb": memory_mb, "disk_gb": disk_gb}.items():
             whole = name == "disk_gb" or value == int(value) if is_number(value) else False
-            if not whole or value < 1:
-                raise ValueError(f"{name} = {value!r}; expected a number of 1 or more")
+            if not whole or not 1 <= value <= MOST_OF[name]:
+                asked = f"a number of 1 or more, up to {MOST_OF[name]:,}"
+                raise ValueError(f"{name} = {shown(value)}; expected {asked}")
         self._size = int(vcpus), int(memory_mb), disk_gb
         self._spec = RequestSpec(flavor)
         self._begin(self._make_controls(), ("15em", "34em"))

@@ -10,6 +10,7 @@ import ipywidgets
 
 from labkit import qcow2
 from labkit.dials.panel import Panel
+from labkit.neighbours import arguments
 from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
 from labkit.plots.figure import canvas, settle
 
@@ -44,7 +45,7 @@ with data, of which 60 KiB come from below.
     The guest writes 4 KiB at 64 KiB; the overlay grows by 128 KiB: 1 table of level 2, 1 cluster \
 with data.
     """
-    return OverlayDial(Path(base))
+    return OverlayDial(Path(arguments.path("base", base)))
 
 
 class OverlayDial(Panel):

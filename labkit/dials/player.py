@@ -11,6 +11,7 @@ from labkit.cloud.cloud import Cloud
 from labkit.cloud.past import History
 from labkit.decision import Sentence
 from labkit.dials.panel import Buttons, Panel, Steps
+from labkit.neighbours.arguments import of_type, truth
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.plots.figure import seconds
 from labkit.plots.lanes import Cursor, lanes_of_server, marks_of, paper, remarks, states_of
@@ -66,8 +67,8 @@ class PlayerDial(Panel):
     """The panel that ``player`` makes."""
 
     def __init__(self, cloud: Cloud, name: str, is_admin: bool = True) -> None:
-        if not isinstance(cloud, Cloud):
-            raise TypeError(f"{cloud!r} is not a Cloud; a player plays what happened in one")
+        of_type(cloud, Cloud, "not a Cloud; a player plays what happened in one", "cloud")
+        truth("is_admin", is_admin)
         cloud.show(name)  # a KeyError with a hint, if there is no such server
         self._name, self._is_admin = name, is_admin
         self._history = History(cloud.site, name)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from labkit import qcow2
 from labkit.decision import Sentence
+from labkit.neighbours import arguments
 
 KIB = 1024
 NO_QEMU_IMG = "qemu-img is not installed; on Debian and Ubuntu: apt-get install qemu-utils"
@@ -36,7 +37,7 @@ def real_qemu_img(path: str | Path) -> QemuImgPanel:
     >>> real_qemu_img(folder / "base.qcow2").answer
     base.qcow2 as labkit reads it. Nobody has asked qemu-img yet.
     """
-    return QemuImgPanel(Path(path))
+    return QemuImgPanel(Path(arguments.path("path", path)))
 
 
 class QemuImgPanel(ipywidgets.VBox):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from labkit.decision import Decision, select_destinations
+from labkit.decision import Decision, checked, select_destinations
 from labkit.dials.panel import Panel
 from labkit.fleet import Fleet
+from labkit.neighbours.arguments import all_of
 from labkit.nova.conf import OPTIONS, Options
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
@@ -61,7 +62,7 @@ def scores(
 
     Unlike Nova, whose options are read at start, a dial's options change with every turn.
     """
-    return ScoresDial(fleet, spec_obj, options or Options(), tuple(multipliers), seed)
+    return ScoresDial(fleet, spec_obj, options, multipliers, seed)
 
 
 class ScoresDial(Panel):
@@ -75,6 +76,8 @@ class ScoresDial(Panel):
         multipliers: Sequence[str],
         seed: int,
     ) -> None:
+        options = checked(fleet, [spec_obj], options, seed)
+        multipliers = all_of("multipliers", multipliers, str, "multipliers, by their names")
         if not len(fleet):
             raise ValueError("A dial needs a fleet of one host or more.")
         self._fleets = {len(fleet): fleet}

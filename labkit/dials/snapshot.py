@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.cloud.arguments import is_number
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.durations import SnapshotCosts, steps
 from labkit.dials.panel import Buttons, Panel
 from labkit.fleet import Fleet
+from labkit.neighbours.arguments import is_number, shown
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
@@ -34,6 +34,7 @@ from labkit.plots.stages import (
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_MB = 1 << 30
 NAME = "web-1"
 CHOICES = {
     "images_type": ("raw", "qcow2", "lvm", "rbd"),
@@ -77,8 +78,8 @@ class SnapshotDial(Panel):
     """The panel that ``snapshot`` makes."""
 
     def __init__(self, size_mb: float, ratio: float) -> None:
-        if not is_number(size_mb) or size_mb <= 0:
-            raise ValueError(f"size_mb = {size_mb!r}; expected a number of MiB above 0")
+        if not is_number(size_mb) or not 0 < size_mb <= MOST_MB:
+            raise ValueError(f"size_mb = {shown(size_mb)}; expected a number of MiB above 0")
         RootDisk(ratio=ratio)  # which says what is wrong with it
         self._size_mb, self._ratio = size_mb, ratio
         self._fleet = Fleet([_FLEET])

@@ -5,12 +5,12 @@ Question, made from what is right and from the sentence for each mistake.
 """
 
 import math
-import reprlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from labkit.exercises.judging import Question, Uncheckable, Wrong, nearest
+from labkit.neighbours import arguments
 
 REAL = (int, float, np.integer, np.floating)
 TOLERANCE = 0.001  # so that 0.333 and 0.666 do for a third and two thirds
@@ -18,7 +18,7 @@ TOLERANCE = 0.001  # so that 0.333 and 0.666 do for a third and two thirds
 
 def shown(one):
     """Say what was given, and of which type it is."""
-    return f"{reprlib.repr(one)} ({type(one).__name__})"
+    return f"{arguments.shown(one)} ({type(one).__name__})"
 
 
 def listed(names):
@@ -57,7 +57,9 @@ def by_name(answer, keys):
     if isinstance(answer, Mapping):
         for unknown in (key for key in answer if key not in keys):
             near = nearest(unknown, keys)
-            raise Uncheckable(f"{reprlib.repr(unknown)} is no host here; the nearest is {near!r}.")
+            raise Uncheckable(
+                f"{arguments.shown(unknown)} is no host here; the nearest is {near!r}."
+            )
         answer = [answer.get(key) for key in keys]
     given = _parts(answer, f"{asked}, in a list")
     if len(given) != len(keys):
@@ -78,7 +80,9 @@ def names(answer, known, asked):
         name = " ".join(one.lower().split())
         if name not in spelt:
             near = spelt[nearest(name, spelt)]
-            raise Uncheckable(f"You gave {one!r}, which is none of them; the nearest is {near!r}.")
+            raise Uncheckable(
+                f"You gave {arguments.shown(one)}, which is none of them; the nearest is {near!r}."
+            )
         found.append(spelt[name])
     return found
 
@@ -150,7 +154,7 @@ def one_of(known, right, asked, why, unknown="is none of them"):
         given = text(answer, asked).lower()
         if given not in known:
             near = nearest(given, known)
-            raise Uncheckable(f"{reprlib.repr(answer)} {unknown}; the nearest is {near!r}.")
+            raise Uncheckable(f"{arguments.shown(answer)} {unknown}; the nearest is {near!r}.")
         if given != right():
             raise Wrong(f"You gave {given!r}. {why[given]}")
 

@@ -6,10 +6,11 @@ what was asked, not the answer. Answers are computed by the model when they are 
 
 import difflib
 import importlib
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+
+from labkit.neighbours.arguments import is_whole, shown
 
 _FILES = {
     "lesson_00": "no-room never-heard",
@@ -116,6 +117,9 @@ def hint(name, number=1) -> Feedback:
         hints = find(name).hints
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
+    if not is_whole(number):
+        asked = f"a whole number from 1 to {len(hints)}"
+        return Feedback("not checkable", f"number = {shown(number)} is not {asked}.")
     number = min(max(number, 1), len(hints))
     return Feedback("hint", f"({number} of {len(hints)}) {hints[number - 1]}")
 
@@ -158,14 +162,14 @@ def find(name) -> Question:
     """Return the question of a name. Raises Uncheckable with the nearest name."""
     if not isinstance(name, str) or name not in FILE_OF:
         near = nearest(name, FILE_OF)
-        raise Uncheckable(f'There is no question {reprlib.repr(name)}; the nearest is "{near}".')
+        raise Uncheckable(f'There is no question {shown(name)}; the nearest is "{near}".')
     module = importlib.import_module(f"labkit.exercises.{FILE_OF[name]}")
     return next(question for question in module.QUESTIONS if question.name == name)
 
 
 def nearest(word, known):
     """Return the one of the *known* words that is nearest, however far it is."""
-    return difflib.get_close_matches(str(word), known, 1, 0)[0]
+    return difflib.get_close_matches(shown(word).strip("'"), known, 1, 0)[0]
 
 
 def _blank(answer):

@@ -4,6 +4,8 @@ import itertools
 import uuid
 from datetime import datetime
 
+from labkit.neighbours.arguments import all_of, of_type
+
 #: The time of a context that was given none, and of a simulated clock that has just begun.
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as in Nova, times are UTC and do not say so
 _numbers = itertools.count()
@@ -63,9 +65,11 @@ class RequestContext:
         self.is_admin = is_admin
         self.read_only = read_only
         self.show_deleted = show_deleted
+        of_type(request_id, str | None, "not text", "request_id")
         self.request_id = request_id or generate_request_id()
         self.resource_uuid = resource_uuid
-        self.roles = roles or []
+        roles = [] if roles is None else roles
+        self.roles = all_of("roles", roles, str, "roles")
         self.user_name = user_name
         self.project_name = project_name
         self.is_admin_project = is_admin_project
@@ -143,6 +147,7 @@ class RequestContext:
 
         In: the WSGI environment; *values* go before it.
         """
+        of_type(environ, dict, "not a dict of headers", "environ")
         for name, keys in ENVIRON_HEADERS.items():
             found = [environ[key] for key in keys if key in environ]
             if found and name not in values:

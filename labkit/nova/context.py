@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from labkit.neighbours import oslo_context
+from labkit.neighbours.arguments import all_of, of_type, shown
 from labkit.neighbours.oslo_context import EPOCH
 from labkit.nova import exception, policy
 
@@ -58,6 +59,12 @@ class RequestContext(oslo_context.RequestContext):
         service_catalog=None,
         **more,
     ):
+        texts = {"user_id": user_id, "project_id": project_id}
+        for name, value in texts.items():
+            of_type(value, str | None, "not text", name)
+        of_type(timestamp, str | datetime | None, "neither a datetime nor text", "timestamp")
+        catalog = [] if service_catalog is None else service_catalog
+        catalog = all_of("service_catalog", catalog, dict, "dicts with a 'type'")
         super().__init__(
             is_admin=is_admin, user_id=user_id or None, project_id=project_id or None, **more
         )
@@ -66,7 +73,7 @@ class RequestContext(oslo_context.RequestContext):
         if isinstance(timestamp, str) and timestamp:
             timestamp = _time_of(timestamp)
         self.timestamp = timestamp or EPOCH
-        self.service_catalog = [s for s in service_catalog or () if s.get("type") in KEPT_SERVICES]
+        self.service_catalog = [s for s in catalog if s.get("type") in KEPT_SERVICES]
         self.quota_class = quota_class
         self.db_connection = None
         self.mq_connection = None
@@ -81,9 +88,9 @@ class RequestContext(oslo_context.RequestContext):
 
     @read_deleted.setter
     def read_deleted(self, value):
-        if value not in ("no", "yes", "only"):
+        if not isinstance(value, str) or value not in ("no", "yes", "only"):
             raise ValueError(
-                f"read_deleted can only be one of 'no', 'yes' or 'only', not {value!r}"
+                f"read_deleted can only be one of 'no', 'yes' or 'only', not {shown(value)}"
             )
         self._read_deleted = value
 
@@ -103,6 +110,7 @@ class RequestContext(oslo_context.RequestContext):
     @classmethod
     def from_dict(cls, values) -> "RequestContext":
         """Make a context of what ``to_dict`` gave; what is missing takes its default."""
+        of_type(values, dict, "not a dict, as to_dict returns it", "values")
         return super().from_dict(
             values,
             user_id=values.get("user_id"),
@@ -137,7 +145,10 @@ class RequestContext(oslo_context.RequestContext):
 
 @lru_cache(maxsize=256)  # every message of a request brings the same one
 def _time_of(text):
-    return datetime.strptime(text, _TIME)  # noqa: DTZ007 - as Nova
+    try:
+        return datetime.strptime(text, _TIME)  # noqa: DTZ007 - as Nova
+    except ValueError:
+        raise ValueError(f"timestamp = {shown(text)}: expected a time as {_TIME}") from None
 
 
 def get_context() -> RequestContext:

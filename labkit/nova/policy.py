@@ -3,6 +3,7 @@
 import difflib
 from functools import cache
 
+from labkit.neighbours.arguments import of_type, shown
 from labkit.nova import exception
 
 ADMIN = "rule:context_is_admin"
@@ -59,13 +60,14 @@ def authorize(context, action, target=None, do_raise=True) -> bool:
 
     Source: ``authorize`` in nova/policy.py, Nova 34.0.0.
     """
-    if action not in RULES:
-        near = difflib.get_close_matches(str(action), RULES, 1, 0)
+    if not isinstance(action, str) or action not in RULES:
+        near = difflib.get_close_matches(shown(action), RULES, 1, 0)
         raise exception.NotModelled(
-            f"Unlike Nova, the lab has no rule {action!r}; did you mean {near[0]!r}?"
+            f"Unlike Nova, the lab has no rule {shown(action)}; did you mean {near[0]!r}?"
         )
     if target is None:
         target = {"project_id": context.project_id, "user_id": context.user_id}
+    of_type(target, dict, "not a dict, as {'project_id': 'physics'}", "target")
     # The rules of the API are for tokens of a project.
     in_scope = action in BASE or not (context.system_scope or context.domain_id)
     if in_scope and _passes(RULES[action], context, target):

@@ -1,7 +1,10 @@
 """What a nova-compute of 13.0.0 tested before it took a server, and with which ratios."""
 
+from labkit.neighbours.arguments import of_type
+from labkit.nova.conf import Options
 from labkit.nova.exception import ComputeResourcesUnavailable
 from labkit.nova.objects.compute_node import RATIOS
+from labkit.nova.scheduler.host_manager import HostState
 from labkit.nova13 import conf, filters
 
 #: What a ratio is that nobody has set: the option's default was 0.0.
@@ -23,8 +26,11 @@ def allocation_ratios(compute, scheduler=None) -> dict:
     Source: ``_copy_resources`` in nova/compute/resource_tracker.py and ``_from_db_object`` in
     nova/objects/compute_node.py, Nova 13.0.0; recorded from 15.1.5.
     """
+    scheduler = compute if scheduler is None else scheduler
+    for name, value in {"compute": compute, "scheduler": scheduler}.items():
+        of_type(value, Options, "not Options", name)
     return {
-        name: getattr(compute, name) or getattr(scheduler or compute, name) or default
+        name: getattr(compute, name) or getattr(scheduler, name) or default
         for name, default in DEFAULT_RATIOS.items()
     }
 
@@ -44,7 +50,11 @@ def limits(host_state, options=None) -> dict:
     Source: ``host_passes`` in nova/scheduler/filters/ram_filter.py, disk_filter.py and
     core_filter.py, Nova 13.0.0; recorded from 15.1.5.
     """
-    enabled = (options or conf.options()).enabled_filters
+    of_type(host_state, HostState, "not a HostState, as fleet['cn-1']", "host_state")
+    options = (
+        conf.options() if options is None else of_type(options, Options, "not Options", "options")
+    )
+    enabled = options.enabled_filters
     found = {}
     if filters.RamFilter in enabled:
         found["memory_mb"] = host_state.total_usable_ram_mb * host_state.ram_allocation_ratio

@@ -51,7 +51,7 @@ class LibvirtDriver(driver.LibvirtDriver):
     libvirt_version = qemu_version = None
 
     def __init__(self, old_options=None, *args, **kwargs):
-        super().__init__(old_options or options(), *args, **kwargs)
+        super().__init__(options() if old_options is None else old_options, *args, **kwargs)
         table = self.image_backend.BACKEND
         table.update((key, imagebackend.BACKENDS[image]) for key, image in table.items())
         self.never_live = {"lvm", "rbd"}

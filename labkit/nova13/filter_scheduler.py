@@ -7,7 +7,8 @@ remembers: the ends between which weights are scaled only ever move apart, until
 import random
 import types
 
-from labkit.decision import Decision, own_copy, server_names
+from labkit.decision import Decision, checked, own_copy, server_names
+from labkit.neighbours.arguments import of_type
 from labkit.nova import conf, weights
 from labkit.nova.exception import NoValidHost
 from labkit.nova.scheduler.host_manager import HostManager, Instance
@@ -24,6 +25,7 @@ def remembering(weigher):
     Source: ``BaseWeigher.weigh_objects`` in nova/weights.py, Nova 13.0.0 to 21.0.0; mended in
     22.0.0.
     """
+    of_type(weigher, weights.BaseWeigher, "not a weigher, as RAMWeigher()", "weigher")
     if type(weigher).weigh_objects is weights.BaseWeigher.weigh_objects:
         weigher.weigh_objects = types.MethodType(_weigh_objects, weigher)
     return weigher
@@ -53,7 +55,8 @@ class FilterScheduler:
     """
 
     def __init__(self, old_options=None):
-        self.options = old_options or options()
+        self.options = options() if old_options is None else old_options
+        of_type(self.options, conf.Options, "not Options; write nova13.options()", "old_options")
         self.restart()
 
     def restart(self):
@@ -67,11 +70,16 @@ class FilterScheduler:
 
         Raises NoValidHost, whose ``decision`` carries the tables up to the end.
         """
+        checked(fleet, [spec_obj], self.options, seed)
         names = server_names(spec_obj, instance_uuids)
         record = Record(names)
         decision = Decision(fleet, spec_obj, self.options, seed, record, [])
         host_manager = RecordedHostManager(self.host_manager, record)
-        hosts, spec_obj, rng = fleet.host_states(), own_copy(spec_obj, names), random.Random(seed)
+        hosts, spec_obj, rng = (
+            fleet.host_states(),
+            own_copy(spec_obj, names),
+            random.Random(int(seed)),
+        )
         with conf.using(self.options):
             for record.index, instance in enumerate(names):
                 spec_obj.instance_uuid = instance

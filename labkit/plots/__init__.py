@@ -1,6 +1,6 @@
 """Table in, figure out: each function draws one table and says the answer in words.
 
-Uses: tables.
+Uses: neighbours, tables.
 """
 
 from labkit.plots.clusters import clusters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     GREEN,
@@ -46,7 +47,8 @@ def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) 
     >>> clusters(pd.DataFrame(rows, columns=["start", "kind", "depth"]))
     3 clusters: 1 stored in the file itself, 1 stored in a backing file and 1 stored nowhere.
     """
-    checked(clusters, ("start", "kind", "depth"))
+    checked("clusters", clusters, ("start", "kind", "depth"), ax)
+    arguments.whole("columns", columns, " from 1 to 1000", 1, 1000)
     count = len(clusters)
     if count > MOST:
         raise ValueError(f"{count} clusters are too many to draw; at most {MOST}.")

@@ -6,9 +6,14 @@ import base64
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from labkit.neighbours import arguments
+from labkit.neighbours.arguments import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +84,8 @@ class Figure:
 
         self._settle()
         full, small = io.BytesIO(), io.BytesIO()
-        self.figure.savefig(full, format="png", dpi=DPI)
+        with any_script():
+            self.figure.savefig(full, format="png", dpi=DPI)
         colours = Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         colours.save(small, format="png", optimize=True)
         return small.getvalue()
@@ -96,12 +102,25 @@ class Figure:
         return data, {"image/png": {"alt": self.answer}}
 
 
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Draw names of any script without a warning: what matplotlib's own font lacks is a box.
+
+    Another machine's fonts would give another picture; an SVG keeps the text, and so do the words.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        warnings.filterwarnings("ignore", r"Matplotlib currently does not support", UserWarning)
+        yield
+
+
 def settle(figure: MatplotlibFigure) -> None:
     """Lay out *figure*, and never again."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
     if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
-        figure.draw_without_rendering()
+        with any_script():
+            figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
 
@@ -111,7 +130,8 @@ def svg(figure: MatplotlibFigure) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     out, dpi = io.StringIO(), figure.dpi
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "labkit"}):
+    rc = {"svg.fonttype": "none", "svg.hashsalt": "labkit"}
+    with matplotlib.rc_context(rc), any_script():
         # Not savefig, which draws everything twice; but it would set the dpi back.
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     figure.dpi = dpi
@@ -273,7 +293,8 @@ def text_width(words: str, size: float = SMALL, weight: str = "normal") -> float
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size, weight=weight)
-    return text_to_path.get_text_width_height_descent(words, font, False)[0]
+    with any_script():
+        return text_to_path.get_text_width_height_descent(words, font, False)[0]
 
 
 def wide(words: str) -> float:
@@ -334,20 +355,25 @@ def _name_lines(name: str, width: float) -> list[str]:
 def one_of(names: Iterable[object], wanted: object = None) -> object:
     """Return *wanted*, or the first of *names*; raise ValueError for one that is not there."""
     names = list(names)
-    if wanted is not None and wanted not in names:
-        raise ValueError(f"No instance {wanted!r} in this table, only {listed(names)}.")
+    if wanted is not None and not (isinstance(wanted, Hashable) and wanted in set(names)):
+        raise ValueError(f"No instance {shown(wanted)} in this table, only {listed(names)}.")
     return names[0] if wanted is None else wanted
 
 
 def rows_of(
-    table: pd.DataFrame, columns: Iterable[str], instance: object = None, empty: str = ""
+    name: str,
+    table: pd.DataFrame,
+    columns: Iterable[str],
+    ax: Axes | None,
+    instance: object = None,
+    empty: str = "",
 ) -> tuple[pd.DataFrame, str]:
     """Return the rows of one instance, and a remark when the table holds more than one.
 
-    The first request and instance unless *instance* names another.
-    Raises ValueError for an empty table, a missing column or an instance that is not there.
+    The first request and instance unless *instance* names another. Raises as ``checked``, and
+    ValueError for an instance that is not there.
     """
-    checked(table, columns, empty)
+    checked(name, table, columns, ax, empty)
     remark = ""
     if "instance" in table.columns:
         there = list(table["instance"].unique())
@@ -360,14 +386,32 @@ def rows_of(
 
 
 def checked(
-    table: pd.DataFrame, columns: Iterable[str], empty: str = "", rows: bool = True
+    name: str,
+    table: pd.DataFrame,
+    columns: Iterable[str],
+    ax: Axes | None = None,
+    empty: str = "",
+    rows: bool = True,
 ) -> None:
-    """Raise ValueError for a table without one of *columns*, or, if it must have, without rows."""
-    missing = [name for name in columns if name not in table.columns]
+    """Raise ValueError for a table without one of *columns*, or, if it must have, without rows.
+
+    Raises TypeError for what is no table, and for an *ax* that is no axes of matplotlib.
+    """
+    arguments.table(name, table)
+    if not (ax is None or hasattr(type(ax), "get_window_extent")):
+        raise TypeError(f"ax = {shown(ax)} is neither None nor axes of matplotlib")
+    missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise ValueError(f"This table has no column {listed(missing)}.")
+        raise ValueError(f"This table has no column {listed(missing)}: {name}.")
     if rows and table.empty:
         raise ValueError(f"There is nothing to draw: the table has no rows{empty}.")
+
+
+def check_times(**times: float | None) -> None:
+    """Raise ValueError for a time, by its argument's name, that is neither None nor a number."""
+    for name, value in times.items():
+        if value is not None and not arguments.is_number(value):
+            arguments.refuse(name, value, "a number of seconds")
 
 
 def label(name: object, longest: int = 40) -> str:

@@ -52,7 +52,7 @@ def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     >>> funnel(pd.DataFrame(rows, columns=["seq", "filter", "host", "passed", "reason"]))
     2 hosts enter; allocation_candidates removes cn-2; cn-1 is left.
     """
-    rows, remark = rows_of(filters, ("filter", "host", "passed", "reason"), instance)
+    rows, remark = rows_of("filters", filters, ("filter", "host", "passed", "reason"), ax, instance)
     stages = stages_of(rows)
     texts = [_reasons(stage.fell) for stage in stages]
     heights = [(text.count("\n") + 1) * LINE + 0.16 for text in texts]

@@ -87,7 +87,7 @@ def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> inventories(pd.DataFrame([row], columns=NEEDED))
     The request does not fit on cn-1: too little.
     """
-    checked(inventories, NEEDED)
+    checked("inventories", inventories, NEEDED, ax)
     rows = rows_of(inventories)
     if len(rows) > MOST:
         raise ValueError(f"{len(rows)} rows are too many to draw; at most {MOST}.")

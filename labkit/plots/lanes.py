@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     DPI,
@@ -23,6 +24,7 @@ from labkit.plots.figure import (
     Figure,
     axes_of,
     check_room,
+    check_times,
     checked,
     finished,
     label,
@@ -86,7 +88,8 @@ def lanes(
     >>> lanes(pd.DataFrame(rows, columns=columns))
     web-1 is building from 0.10 s and active from 5.70 s; at the end active/None/running.
     """
-    checked(states, COLUMNS)
+    checked("states", states, COLUMNS, ax)
+    check_times(until_s=until_s)
     rows = states.sort_values(["t_s", "seq"] if "seq" in states else ["t_s"], kind="stable")
     first_s = rows["t_s"].iloc[0]
     if until_s is not None:
@@ -152,9 +155,9 @@ def marks_of(
     notifications: pd.DataFrame | None, name: str, states: list[State], until_s: float | None
 ) -> list[Mark]:
     """Return the notifications of one server as tuples, those that are drawn."""
-    if notifications is None or notifications.empty:
+    if notifications is None or arguments.table("notifications", notifications).empty:
         return []
-    checked(notifications, ("t_s", "instance", "event_type"))
+    checked("notifications", notifications, ("t_s", "instance", "event_type"))
     own = notifications[notifications["instance"] == name]
     own = own[own["t_s"] >= states[0].t_s]
     own = own if until_s is None else own[own["t_s"] <= until_s]

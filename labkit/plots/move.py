@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from labkit.plots.figure import DPI, Figure, checked, listed, one_of, pixels_of, seconds
+from labkit.plots.figure import (
+    DPI,
+    Figure,
+    check_times,
+    checked,
+    listed,
+    one_of,
+    pixels_of,
+    seconds,
+)
 from labkit.plots.lanes import (
     LEFT,
     NOT_TO_SCALE,
@@ -62,11 +71,13 @@ def move(
     ...      pd.DataFrame(rows, columns=HOLDING_COLUMNS))
     web-1: the row names cn-1, from 9.00 s no host; at the end shelved/None.
     """
-    checked(states, STATE_COLUMNS)
+    checked("states", states, STATE_COLUMNS, ax)
+    check_times(from_s=from_s, until_s=until_s)
     name = str(one_of(states["instance"].unique(), instance))
-    states = _of_server(states, STATE_COLUMNS, name)
-    migrations = _of_server(migrations, MIGRATION_COLUMNS, name)
-    tracks = tracks_of(states, migrations, _of_server(holdings, HOLDING_COLUMNS, name), name)
+    states = _of_server("states", states, STATE_COLUMNS, name)
+    migrations = _of_server("migrations", migrations, MIGRATION_COLUMNS, name)
+    holdings = _of_server("holdings", holdings, HOLDING_COLUMNS, name)
+    tracks = tracks_of(states, migrations, holdings, name)
     begin = begin_of(states, migrations) if from_s is None else from_s
     end = max(change.t_s for track in tracks for change in track.changes)
     if not begin <= end or (until_s is not None and not until_s > begin):
@@ -90,9 +101,9 @@ def move(
     return drawn(drawing, answer, remarks, ax, "the move needs")
 
 
-def _of_server(table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
+def _of_server(what: str, table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
     """The rows of one server, in order; there may be none."""
-    checked(table, columns, rows=False)
+    checked(what, table, columns, rows=False)
     return table[table["instance"] == name].sort_values(["t_s", "seq"], kind="stable")
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     COLOURS,
@@ -63,7 +64,7 @@ def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> winner_map(pd.DataFrame(rows, columns=columns))
     Of 4 settings, cn-1 wins 75 %, cn-2 wins 25 %.
     """
-    checked(winners, ("winner",))
+    checked("winners", winners, ("winner",), ax)
     options = [name for name in winners.columns if name != "winner"]
     if len(options) != 2:
         raise ValueError(f"A winner map needs two options beside winner, not {listed(options)}.")
@@ -151,11 +152,11 @@ def fill(
     >>> print(fill(hosts, placed).answer)
     2 of 3 requests placed, NoValidHost for 1. RAM fill at the end: 38 % on average, standard deviation 37.5 points, from 0 % (cn-2) to 75 % (cn-1).
     """
-    if resource not in RESOURCES:
-        raise ValueError(f"No resource {resource!r}, only {listed(RESOURCES)}.")
+    if not isinstance(resource, str) or resource not in RESOURCES:
+        raise ValueError(f"No resource {arguments.shown(resource)}, only {listed(RESOURCES)}.")
     name, total, _ = RESOURCES[resource]
-    checked(placed, ("host", resource))
-    checked(hosts, ("host", total))
+    checked("placed", placed, ("host", resource), ax)
+    checked("hosts", hosts, ("host", total))
     steps, fills, failed = _history(hosts, placed, resource)
     shown = sorted(range(len(hosts)), key=lambda i: -fills[i, -1])[:MOST_ROWS]
     shown = sorted(shown) if len(hosts) <= MOST_ROWS else shown

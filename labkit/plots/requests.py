@@ -52,7 +52,7 @@ def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> requests(pd.DataFrame(rows, columns=["sender", "request_id", "instance"]))
     2 request ids in 3 messages: req-1 (web-1) in 2, of api and conductor; req-2 (db-1) in 1, of api.
     """
-    checked(messages, COLUMNS, ": nobody has sent anything")
+    checked("messages", messages, COLUMNS, ax, ": nobody has sent anything")
     rows = [tuple(row) for row in messages[list(COLUMNS)].itertuples(index=False)]
     rows = [row for row in rows if isinstance(row[1], str)]
     if not rows:

@@ -34,7 +34,7 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> rights(pd.DataFrame(rows, columns=columns))
     Allowed, of 1 question: alice 1; bob 0.
     """
-    checked(rights, COLUMNS)
+    checked("rights", rights, COLUMNS, ax)
     names, rows = rows_of(rights)
     if len(names) > MOST_ROWS:
         raise ValueError(
@@ -42,7 +42,7 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
         )
     asked = list(dict.fromkeys(zip(rights["system"], rights["asked"], strict=True)))
     answer = _said(names, rows, asked)
-    own = ax or grid_axes(names, asked, title=answer)
+    own = grid_axes(names, asked, title=answer) if ax is None else ax
     grid = RightsGrid(own, names, asked)
     grid.show([[row.get(one) for one in asked] for row in rows])
     return finished(own, answer, ax)

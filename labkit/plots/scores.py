@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     GREY,
     SMALL,
@@ -73,7 +74,7 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     >>> scores(pd.DataFrame(rows, columns=["host", "weigher", "score"]))
     cn-2 wins with 1.00; cn-1 follows 0.25 behind.
     """
-    rows, remark = rows_of(weights, ("host", "weigher", "score"), instance, ALONE)
+    rows, remark = rows_of("weights", weights, ("host", "weigher", "score"), ax, instance, ALONE)
     table = scores_of(rows)
     order = table.order()[:MOST_HOSTS]
     weighers = [n for n, values in table.by_weigher.items() if any(values[i] for i in order)]
@@ -105,13 +106,17 @@ def weighing(
     >>> print(weighing(pd.DataFrame(rows, columns=columns)))
     cn-2 wins with 1.00; cn-1 follows 0.25 behind. RAMWeigher: raw 3,072 to 4,096 becomes 0.75 to 1.00, times 1.
     """
-    rows, remark = rows_of(weights, COLUMNS, instance, ALONE)
+    rows, remark = rows_of("weights", weights, COLUMNS, ax, instance, ALONE)
     table = scores_of(rows)
     order = table.order()[:MOST_HOSTS]
     by_weigher = {str(name): part for name, part in rows.groupby("weigher", sort=False)}
+    if weighers is not None:
+        weighers = arguments.all_of("weighers", weighers, str, "weighers, by their names")
     for name in weighers or ():
         if name not in by_weigher:
-            raise ValueError(f"No weigher {name!r} in this table, only {listed(by_weigher, 13)}.")
+            raise ValueError(
+                f"No weigher {arguments.shown(name)} in this table, only {listed(by_weigher, 13)}."
+            )
 
     def rank(name: str) -> tuple[bool, int]:
         """Before all, those that score the drawn hosts; a learner's own before Nova's."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     GREY,
@@ -64,7 +65,7 @@ def sequence(
     >>> sequence(pd.DataFrame(rows, columns=list(MESSAGES)))
     1 message until 0.05 s between api and conductor: 1 cast.
     """
-    checked(messages, MESSAGES, ": nobody has sent anything")
+    checked("messages", messages, MESSAGES, ax, ": nobody has sent anything")
     arrows, orphans = arrows_of(messages, calls)
     most = MOST_ROWS
     if ax is not None:  # as many as the axes, with heads and legend, have room for
@@ -117,9 +118,9 @@ def arrows_of(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> tupl
                 waiting.append(arrow)
         found.append((place, arrow))
         last = place
-    if calls is not None and len(calls):
-        checked(messages, ("seq",))
-        checked(calls, CALLS)
+    if calls is not None and not arguments.table("calls", calls).empty:
+        checked("messages", messages, ("seq",))
+        checked("calls", calls, CALLS)
         for row in calls[list(CALLS)].itertuples(index=False):
             words = str(row.call).split("?")[0]
             found.append((row.seq, Arrow(row.t_s, "ask", row.service, row.system, words)))

@@ -71,7 +71,7 @@ def stages(
     >>> stages(pd.DataFrame(rows, columns=columns))
     The snapshot of web-1 takes 5.00 s, the longest stage is upload with 4.50 s; 512 MiB are uploaded, and the guest never stands still.
     """
-    checked(stages, COLUMNS)
+    checked("stages", stages, COLUMNS, ax)
     name, own = _only_snapshot(stages)
     tasks, power_state = _tasks(states, name, own)
     zero = min(each.start_s for each in (*tasks[:1], own[0]))
@@ -189,7 +189,7 @@ def _tasks(
     """The task_states from the request to the end of the snapshot, and the power_state then."""
     if states is None:
         return [], None
-    checked(states, STATES)
+    checked("states", states, STATES)
     order = ["t_s", "seq"] if "seq" in states.columns else ["t_s"]
     own = states[states["instance"] == name].sort_values(order, kind="stable")
     tasks = own["task_state"].astype(object)

@@ -69,7 +69,7 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> print(state_graph(pd.DataFrame(rows, columns=columns)).answer)
     2 of 12 vm_states are reached; 1 action leads back to active.
     """
-    checked(transitions, ("action", "how", "vm_state", "to_vm_state", "played"))
+    checked("transitions", transitions, ("action", "how", "vm_state", "to_vm_state", "played"), ax)
     names = (transitions["action"] + " " + transitions["how"]).str.strip()
     table = transitions.assign(label=names)
     played = table[table["played"]]
@@ -82,7 +82,9 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     lines = [line for note in notes for line in fitting(note, 72 * (WIDTH - 0.3))]
     below = LINE * len(lines) + 0.2
     # An inch of the axes is an inch of the figure.
-    own = ax or pixel_axes(WIDTH * DPI, (HEIGHT + below) * DPI, title=answer)
+    own = ax
+    if ax is None:
+        own = pixel_axes(WIDTH * DPI, (HEIGHT + below) * DPI, title=answer)
     own.set(xlim=(0, WIDTH), ylim=(-below, HEIGHT), aspect="equal")
     own.axis("off")
     taken = [_draw_node(own, name, name in reached) for name in PLACES]

@@ -63,7 +63,7 @@ def timeline(events: pd.DataFrame, instance: str | None = None, ax: Axes | None 
     >>> timeline(pd.DataFrame(rows, columns=["t_s", "service", "instance", "kind", "what"]))
     web-1 is active after 6.50 s: 3 events in api, conductor and compute@cn-2.
     """
-    rows = events_of(events, instance)
+    rows = events_of(events, instance, ax)
     servers = list(dict.fromkeys(row.instance for row in rows if row.instance))
     services = services_of(row.service for row in rows)
     answer = _said(rows, servers, services)
@@ -150,9 +150,11 @@ class Bar(NamedTuple):
     end_s: float
 
 
-def events_of(events: pd.DataFrame, instance: str | None = None) -> list[Event]:
+def events_of(
+    events: pd.DataFrame, instance: str | None = None, ax: Axes | None = None
+) -> list[Event]:
     """Return the rows of one server or of all, in order; ValueError for an unknown server."""
-    checked(events, COLUMNS, ": nothing has happened")
+    checked("events", events, COLUMNS, ax, ": nothing has happened")
     rows = [
         Event(float(t_s), str(service), server if isinstance(server, str) else None, kind, what)
         for t_s, service, server, kind, what in events[list(COLUMNS)].itertuples(index=False)

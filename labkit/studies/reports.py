@@ -3,6 +3,7 @@
 from labkit.cloud.faults import Faults
 from labkit.fleet import Fleet
 from labkit.neighbours import placement
+from labkit.neighbours.arguments import all_of, of_type
 from labkit.nova.clock import Clock
 from labkit.nova.compute import vm_states
 from labkit.nova.compute.resource_tracker import ResourceTracker
@@ -121,7 +122,8 @@ def tracker_of(hypervisor, options=None) -> ResourceTracker:
 
     Source: ``ResourceTracker`` in nova/compute/resource_tracker.py, Nova 34.0.0.
     """
-    options = options or Options()
+    of_type(hypervisor, Hypervisor, "not a Hypervisor", "hypervisor")
+    options = Options() if options is None else of_type(options, Options, "not Options", "options")
     driver = LibvirtDriver(options, hypervisor=hypervisor)
     return ResourceTracker(LoneHost(hypervisor, options), driver)
 
@@ -143,7 +145,7 @@ def fleet_of(trackers, **tables) -> Fleet:
     Source: ``HostState._update_from_compute_node`` in nova/scheduler/host_manager.py, 34.0.0.
     """
     rows, records = [], []
-    for tracker in trackers:
+    for tracker in all_of("trackers", trackers, ResourceTracker, "ResourceTrackers"):
         service = tracker.service
         for row in db.compute_node_get_all(service.db_context).values():
             if row.deleted or row.free_disk_gb is None:
@@ -167,6 +169,7 @@ def chain_table(tracker):
     """
     import pandas as pd
 
+    of_type(tracker, ResourceTracker, "not a ResourceTracker; make one with tracker_of", "tracker")
     fleet, nodename = fleet_of([tracker]), tracker.driver.host.hypervisor.hostname
     reported = tracker.driver.get_available_resource(nodename)
     node, state, rows = tracker.compute_nodes[nodename], fleet[tracker.host], []

@@ -8,7 +8,8 @@
 
 import copy
 
-from labkit.nova.context import target_cell
+from labkit.neighbours.arguments import of_type
+from labkit.nova.context import RequestContext, target_cell
 from labkit.nova.db.main import api as db
 from labkit.nova.image import glance
 from labkit.nova.objects.cell_mapping import CellMapping
@@ -75,8 +76,10 @@ def rights(contexts):
     """
     import pandas as pd
 
+    of_type(contexts, dict, "not a dict {name: RequestContext}", "contexts")
     rows = []
     for name, context in contexts.items():
+        of_type(context, RequestContext, "no RequestContext", "contexts")
         for server in SERVERS:
             for asked, (system, _) in QUESTIONS.items():
                 answer = _answer(context, server, asked)
@@ -86,8 +89,6 @@ def rights(contexts):
 
 def _answer(context, server, asked):
     """The error's class and words, or nothing."""
-    if not hasattr(context, "to_dict"):
-        raise TypeError(f"{context!r} is no RequestContext")
     cell = CellMapping("cell1", copy.deepcopy(list(SERVERS.values())))
     _, ask = QUESTIONS[asked]
     with target_cell(context, cell) as targeted:

@@ -2,6 +2,7 @@
 
 import math
 
+from labkit.neighbours.arguments import of_type, shown
 from labkit.neighbours.placement import FIELDS
 from labkit.nova.objects.compute_node import RATIOS
 from labkit.nova.scheduler.host_manager import NUMBERS
@@ -91,6 +92,7 @@ def report_table(resources):
     """
     import pandas as pd
 
+    of_type(resources, dict, "not a dict, as a driver reports it", "resources")
     return pd.DataFrame(
         [(key, value, *REPORT.get(key, ("", ""))) for key, value in resources.items()],
         columns=["quantity", "value", "unit", "source"],
@@ -112,7 +114,10 @@ def inventory_table(fleet, resources=None):
     """
     import pandas as pd
 
-    rows, resources = [], resources or {}
+    if not hasattr(fleet, "inventories"):
+        raise TypeError(f"fleet: {shown(fleet)} is not a Fleet")
+    rows, resources = [], {} if resources is None else resources
+    of_type(resources, dict, "not a dict {resource class: amount}", "resources")
     for host, row in fleet.rows.items():
         for name, inventory in fleet.inventories.items():
             fields = {key: column[row] for key, column in inventory.columns.items()}

@@ -4,13 +4,14 @@
     python -m tools.record --check [PART ...]    # writes nothing: compares, then lab and Nova at length
 
 Without a part: all but *qcow2* and *older*, which need QEMU 7.2 and wheels of older releases. --check has
-four parts more: *random_lives* (sequences of actions through a whole Nova), *random_clouds* (the same of
-several servers), *random_decisions* (of the scheduler) and *alone* (the tests without data/nova-34). A part that fails is told when it is met, the
+five parts more: *random_lives* (sequences of actions through a whole Nova), *random_clouds* (the same of
+several servers), *random_decisions* (of the scheduler) *alone* (the tests without data/nova-34), and *arguments* (every wrong value of every public argument). A part that fails is told when it is met, the
 others run all the same; the last lines say how each went, and the exit code is 1 if one was not well.
 On two quiet cores --check takes about 40 minutes, most of it for *lives*, *clouds* and *random_clouds*.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -44,10 +45,15 @@ BY_NAME_ALONE = ("qcow2", "older")
 LIVES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots")
 
 
-def run(*args):
+def run(*args, **environment):
     """Run a module; return whether all was well."""
     print(f"== {' '.join(map(str, args))}", flush=True)
-    return subprocess.run([sys.executable, "-m", *args], cwd=ROOT, check=False).returncode == 0
+    return (
+        subprocess.run(
+            [sys.executable, "-m", *args], cwd=ROOT, env=os.environ | environment, check=False
+        ).returncode
+        == 0
+    )
 
 
 def record(part, folder):
@@ -92,6 +98,7 @@ def main():
             "tools.record.random_decisions", "--count", args.decisions
         )
         steps["alone"] = lambda: run("tools.record.alone")
+        steps["arguments"] = lambda: run("pytest", "-q", "tests/test_arguments.py", ARGUMENTS="all")
     else:
         steps = {part: lambda part=part: record(part, DATA) for part in FILES}
         steps["lives"] = lambda: run("tools.record.lives", *LIVES)

@@ -3,9 +3,12 @@
 import json
 import random
 from collections import deque
+from collections.abc import Generator
 from typing import NamedTuple
 
 import simpy
+
+from labkit.neighbours.arguments import number, of_type, whole
 
 #: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
 TRANSIENT_QUEUE_MS = 1_800_000
@@ -54,6 +57,9 @@ class Broker:
 
     def __init__(self, latency_s=0, env=None, seed=0, fault=lambda _: (False, 0.0)):
         self.env = simpy.Environment() if env is None else env
+        if not callable(latency_s):
+            number("latency_s", latency_s, "a number of seconds from 0, or a function", 0)
+        of_type(env, simpy.Environment | None, "not a simpy environment", "env")
         self.latency_s = latency_s if callable(latency_s) else lambda _: latency_s
         self.exchanges = {"": "direct"}
         self.bindings = {"": {}}
@@ -61,7 +67,7 @@ class Broker:
         self.log, self.taken, self.dropped = [], [], []
         self.fault = fault
         self.on_the_way = 0
-        self._rng = random.Random(seed)
+        self._rng = random.Random(whole("seed", seed, ", as in seed=17"))
 
     def new_id(self) -> str:
         """Return 32 hexadecimal digits that nothing else has here, the same in every run."""
@@ -159,6 +165,7 @@ class Broker:
 
     def run(self, call):
         """Run the clock until a call has come back; return what it brought, or raise it."""
+        of_type(call, Generator, "not a call: write broker.run(client.call(...))", "call")
         return self.env.run(until=self.env.process(call))
 
 

@@ -1,5 +1,6 @@
 """Who asks: a client, what it prepares, and the transport that it shares with its process."""
 
+from labkit.neighbours.arguments import shown
 from labkit.neighbours.messaging.envelope import Envelope, deserialize_remote_exception
 from labkit.neighbours.messaging.exceptions import (
     InvalidTarget,
@@ -35,12 +36,16 @@ class Transport:
         wait=None,
         allowed_remote_exmods=ALLOWED_EXMODS,
     ):
+        if not hasattr(broker, "publish"):
+            raise TypeError(f"broker: {shown(broker)} is not a Broker")
+        if wait is not None and not callable(wait):
+            raise TypeError(f"wait = {shown(wait)} is not a function")
         self.name = name
         self.broker = broker
         self.env = broker.env
         self.control_exchange = control_exchange
         self.reply_q = None
-        self._wait = wait or _wait
+        self._wait = _wait if wait is None else wait
         self._allowed = allowed_remote_exmods
         self._waiting = {}
 
@@ -142,7 +147,7 @@ class RPCClient:
         self.target = target
         self.timeout_s = timeout_s
         self.version_cap = version_cap
-        self.serializer = serializer or JsonPayloadSerializer()
+        self.serializer = JsonPayloadSerializer() if serializer is None else serializer
         self.monitor_s = monitor_s
         self.by = by
 

@@ -1,5 +1,7 @@
 """What becomes of contexts, objects and containers before a message is sent, and after."""
 
+from labkit.neighbours.arguments import shown
+
 
 class JsonPayloadSerializer:
     """Turns objects and containers into what JSON knows; at the receiver they stay that.
@@ -28,4 +30,6 @@ class JsonPayloadSerializer:
 
     def serialize_context(self, ctxt):
         """Return a copy of a context, as it is now."""
+        if not hasattr(type(ctxt), "from_dict"):
+            raise TypeError(f"ctxt: {shown(ctxt)} is not a context; write RequestContext(...)")
         return ctxt.from_dict(ctxt.to_dict())

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 
+from labkit.neighbours.arguments import all_of, of_type, shown
 from labkit.neighbours.messaging.envelope import Envelope
 from labkit.neighbours.messaging.exceptions import InvalidTarget, NoSuchMethod, UnsupportedVersion
 from labkit.neighbours.messaging.serializer import JsonPayloadSerializer
@@ -24,15 +25,19 @@ class RPCServer:
     """
 
     def __init__(self, transport, target, endpoints, serializer=None, name=None):
+        of_type(target, Target, "not a Target", "target")
+        if not hasattr(transport, "broker"):
+            raise TypeError(f"transport: {shown(transport)} is not a Transport")
         if not (target.topic and target.server):
             raise InvalidTarget(
                 "A server's target must have topic and server names specified", target
             )
         self.transport = transport
+        of_type(name, str | None, "not a name", "name")
         self.name = name or f"{target.topic}@{target.server}"
         self.target = target
-        self.endpoints = list(endpoints)
-        self.serializer = serializer or JsonPayloadSerializer()
+        self.endpoints = all_of("endpoints", endpoints, object, "objects with methods")
+        self.serializer = JsonPayloadSerializer() if serializer is None else serializer
 
     def start(self):
         """Declare the three queues, and read first of all what has been waiting."""

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+from labkit.neighbours.arguments import of_type, shown
+
 _FIELDS = ("exchange", "topic", "namespace", "version", "server", "fanout")
 
 
@@ -40,7 +42,6 @@ class Target:
         return f"<Target {', '.join(told)}>"
 
 
-@cache
 def version_is_compatible(implemented, version) -> bool:
     """Return whether who implements one version understands another.
 
@@ -55,10 +56,19 @@ def version_is_compatible(implemented, version) -> bool:
 
     Source: ``version_is_compatible`` in oslo_messaging/_utils.py, oslo.messaging 18.3.1.
     """
+    for name, value in {"implemented": implemented, "version": version}.items():
+        of_type(value, str | None, "not a version, as in '6.5'", name)
     if implemented is None:
         return True
-    if version is None:
-        return False
+    try:
+        return version is not None and _is_compatible(implemented, version)
+    except (ValueError, IndexError) as error:
+        given = f"implemented = {shown(implemented)}, version = {shown(version)}"
+        raise type(error)(f"{given}: expected versions, as in '6.5'") from None
+
+
+@cache
+def _is_compatible(implemented, version):
     mine, other = [*implemented.split("."), "0"], [*version.split("."), "0"]
     if int(other[0]) != int(mine[0]):
         return False

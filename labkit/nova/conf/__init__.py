@@ -7,7 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from labkit.neighbours import oslo_config
+from labkit.neighbours import arguments, oslo_config
+from labkit.neighbours.arguments import shown
 from labkit.nova.exception import Invalid, NotModelled
 from labkit.nova.objects.image_meta import ARCHITECTURES
 from labkit.nova.virt.hardware import parse_cpu_spec
@@ -60,12 +61,12 @@ class Opt:
                 self.refuse(value, "a list, or names with commas between them")
             result = tuple(value)
         elif self.kind is bool:
-            text = str(value).strip().lower()
+            text = shown(value).strip("' ").lower()
             if text not in TRUE | FALSE:
                 self.refuse(value, "true or false")
             result = text in TRUE
         elif self.kind is str:
-            result = None if value is None else str(value)
+            result = None if value is None else value if isinstance(value, str) else shown(value)
             if (self.name, result) == ("images_type", "ploop"):
                 raise NotModelled("Unlike Nova, the lab has no ploop disks (images_type = ploop)")
             if self.choices and result is not None and result not in self.choices:
@@ -87,7 +88,9 @@ class Opt:
 
     def refuse(self, value, wanted):
         """Say which value of which option is not what was expected."""
-        raise ValueError(f"[{self.group}] {self.name} = {value!r}: expected {wanted}") from None
+        raise ValueError(
+            f"[{self.group}] {self.name} = {shown(value)}: expected {wanted}"
+        ) from None
 
 
 DEFAULT_FILTERS = (
@@ -342,6 +345,7 @@ class Options:
         """
         if not paths:
             raise ValueError("Options.read() has nothing to read; give it the name of a nova.conf")
+        paths = [arguments.path("path", path) for path in paths]
         files = oslo_config.ConfigFiles(paths)
         said = _Said(files, _names(without, {name for _, name, _ in files}))
         values, refused = {}, []

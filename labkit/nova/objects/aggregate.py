@@ -3,6 +3,7 @@
 import uuid as uuids
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.objects.base import NovaObject
 
 
@@ -27,13 +28,17 @@ class Aggregate(NovaObject):
     id: int | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
+        arguments.of_type(self.name, str, "not text: a name, as in 'ssd'", "aggregate: name")
+        arguments.of_type(self.metadata, dict, "not a dict of texts", "aggregate: metadata")
+        arguments.of_type(self.uuid, str, "not text", "aggregate: uuid")
+        hosts = arguments.all_of("aggregate: hosts", self.hosts, str, "names of hosts")
         for key, value in self.metadata.items():
             if not isinstance(key, str) or not isinstance(value, str):
                 raise ValueError(
-                    f"aggregate {self.name!r}: metadata {key!r} = {value!r} is not text;"
-                    f" write {str(value)!r}, as Nova keeps it"
+                    f"aggregate {self.name!r}: metadata {key!r} = {arguments.shown(value)} is not text;"
+                    f" write {arguments.shown(str(value))}, as Nova keeps it"
                 )
-        object.__setattr__(self, "hosts", tuple(self.hosts))
+        object.__setattr__(self, "hosts", tuple(hosts))
         if not self.uuid:
             name = f"aggregate/{self.name}"
             object.__setattr__(self, "uuid", str(uuids.uuid5(uuids.NAMESPACE_DNS, name)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.objects.base import NovaObject
 
 
@@ -35,12 +36,12 @@ class Flavor(NovaObject):
     def __post_init__(self):
         for unit in ("vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap"):
             value = getattr(self, unit)
-            whole = hasattr(value, "__index__") and not isinstance(value, bool)
-            if not whole or value < 0:
-                raise ValueError(f"flavor: {unit} = {value!r} is not a whole number of 0 or more")
-            object.__setattr__(self, unit, int(value))
+            whole = arguments.whole(f"flavor: {unit}", value, " of 0 or more", 0)
+            object.__setattr__(self, unit, whole)
         if not isinstance(self.extra_specs, dict):
-            raise ValueError(f"flavor: extra_specs = {self.extra_specs!r} is not a dict of texts")
+            arguments.refuse("flavor: extra_specs", self.extra_specs, "a dict of texts")
         for key, value in self.extra_specs.items():
             if not isinstance(key, str) or not isinstance(value, str):
-                raise ValueError(f"flavor: extra spec {key!r} = {value!r} is not text")
+                raise ValueError(
+                    f"flavor: extra_specs: {arguments.shown(key)} = {arguments.shown(value)} is not text"
+                )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.base import NovaObject, primitive
 
@@ -149,8 +150,10 @@ class ImageMeta(NovaObject):
     min_disk: int = 0
 
     def __post_init__(self):
+        arguments.of_type(self.custom, dict, "not a dict", "image: custom")
         if isinstance(self.properties, ImageMetaProps):
             return
+        arguments.of_type(self.properties, dict, "not a dict of properties", "image: properties")
         known, custom = {}, dict(self.custom)
         for name, value in self.properties.items():
             if name in _LEGACY:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.db.main import api as db
 from labkit.nova.notifications.base import emit
 from labkit.nova.objects.base import NovaObject
@@ -33,8 +34,13 @@ class InstanceGroup(NovaObject):
     uuid: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
-        if self.policy not in POLICIES:
-            raise ValueError(f"policy {self.policy!r} is none of {', '.join(POLICIES)}")
+        if not isinstance(self.policy, str) or self.policy not in POLICIES:
+            raise ValueError(
+                f"policy {arguments.shown(self.policy)} is none of {', '.join(POLICIES)}"
+            )
+        for name in ("members", "hosts"):
+            setattr(self, name, arguments.all_of(name, getattr(self, name), str, "names"))
+        arguments.of_type(self.rules, dict, "not a dict", "group: rules")
         limit = self.rules.get("max_server_per_host")
         if limit is not None:
             self.rules = {**self.rules, "max_server_per_host": int(limit)}

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 
+from labkit.neighbours import arguments
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.flavor import Flavor
@@ -75,18 +76,23 @@ class RequestSpec(NovaObject):
 
     def __post_init__(self):
         if not isinstance(self.flavor, Flavor):
-            raise ValueError(f"request: {self.flavor!r} is not a Flavor")
+            raise ValueError(f"request: {arguments.shown(self.flavor)} is not a Flavor")
         if self.image is not None and not isinstance(self.image, ImageMeta):
-            raise ValueError(f"request: image {self.image!r} is neither an ImageMeta nor None")
-        if isinstance(self.num_instances, bool) or not isinstance(self.num_instances, int):
-            raise ValueError(f"request: num_instances = {self.num_instances!r} is not a number")
+            given = arguments.shown(self.image)
+            raise ValueError(f"request: image {given} is neither an ImageMeta nor None")
+        if not arguments.is_whole(self.num_instances):
+            arguments.refuse("request: num_instances", self.num_instances, "a number")
         if self.num_instances < 1:
             raise ValueError(f"request: num_instances = {self.num_instances} asks for no server")
         if self.numa_topology is not None:
             raise NotModelled("Unlike Nova, the lab does not place NUMA topologies")
-        for name in ("ignore_hosts", "force_hosts", "force_nodes"):
+        for name in ("ignore_hosts", "force_hosts", "force_nodes", "retry"):
             if isinstance(getattr(self, name), str):
                 raise ValueError(f"request: {name} is one text; write a list of names")
+            if getattr(self, name) is not None:
+                arguments.all_of(f"request: {name}", getattr(self, name), str, "names")
+        arguments.of_type(self.scheduler_hints, dict, "not a dict", "request: scheduler_hints")
+        arguments.truth("request: is_bfv", self.is_bfv)
 
     @property
     def vcpus(self) -> int:
@@ -118,6 +124,7 @@ class RequestSpec(NovaObject):
 
         Source: ``get_scheduler_hint`` in nova/objects/request_spec.py, Nova 34.0.0.
         """
+        arguments.of_type(hint_name, str, "not the name of a hint", "hint_name")
         hint = self.scheduler_hints.get(hint_name, default)
         if isinstance(hint, list):
             return hint[0] if len(hint) == 1 else hint

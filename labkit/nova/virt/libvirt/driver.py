@@ -8,6 +8,7 @@ import json
 import uuid as uuids
 from functools import partial
 
+from labkit.neighbours.arguments import of_type, shown, truth
 from labkit.nova import exception
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
@@ -21,7 +22,7 @@ from labkit.nova.virt.libvirt.guest import (
     VIR_ERR_NO_DOMAIN,
     libvirtError,
 )
-from labkit.nova.virt.libvirt.host import GI, Domain, Host
+from labkit.nova.virt.libvirt.host import GI, Domain, Host, Hypervisor
 
 _BY = "virt/libvirt/driver.py:snapshot"
 #: Seconds between two questions whether the mirror is complete.
@@ -114,10 +115,15 @@ class LibvirtDriver:
     def __init__(
         self, options=None, root_disk=None, costs=None, supports_direct_io=True, hypervisor=None
     ):
-        options = options or Options()
+        options = Options() if options is None else options
+        of_type(options, Options, "not Options; write Options(images_type='raw')", "options")
+        of_type(hypervisor, Hypervisor | None, "not a Hypervisor", "hypervisor")
+        if costs is not None and not hasattr(type(costs), "mirror_s"):
+            raise TypeError(f"costs = {shown(costs)} is not SnapshotCosts")
+        truth("supports_direct_io", supports_direct_io)
         if root_disk is not None and not callable(root_disk):
             raise TypeError(
-                f"root_disk = {root_disk!r}: expected a function of an instance;"
+                f"root_disk = {shown(root_disk)}: expected a function of an instance;"
                 " write lambda instance: RootDisk(...)"
             )
         self.options = options

@@ -1,10 +1,9 @@
 """A guest as libvirt knows it (nova/virt/libvirt/guest.py)."""
 
-import math
 from dataclasses import dataclass
-from numbers import Real
 from types import SimpleNamespace
 
+from labkit.neighbours import arguments
 from labkit.nova import exception
 from labkit.nova.compute import power_state
 
@@ -53,9 +52,11 @@ class RootDisk:
     ratio: float = 0.5
 
     def __post_init__(self):
+        for name in ("source_type", "driver_format"):
+            arguments.of_type(getattr(self, name), str, "not text", name)
         if self.source_type not in ("file", "block", "network"):
             raise ValueError(
-                f"source_type {self.source_type!r}; there are 'file', 'block' and 'network'"
+                f"source_type {arguments.shown(self.source_type)}; there are 'file', 'block' and 'network'"
             )
         if self.driver_format in ("luks", "ploop", "parallels"):
             raise exception.NotModelled(
@@ -63,19 +64,16 @@ class RootDisk:
             )
         for name in ("size_mb", "allocated_mb", "backing_mb"):
             value = getattr(self, name)
-            if not _is_number(value) or value < 0:
-                raise ValueError(f"{name} = {value!r} is not a number of MiB from 0")
-        if not _is_number(self.ratio) or not 0 < self.ratio <= 1:
-            raise ValueError(f"ratio = {self.ratio!r}; expected more than 0, at most 1")
+            arguments.number(name, value, "a number of MiB from 0", 0)
+        if not arguments.is_number(self.ratio) or not 0 < self.ratio <= 1:
+            raise ValueError(
+                f"ratio = {arguments.shown(self.ratio)}; expected more than 0, at most 1"
+            )
 
     @property
     def path(self):
         """How qemu-img is told of it."""
         return self.source_path or f"rbd:{self.source_name}"
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Guest:
