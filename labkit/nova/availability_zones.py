@@ -7,10 +7,7 @@ INTERNAL_ZONE = "internal"
 
 
 def get_host_availability_zone(fleet, host) -> str:
-    """Return the availability zone of a host: what its aggregates say, else "nova".
-
-    Source: ``get_host_availability_zone`` in nova/availability_zones.py, Nova 34.0.0.
-    """
+    """Return the availability zone of a host: what its aggregates say, else "nova"."""
     for aggregate in fleet[host].aggregates:
         if "availability_zone" in aggregate.metadata:
             return aggregate.metadata["availability_zone"]
@@ -18,9 +15,6 @@ def get_host_availability_zone(fleet, host) -> str:
 
 
 def get_availability_zones(fleet) -> set:
-    """Return the availability zones with a host that is not disabled, and that of the services.
-
-    Source: ``get_availability_zones`` in nova/availability_zones.py, Nova 34.0.0.
-    """
+    """Return the availability zones with a host that is not disabled, and that of the services."""
     hosts = [host for host in fleet.rows if not fleet[host].service["disabled"]]
     return {INTERNAL_ZONE, *(get_host_availability_zone(fleet, host) for host in hosts)}

@@ -156,8 +156,6 @@ def get_context() -> RequestContext:
 
     >>> get_context().user_id is None, get_context().is_admin
     (True, False)
-
-    Source: ``get_context`` in nova/context.py, Nova 34.0.0.
     """
     return RequestContext(is_admin=False)
 
@@ -172,52 +170,35 @@ def get_admin_context(read_deleted="no") -> RequestContext:
     >>> context = get_admin_context()
     >>> context.is_admin, context.can("os_compute_api:servers:stop", fatal=False)
     (True, False)
-
-    Source: ``get_admin_context`` in nova/context.py, Nova 34.0.0.
     """
     return RequestContext(is_admin=True, read_deleted=read_deleted)
 
 
 def is_user_context(context) -> bool:
-    """Return whether a context is an ordinary user's.
-
-    Source: ``is_user_context`` in nova/context.py, Nova 34.0.0.
-    """
+    """Return whether a context is an ordinary user's."""
     return bool(context and not context.is_admin and context.user_id and context.project_id)
 
 
 def require_context(context):
-    """Raise Forbidden if a context is neither a user's nor an administrator's.
-
-    Source: ``require_context`` in nova/context.py, Nova 34.0.0.
-    """
+    """Raise Forbidden if a context is neither a user's nor an administrator's."""
     if not context.is_admin and not is_user_context(context):
         raise exception.Forbidden
 
 
 def authorize_project_context(context, project_id):
-    """Raise Forbidden if a user asks for something of another project.
-
-    Source: ``authorize_project_context`` in nova/context.py, Nova 34.0.0.
-    """
+    """Raise Forbidden if a user asks for something of another project."""
     if is_user_context(context) and context.project_id != project_id:
         raise exception.Forbidden
 
 
 def authorize_user_context(context, user_id):
-    """Raise Forbidden if a user asks for something of another user.
-
-    Source: ``authorize_user_context`` in nova/context.py, Nova 34.0.0.
-    """
+    """Raise Forbidden if a user asks for something of another user."""
     if is_user_context(context) and context.user_id != user_id:
         raise exception.Forbidden
 
 
 def authorize_quota_class_context(context, class_name):
-    """Raise Forbidden if a user asks for a quota class that is not his own.
-
-    Source: ``authorize_quota_class_context`` in nova/context.py, Nova 34.0.0.
-    """
+    """Raise Forbidden if a user asks for a quota class that is not his own."""
     if is_user_context(context) and not (context.quota_class and context.quota_class == class_name):
         raise exception.Forbidden
 
@@ -229,8 +210,6 @@ def set_target_cell(context, cell_mapping):
     with "none" (cell0's) has no queue.
 
     Unlike Nova, the connections are the addresses themselves.
-
-    Source: ``set_target_cell`` in nova/context.py, Nova 34.0.0.
     """
     context.db_connection = context.mq_connection = context.cell_uuid = None
     if cell_mapping is not None:
@@ -242,10 +221,7 @@ def set_target_cell(context, cell_mapping):
 
 @contextmanager
 def target_cell(context, cell_mapping):
-    """Yield a copy of a context that leads to a cell; the context itself stays as it is.
-
-    Source: ``target_cell`` in nova/context.py, Nova 34.0.0.
-    """
+    """Yield a copy of a context that leads to a cell; the context itself stays as it is."""
     targeted = copy.copy(context)
     set_target_cell(targeted, cell_mapping)
     yield targeted

@@ -2,10 +2,7 @@
 
 
 class NovaException(Exception):
-    """Base of every refusal; ``msg_fmt`` holds Nova's own text.
-
-    Source: ``NovaException`` in nova/exception.py, Nova 34.0.0.
-    """
+    """Base of every refusal; ``msg_fmt`` holds Nova's own text."""
 
     msg_fmt = "An unknown exception occurred."
     code = 500

@@ -4,10 +4,7 @@ from labkit.nova import loadables
 
 
 class BaseFilter:
-    """Base of all filters.
-
-    Source: ``BaseFilter`` in nova/filters.py, Nova 34.0.0.
-    """
+    """Base of all filters."""
 
     #: True when the answer cannot change between the servers of one request.
     run_filter_once_per_request = False
@@ -27,10 +24,7 @@ class BaseFilter:
 
 
 class BaseFilterHandler(loadables.BaseLoader):
-    """Runs the filters in order and stops when nothing is left.
-
-    Source: ``BaseFilterHandler`` in nova/filters.py, Nova 34.0.0.
-    """
+    """Runs the filters in order and stops when nothing is left."""
 
     def get_filtered_objects(self, filters, objs, spec_obj, index=0):
         """Return what all *filters* leave of *objs*; None when one says to stop filtering."""

@@ -57,8 +57,6 @@ def authorize(context, action, target=None, do_raise=True) -> bool:
     Unlike Nova, whose operators may write rules of their own, the lab has the defaults, of 214
     rules those about servers; and not the older ones, which ``[oslo_policy] enforce_new_defaults =
     False`` brings back and which looked at ``is_admin``.
-
-    Source: ``authorize`` in nova/policy.py, Nova 34.0.0.
     """
     if not isinstance(action, str) or action not in RULES:
         near = difflib.get_close_matches(shown(action), RULES, 1, 0)

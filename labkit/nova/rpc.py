@@ -21,8 +21,6 @@ class RequestContextSerializer:
 
     Unlike Nova, which makes a new context of the 25 fields, the receiver has the sender's: nobody
     changes a context once it is made.
-
-    Source: ``RequestContextSerializer`` in nova/rpc.py, Nova 34.0.0.
     """
 
     def __init__(self, base):
@@ -59,28 +57,19 @@ class _Server(RPCServer):
 
 
 def create_transport(service) -> Transport:
-    """Return a service's way to the broker; an exception arrives as the one that was raised.
-
-    Source: ``create_transport`` in nova/rpc.py, Nova 34.0.0.
-    """
+    """Return a service's way to the broker; an exception arrives as the one that was raised."""
     broker, wait = service.site.broker, service.wait
     return Transport(broker, EXCHANGE, service.name, wait=wait, allowed_remote_exmods=None)
 
 
 def get_client(service, target) -> RPCClient:
-    """Return a service's client of a topic.
-
-    Source: ``get_client`` in nova/rpc.py, Nova 34.0.0.
-    """
+    """Return a service's client of a topic."""
     serializer = RequestContextSerializer(NovaObjectSerializer(service))
     return RPCClient(service.transport, target, serializer=serializer)
 
 
 def get_server(service, topic) -> RPCServer:
-    """Return the server by which a service reads what is sent to a topic.
-
-    Source: ``get_server`` in nova/rpc.py, Nova 34.0.0.
-    """
+    """Return the server by which a service reads what is sent to a topic."""
     return _Server(service, topic)
 
 

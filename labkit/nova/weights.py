@@ -29,10 +29,7 @@ def normalize(weight_list, minval=None, maxval=None):
 
 
 class WeighedObject:
-    """An object and its weight.
-
-    Source: ``WeighedObject`` in nova/weights.py, Nova 34.0.0.
-    """
+    """An object and its weight."""
 
     def __init__(self, obj, weight):
         self.obj = obj
@@ -43,10 +40,7 @@ class WeighedObject:
 
 
 class BaseWeigher(metaclass=abc.ABCMeta):
-    """A weigher: raw weights, the ends they are scaled between, and a multiplier.
-
-    Source: ``BaseWeigher`` in nova/weights.py, Nova 34.0.0.
-    """
+    """A weigher: raw weights, the ends they are scaled between, and a multiplier."""
 
     minval = None
     maxval = None
@@ -73,10 +67,7 @@ class BaseWeigher(metaclass=abc.ABCMeta):
 
 
 class BaseWeightHandler(loadables.BaseLoader):
-    """Adds up the scores of all weighers and sorts.
-
-    Source: ``BaseWeightHandler`` in nova/weights.py, Nova 34.0.0.
-    """
+    """Adds up the scores of all weighers and sorts."""
 
     object_class = WeighedObject
 

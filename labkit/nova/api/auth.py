@@ -18,8 +18,6 @@ class NovaKeystoneContext:
     removes the headers that came from outside and writes its own.
 
     Unlike Nova, the environment's ``keystone.token_auth`` is not kept.
-
-    Source: ``NovaKeystoneContext`` in nova/api/auth.py, Nova 34.0.0.
     """
 
     def __init__(self, application):

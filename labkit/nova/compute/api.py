@@ -235,10 +235,7 @@ class API:
 
     @staticmethod
     def parse_availability_zone(availability_zone):
-        """Return zone, host and node of what a request calls its zone: "zone:host:node".
-
-        Source: the method of that name in nova/compute/api.py, Nova 34.0.0.
-        """
+        """Return zone, host and node of what a request calls its zone: "zone:host:node"."""
         parts = (availability_zone or "").split(":")
         if len(parts) > 3:
             raise exception.InvalidInput(reason="Unable to parse availability_zone")

@@ -29,10 +29,7 @@ def claim_test(instance):
 
 
 class Claim:
-    """Room for a server that is being built here; given back when the work under it fails.
-
-    Source: ``Claim`` in nova/compute/claims.py, Nova 34.0.0.
-    """
+    """Room for a server that is being built here; given back when the work under it fails."""
 
     def __init__(self, tracker, instance, nodename):
         claim_test(instance)
@@ -53,10 +50,7 @@ class Claim:
 
 
 class MoveClaim(Claim):
-    """Room on the destination of a move; given back when the work under it fails.
-
-    Source: ``MoveClaim`` in nova/compute/claims.py, Nova 34.0.0.
-    """
+    """Room on the destination of a move; given back when the work under it fails."""
 
     def __init__(self, tracker, instance, nodename, flavor, migration):
         super().__init__(tracker, instance, nodename)

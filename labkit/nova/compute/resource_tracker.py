@@ -397,10 +397,7 @@ class ResourceTracker:
         self.tracked_instances.discard(uuid)
 
     def finish_evacuation(self, instance, node, migration):
-        """The server is here: the row names the host.
-
-        Source: ``finish_evacuation`` in nova/compute/resource_tracker.py, Nova 34.0.0.
-        """
+        """The server is here: the row names the host."""
         instance.host, instance.node = self.host, node
         instance.compute_id = self.compute_nodes[node].id
         instance.save()

@@ -10,10 +10,7 @@ RPC_TOPIC_ALT = "compute-alt"
 
 
 def _compute_host(host, instance):
-    """Return the host to send to. Raises NovaException when the server has none.
-
-    Source: ``_compute_host`` in nova/compute/rpcapi.py, Nova 34.0.0.
-    """
+    """Return the host to send to. Raises NovaException when the server has none."""
     host = host or instance.host
     if not host:
         raise NovaException(f"Unable to find host for Instance {instance.uuid}")
@@ -25,8 +22,6 @@ class ComputeAPI:
 
     *ctxt* goes with the message. What is None in a
     message and no parameter here is not modelled. ``*_call`` wait for an answer.
-
-    Source: ``ComputeAPI`` in nova/compute/rpcapi.py, Nova 34.0.0.
     """
 
     def __init__(self, service):

@@ -11,8 +11,6 @@ class Stats(dict):
     """The servers of a host, counted by vm_state, task_state, os_type and project.
 
     In: what is counted already when nothing is counted yet.
-
-    Source: ``Stats`` in nova/compute/stats.py, Nova 34.0.0.
     """
 
     def __init__(self, others=()):
@@ -47,10 +45,7 @@ class Stats(dict):
         return self.get("num_instances", 0)
 
     def update_stats_for_instance(self, instance, is_removed=False):
-        """Count a server anew after its states changed; one that is gone is counted no more.
-
-        Source: the method of that name in nova/compute/stats.py, Nova 34.0.0.
-        """
+        """Count a server anew after its states changed; one that is gone is counted no more."""
         uuid = instance.uuid
         if uuid in self.states:
             self._count(self.states[uuid], -1)

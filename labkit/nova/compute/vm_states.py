@@ -37,8 +37,5 @@ ALLOW_TRIGGER_CRASH_DUMP = (ACTIVE, PAUSED, RESCUED, RESIZED, ERROR)
 
 
 def allow_resource_removal(vm_state, task_state=None) -> bool:
-    """Return whether a server in this state holds nothing on its host any more.
-
-    Source: ``allow_resource_removal`` in nova/compute/vm_states.py, Nova 34.0.0.
-    """
+    """Return whether a server in this state holds nothing on its host any more."""
     return vm_state == DELETED or (vm_state == SHELVED_OFFLOADED and task_state != "spawning")

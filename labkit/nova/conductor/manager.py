@@ -29,10 +29,7 @@ CELL0 = "cell0"
 
 
 class ComputeTaskManager(Service):
-    """The conductor's part in the life of servers.
-
-    Source: ``ComputeTaskManager`` in nova/conductor/manager.py, Nova 34.0.0.
-    """
+    """The conductor's part in the life of servers."""
 
     target = Target(namespace="compute_task", version="1.26")
 

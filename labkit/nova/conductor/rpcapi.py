@@ -8,8 +8,6 @@ class ComputeTaskAPI:
     """Sends to any conductor what it is to do with servers.
 
     What is None in a message and no parameter here is not modelled. All but a resize are casts.
-
-    Source: ``ComputeTaskAPI`` in nova/conductor/rpcapi.py, Nova 34.0.0.
     """
 
     def __init__(self, service):

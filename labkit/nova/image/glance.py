@@ -33,8 +33,6 @@ def show(context, image_id) -> dict:
     In: a RequestContext, the image's id. Out: a dict of ``url``, ``X-Auth-Token`` and
     ``X-OpenStack-Request-ID``. What glance answers depends on the token, on nothing else of the
     context. Raises what ``get_endpoint`` does, AuthorizationFailure for a context without a token.
-
-    Source: ``GlanceImageServiceV2.show`` in nova/image/glance.py, Nova 34.0.0.
     """
     endpoint = get_endpoint(context)
     if not context.auth_token:

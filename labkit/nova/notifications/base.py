@@ -45,10 +45,7 @@ def send_update_with_states(
     new_task_state,
     notify_on_state_change=None,
 ):
-    """Return the payload of an update that names its states, or None when the option is unset.
-
-    Source: ``send_update_with_states`` in nova/notifications/base.py, Nova 34.0.0.
-    """
+    """Return the payload of an update that names its states, or None when the option is unset."""
     _check(notify_on_state_change)
     if not notify_on_state_change:
         return None

@@ -44,8 +44,6 @@ class NovaObjectSerializer:
     """Gives each side of a message objects of its own, as if they had become text in between.
 
     Unlike Nova's, it makes copies; they become text when the envelope is opened.
-
-    Source: ``NovaObjectSerializer`` in nova/objects/base.py, Nova 34.0.0.
     """
 
     def __init__(self, service):

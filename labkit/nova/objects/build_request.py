@@ -11,10 +11,7 @@ from labkit.nova.objects.instance import Instance
 
 @dataclass
 class BuildRequest(NovaObject):
-    """A server that is in no cell yet: what the API shows until the conductor has a row.
-
-    Source: ``BuildRequest`` in nova/objects/build_request.py, Nova 34.0.0.
-    """
+    """A server that is in no cell yet: what the API shows until the conductor has a row."""
 
     VERSION = "1.3"
     FIELDS_SENT = "instance"

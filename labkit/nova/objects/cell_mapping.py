@@ -10,8 +10,6 @@ class CellMapping:
     """A cell: its uuid, its database, and the address of its message queue.
 
     Unlike Nova, the database is no address but a Database, or a list of rows to make one of.
-
-    Source: ``CellMapping`` in nova/objects/cell_mapping.py, Nova 34.0.0.
     """
 
     uuid: str

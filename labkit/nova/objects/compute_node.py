@@ -18,8 +18,6 @@ class ComputeNode:
 
     >>> ComputeNode("cn-1", memory_mb=8192, memory_mb_used=512).free_ram_mb
     7680
-
-    Source: ``ComputeNode`` in nova/objects/compute_node.py, Nova 34.0.0.
     """
 
     host: str
@@ -117,10 +115,7 @@ def create(service, node):
 
 
 def save(service, node):
-    """Write a node's row, and read it; from now on schedulers see it.
-
-    Source: ``save`` in nova/objects/compute_node.py, Nova 34.0.0.
-    """
+    """Write a node's row, and read it; from now on schedulers see it."""
     row = node.obj_clone()
     _update(service, row)
     vars(node).update(vars(_read(service, row)))

@@ -86,8 +86,6 @@ class ImageMetaProps(NovaObject):
 
     >>> ImageMetaProps(hw_vm_mode="hvm").get("hw_vm_mode")
     'hvm'
-
-    Source: ``ImageMetaProps`` in nova/objects/image_meta.py, Nova 34.0.0.
     """
 
     def __init__(self, **properties):

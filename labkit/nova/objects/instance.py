@@ -28,8 +28,6 @@ class Instance(NovaObject):
     Reading and setting the columns is plain attribute access; a column counts as changed when
     it was set, even to the same value (``system_metadata`` only when it differs). ``save``
     writes the changed columns and then reads the row again.
-
-    Source: ``Instance`` in nova/objects/instance.py, Nova 34.0.0.
     """
 
     VERSION = "2.8"
@@ -165,10 +163,7 @@ class Instance(NovaObject):
         service.site.faults.reached(service, self.name, (self.task_state, self.vm_state))
 
     def destroy(self):
-        """Mark the row as deleted; a copy without a host refuses when the row has one by now.
-
-        Source: ``destroy`` in nova/objects/instance.py, Nova 34.0.0.
-        """
+        """Mark the row as deleted; a copy without a host refuses when the row has one by now."""
         service = self.service
         try:
             constraint = None if self.host else {"host": None}
@@ -181,10 +176,7 @@ class Instance(NovaObject):
         self._read(row)
 
     def drop_migration_context(self):
-        """Forget the move that it is in, in the database as well.
-
-        Source: ``drop_migration_context`` in nova/objects/instance.py, Nova 34.0.0.
-        """
+        """Forget the move that it is in, in the database as well."""
         if self.migration_context is not None:
             nothing = {"migration_context": None}
             db.instance_extra_update_by_uuid(self.service.db_context, self.uuid, nothing)
@@ -196,10 +188,7 @@ class Instance(NovaObject):
 
 
 class InstanceList(NovaObject):
-    """Some servers.
-
-    Source: ``InstanceList`` in nova/objects/instance.py, Nova 34.0.0.
-    """
+    """Some servers."""
 
     VERSION = "2.6"
     FIELDS_SENT = "objects"

@@ -13,8 +13,6 @@ class InstanceAction:
 
     ``events`` are its parts: dicts of event, host and result (None until it ends). One request may
     begin two entries.
-
-    Source: ``InstanceAction`` in nova/objects/instance_action.py, Nova 34.0.0.
     """
 
     action: str

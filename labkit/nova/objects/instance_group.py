@@ -73,10 +73,7 @@ def get_by_instance(service, name) -> InstanceGroup | None:
 
 
 def add_members(service, group, names):
-    """Write new members of a group down, and tell of it.
-
-    Source: ``add_members`` in nova/objects/instance_group.py, Nova 34.0.0.
-    """
+    """Write new members of a group down, and tell of it."""
     kept = service.site.api_db.instance_groups[group.uuid]
     for each in (kept, group):
         each.members += [name for name in names if name not in each.members]
@@ -92,8 +89,6 @@ def get_hosts(service, group, exclude=(), cell=None) -> list[str]:
 
     The hosts that the group came with, and those of servers that the cloud has no row of, count
     too.
-
-    Source: ``get_hosts`` in nova/objects/instance_group.py, Nova 34.0.0.
     """
     site = service.site
     members = [name for name in group.members if name not in exclude]

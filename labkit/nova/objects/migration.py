@@ -32,8 +32,6 @@ class Migration(NovaObject):
     ``status`` goes accepted, pre-migrating, migrating, post-migrating, finished, confirmed or
     reverted (resize, migration); accepted, queued, preparing, running, completed (live-migration);
     accepted, pre-migrating, done (evacuation); or error, failed, cancelled.
-
-    Source: ``Migration`` in nova/objects/migration.py, Nova 34.0.0.
     """
 
     VERSION = "1.8"
@@ -145,10 +143,7 @@ def get_by_instance_and_status(service, instance, status) -> Migration:
 
 
 def get_in_progress_and_error(service, host, node) -> list[Migration]:
-    """Return the migrations from or to a node that are not over.
-
-    Source: ``get_in_progress_and_error`` in nova/objects/migration.py, Nova 34.0.0.
-    """
+    """Return the migrations from or to a node that are not over."""
     context = service.db_context
     return _copies(
         service, db.migration_get_in_progress_and_error_by_host_and_node(context, host, node)
@@ -156,10 +151,7 @@ def get_in_progress_and_error(service, host, node) -> list[Migration]:
 
 
 def get_in_progress_by_host_and_node(service, host, node) -> list[Migration]:
-    """Return the migrations from or to a node that are neither over nor in error.
-
-    Source: ``get_in_progress_by_host_and_node`` in nova/objects/migration.py, Nova 34.0.0.
-    """
+    """Return the migrations from or to a node that are neither over nor in error."""
     found = get_in_progress_and_error(service, host, node)
     return [migration for migration in found if migration.status != "error"]
 

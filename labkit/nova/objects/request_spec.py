@@ -13,10 +13,7 @@ from labkit.nova.objects.instance_group import InstanceGroup
 
 @dataclass(frozen=True)
 class Destination(NovaObject):
-    """Where a move must or would like to go: a host, or a cell.
-
-    Source: ``Destination`` in nova/objects/request_spec.py, Nova 34.0.0.
-    """
+    """Where a move must or would like to go: a host, or a cell."""
 
     VERSION = "1.4"
     FIELDS_SENT = "host node cell allow_cross_cell_move"
@@ -120,10 +117,7 @@ class RequestSpec(NovaObject):
         return self.flavor.swap
 
     def get_scheduler_hint(self, hint_name, default=None):
-        """Return one scheduler hint; a list of one counts as its only member.
-
-        Source: ``get_scheduler_hint`` in nova/objects/request_spec.py, Nova 34.0.0.
-        """
+        """Return one scheduler hint; a list of one counts as its only member."""
         arguments.of_type(hint_name, str, "not the name of a hint", "hint_name")
         hint = self.scheduler_hints.get(hint_name, default)
         if isinstance(hint, list):

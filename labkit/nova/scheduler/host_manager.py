@@ -37,10 +37,7 @@ CONSUMED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_i
 
 
 class ReadOnlyDict(UserDict):
-    """A dict that cannot be changed.
-
-    Source: ``ReadOnlyDict`` in nova/scheduler/host_manager.py, Nova 34.0.0.
-    """
+    """A dict that cannot be changed."""
 
     def _refuse(self, *args):
         raise TypeError
@@ -98,8 +95,6 @@ class HostState:
     """What the scheduler believes about one compute node.
 
     ``node_name`` tells it from all others: the host, or the node where a host has several.
-
-    Source: ``HostState`` in nova/scheduler/host_manager.py, Nova 34.0.0.
     """
 
     is_one_of_several_nodes = False
@@ -218,8 +213,6 @@ class HostManager:
     keeps in mind which servers are on them: what nova-computes have told, where they tell it.
     Raises SchedulerHostFilterNotFound for an unknown filter name, ValueError for an unknown
     weigher.
-
-    Source: ``HostManager`` in nova/scheduler/host_manager.py, Nova 34.0.0.
     """
 
     def __init__(self, options):

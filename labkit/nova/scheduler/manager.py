@@ -49,8 +49,6 @@ class SchedulerManager(Service):
     >>> claims = cloud.calls[cloud.calls.call.str.startswith("PUT /allocations")]
     >>> claims.http_status.tolist()
     [204, 409, 204]
-
-    Source: ``SchedulerManager`` in nova/scheduler/manager.py, Nova 34.0.0.
     """
 
     target = Target(version="4.5")
@@ -87,8 +85,6 @@ class SchedulerManager(Service):
         another image nothing is claimed: the server stays where it is. Raises NoValidHost; what
         was claimed is given back then. Raises TypeError after the claim for a rebuild of a server
         without a host: the conductor has not asked for the resources of its ports.
-
-        Source: ``select_destinations`` in nova/scheduler/manager.py, Nova 34.0.0.
         """
         names = [self.site.names[uuid] for uuid in instance_uuids]
         candidates = self.get_allocation_candidates(spec_obj)
@@ -221,10 +217,7 @@ class SchedulerManager(Service):
         return selections
 
     def _get_sorted_hosts(self, spec_obj, host_states, index):
-        """Return the hosts that pass as WeighedHosts, the chosen one first, the rest by weight.
-
-        Source: ``_get_sorted_hosts`` in nova/scheduler/manager.py, Nova 34.0.0.
-        """
+        """Return the hosts that pass as WeighedHosts, the chosen one first, the rest by weight."""
         filtered = self.host_manager.get_filtered_hosts(host_states, spec_obj, index)
         if not filtered:
             return []
@@ -268,10 +261,7 @@ class SchedulerManager(Service):
             selected_host.instances.setdefault(instance_uuid, Instance(instance_uuid))
 
     def _get_alternate_hosts(self, selections, selected_hosts, hosts):
-        """Give each selection up to max_attempts - 1 other hosts of its own cell.
-
-        Source: ``_get_alternate_hosts`` in nova/scheduler/manager.py, Nova 34.0.0.
-        """
+        """Give each selection up to max_attempts - 1 other hosts of its own cell."""
         taken = {host.node_name for host in selected_hosts}
         for selection, selected in zip(selections, selected_hosts, strict=True):
             near = (

@@ -5,10 +5,7 @@ from labkit.nova import rpc
 
 
 class SchedulerAPI:
-    """Asks any scheduler for hosts, and tells all of them what a host has.
-
-    Source: ``SchedulerAPI`` in nova/scheduler/rpcapi.py, Nova 34.0.0.
-    """
+    """Asks any scheduler for hosts, and tells all of them what a host has."""
 
     def __init__(self, service):
         self.client = rpc.get_client(service, Target(topic="scheduler", version="4.0"))

@@ -10,10 +10,7 @@ from labkit.nova.scheduler.filters import utils as filters_utils
 
 
 def parse_options(opts, sep="=", converter=str, name="") -> list[tuple[str, object]]:
-    """Split ``name=ratio`` items into pairs; an item that cannot be read is left out.
-
-    Source: ``parse_options`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Split ``name=ratio`` items into pairs; an item that cannot be read is left out."""
     good = []
     for opt in opts:
         key, seen_sep, value = opt.partition(sep)
@@ -56,18 +53,12 @@ def setup_instance_group(service, spec, name, moves=False):
 
 
 def validate_filter(service, name) -> bool:
-    """Return whether a filter is enabled.
-
-    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Return whether a filter is enabled."""
     return name in map(_class_name, service.options.enabled_filters)
 
 
 def validate_weigher(service, name) -> bool:
-    """Return whether a weigher of server groups is enabled.
-
-    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Return whether a weigher of server groups is enabled."""
     classes = [_class_name(entry) for entry in service.options.weight_classes]
     return name.endswith("Weigher") and ("all_weighers" in classes or name in classes)
 
@@ -77,10 +68,7 @@ def _class_name(entry):
 
 
 def request_is_rebuild(spec_obj) -> bool:
-    """Return whether the scheduler is only asked if a host may keep a rebuilt server.
-
-    Source: ``request_is_rebuild`` in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Return whether the scheduler is only asked if a host may keep a rebuilt server."""
     return bool(spec_obj) and spec_obj.scheduler_hints.get("_nova_check_type") == ["rebuild"]
 
 
@@ -88,8 +76,6 @@ def get_weight_multiplier(host_state, multiplier_name, multiplier_config):
     """Return the smallest value that the host's aggregates have, else that of the option.
 
     A value that is no number: the option counts.
-
-    Source: ``get_weight_multiplier`` in nova/scheduler/utils.py, Nova 34.0.0.
     """
     aggregate_vals = filters_utils.aggregate_values_from_key(host_state, multiplier_name)
     try:
@@ -111,8 +97,6 @@ def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
 
     Raises MaxRetriesExceeded beyond ``[scheduler] max_attempts``. Without a ``retry`` in the
     properties a host that fails does not hand the build on.
-
-    Source: ``populate_retry`` in nova/scheduler/utils.py, Nova 34.0.0.
     """
     if max_attempts == 1 or len(spec.force_hosts or ()) == 1 or len(spec.force_nodes or ()) == 1:
         return
@@ -128,10 +112,7 @@ def populate_retry(filter_properties, instance_uuid, max_attempts, spec):
 
 
 def claim_resources_on_destination(conductor, instance, host):
-    """Claim on a host that was named what the server holds where it is. Raises NoValidHost.
-
-    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Claim on a host that was named what the server holds where it is. Raises NoValidHost."""
     site = conductor.site
     spec = site.spec_of(instance.name).replace(flavor=instance.flavor)
     row, resources = site.fleet.rows[host], request_filter.resources_from_flavor(spec)[0]
@@ -144,10 +125,7 @@ def claim_resources_on_destination(conductor, instance, host):
 
 
 def set_vm_state_and_notify(service, instance, method, vm_state, error):
-    """Give a server a vm_state and no task, by a copy of its own, and tell why.
-
-    Source: the function of that name in nova/scheduler/utils.py, Nova 34.0.0.
-    """
+    """Give a server a vm_state and no task, by a copy of its own, and tell why."""
     copy = Instance.get_by_uuid(service, instance.uuid)
     copy.vm_state = vm_state
     copy.task_state = None

@@ -9,8 +9,6 @@ class RBDDriver:
     """The RBD volumes that a host reaches; each call is noted, and may fail if a fault says so.
 
     ``parents`` maps a volume to the pool, image and snapshot that it was cloned from.
-
-    Source: ``RBDDriver`` in nova/storage/rbd_utils.py, Nova 34.0.0.
     """
 
     fsid = "fsid"

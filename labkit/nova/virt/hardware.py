@@ -10,8 +10,6 @@ def parse_cpu_spec(spec) -> set:
 
     >>> parse_cpu_spec("0-3,^1")
     {0, 2, 3}
-
-    Source: the function of that name in nova/virt/hardware.py, Nova 34.0.0.
     """
     wanted, unwanted = set(), set()
     for rule in map(str.strip, spec.split(",")):

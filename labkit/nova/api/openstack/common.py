@@ -38,8 +38,6 @@ def status_from_state(vm_state: str, task_state: str | None = None) -> str:
 
     >>> status_from_state("active", "rebooting"), status_from_state("active", "image_snapshot")
     ('REBOOT', 'ACTIVE')
-
-    Source: ``status_from_state`` in nova/api/openstack/common.py, Nova 34.0.0.
     """
     default, by_task = _STATUS[vm_state]
     return by_task.get(task_state, default)

@@ -7,10 +7,7 @@ from labkit.nova.scheduler.utils import exhausted, populate_retry, setup_instanc
 
 
 def replace_allocation_with_migration(conductor, instance, migration) -> bool:
-    """Let the migration hold what the server holds on its host; return whether it held anything.
-
-    Source: the function of that name in nova/conductor/tasks/migrate.py, Nova 34.0.0.
-    """
+    """Let the migration hold what the server holds on its host; return whether it held anything."""
     client, site = conductor.report_client, conductor.site
     client.get_allocs_for_consumer(instance.name)
     row = site.fleet.rows.get(instance.host)
@@ -30,8 +27,6 @@ class MigrationTask:
 
     In: the conductor, the server, its new flavor, the request, and the hosts that are left from
     the attempt before (None: the scheduler is to be asked).
-
-    Source: ``MigrationTask`` in nova/conductor/tasks/migrate.py, Nova 34.0.0.
     """
 
     def __init__(self, conductor, instance, flavor, spec, host_list):

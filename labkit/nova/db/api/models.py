@@ -13,10 +13,7 @@ class InstanceMapping:
 
 @dataclass
 class Database:
-    """The API database of a cloud: what it has of a server by the server's uuid, and groups by theirs.
-
-    Source: nova/db/api/models.py, Nova 34.0.0.
-    """
+    """The API database of a cloud: what it has of a server by the server's uuid, and groups by theirs."""
 
     build_requests: dict = field(default_factory=dict)
     instance_mappings: dict = field(default_factory=dict)

@@ -30,8 +30,6 @@ class SchedulerReportClient:
 
     In: the service, and for a nova-compute the row of its host in the inventories. While ``quiet``,
     what a nova-compute asks about its host is not noted: nobody has asked for it.
-
-    Source: ``SchedulerReportClient`` in nova/scheduler/client/report.py, Nova 34.0.0.
     """
 
     def __init__(self, service, row=None):
@@ -47,10 +45,7 @@ class SchedulerReportClient:
         self._service.note(Call, name, "placement", call, http_status, by=_HERE + by)
 
     def get_allocation_candidates(self, request):
-        """Ask for the hosts that can hold a request; return Candidates.
-
-        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Ask for the hosts that can hold a request; return Candidates."""
         call = f"GET /allocation_candidates?{request.to_querystring()}"
         found = self._service.site.fleet.providers.allocation_candidates(request)
         self.note(None, call, found.http_status, "get_allocation_candidates")
@@ -61,10 +56,7 @@ class SchedulerReportClient:
         self.note(name, f"GET {_ALLOCATION}", 200, "get_allocs_for_consumer")
 
     def get_allocations_for_provider_tree(self):
-        """Read what everybody holds on one's own host: one question, and one for each of them.
-
-        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Read what everybody holds on one's own host: one question, and one for each of them."""
         for _ in self.get_allocations_for_resource_provider():
             self.get_allocs_for_consumer(None)
 
@@ -112,10 +104,7 @@ class SchedulerReportClient:
         return self._allocations.on_host(self._row)
 
     def claim_resources(self, name, uuid, row, resources) -> bool:
-        """Book what a server needs on one host; return whether it fitted.
-
-        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Book what a server needs on one host; return whether it fitted."""
         fits = placement.claim(self._allocations.inventories, row, resources)
         self.note(name, f"GET {_ALLOCATION}", 200, "claim_resources")
         self.note(name, f"PUT {_ALLOCATION}", 204 if fits else 409, "_put_allocations")
@@ -124,10 +113,7 @@ class SchedulerReportClient:
         return fits
 
     def move_allocations(self, name, source, target):
-        """Let a consumer have all that another holds, as a move and its end do.
-
-        Source: ``move_allocations`` in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Let a consumer have all that another holds, as a move and its end do."""
         self.get_allocs_for_consumer(name)
         self.get_allocs_for_consumer(name)
         if source in self._allocations.held:
@@ -137,10 +123,7 @@ class SchedulerReportClient:
         self.note(name, "POST /allocations", 204, "move_allocations")
 
     def remove_provider_tree_from_instance_allocation(self, name, consumer, row) -> bool:
-        """Give back what a server holds on one host; False when it held nothing anywhere.
-
-        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Give back what a server holds on one host; False when it held nothing anywhere."""
         self.get_allocs_for_consumer(name)
         if consumer not in self._allocations.held:
             return False
@@ -150,10 +133,7 @@ class SchedulerReportClient:
         return True
 
     def delete_allocation_for_instance(self, name, uuid, force=False):
-        """Give back what a server holds; without *force* by reading it first and putting nothing.
-
-        Source: the method of that name in nova/scheduler/client/report.py, Nova 34.0.0.
-        """
+        """Give back what a server holds; without *force* by reading it first and putting nothing."""
         by = "delete_allocation_for_instance"
         if force:
             held = self._allocations.remove(uuid)

@@ -33,18 +33,12 @@ class BaseHostFilter(filters.BaseFilter):
 
 
 class HostFilterHandler(filters.BaseFilterHandler):
-    """Runs host filters.
-
-    Source: ``HostFilterHandler`` in nova/scheduler/filters/__init__.py, Nova 34.0.0.
-    """
+    """Runs host filters."""
 
     def __init__(self):
         super().__init__(BaseHostFilter)
 
 
 def all_filters() -> list[type]:
-    """Return the filters of this package.
-
-    Source: ``all_filters`` in nova/scheduler/filters/__init__.py, Nova 34.0.0.
-    """
+    """Return the filters of this package."""
     return HostFilterHandler().get_all_classes()

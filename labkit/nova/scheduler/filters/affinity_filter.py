@@ -7,10 +7,7 @@ from labkit.nova.scheduler.filters import utils
 
 
 class DifferentHostFilter(filters.BaseHostFilter):
-    """Pass hosts that hold none of the servers in the hint ``different_host``.
-
-    Source: nova/scheduler/filters/affinity_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts that hold none of the servers in the hint ``different_host``."""
 
     run_filter_once_per_request = True
 
@@ -23,10 +20,7 @@ class DifferentHostFilter(filters.BaseHostFilter):
 
 
 class SameHostFilter(filters.BaseHostFilter):
-    """Pass hosts that hold one of the servers in the hint ``same_host``.
-
-    Source: nova/scheduler/filters/affinity_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts that hold one of the servers in the hint ``same_host``."""
 
     run_filter_once_per_request = True
 
@@ -39,10 +33,7 @@ class SameHostFilter(filters.BaseHostFilter):
 
 
 class SimpleCIDRAffinityFilter(filters.BaseHostFilter):
-    """Pass hosts whose address lies in ``build_near_host_ip`` plus ``cidr`` (default /24).
-
-    Source: nova/scheduler/filters/affinity_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts whose address lies in ``build_near_host_ip`` plus ``cidr`` (default /24)."""
 
     run_filter_once_per_request = True
 

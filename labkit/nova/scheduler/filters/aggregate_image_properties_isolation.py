@@ -8,10 +8,7 @@ CONF = conf.CONF
 
 
 class AggregateImagePropertiesIsolation(filters.BaseHostFilter):
-    """A property that image and aggregate both name must have one of the aggregate's values.
-
-    Source: nova/scheduler/filters/aggregate_image_properties_isolation.py, Nova 34.0.0.
-    """
+    """A property that image and aggregate both name must have one of the aggregate's values."""
 
     run_filter_once_per_request = True
     RUN_ON_REBUILD = True

@@ -7,10 +7,7 @@ _SCOPE = "aggregate_instance_extra_specs"
 
 
 class AggregateInstanceExtraSpecsFilter(filters.BaseHostFilter):
-    """Each extra spec without a scope, or with this filter's own, must match an aggregate.
-
-    Source: nova/scheduler/filters/aggregate_instance_extra_specs.py, Nova 34.0.0.
-    """
+    """Each extra spec without a scope, or with this filter's own, must match an aggregate."""
 
     run_filter_once_per_request = True
 

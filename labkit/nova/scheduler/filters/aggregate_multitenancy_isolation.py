@@ -5,10 +5,7 @@ from labkit.nova.scheduler.filters import utils
 
 
 class AggregateMultiTenancyIsolation(filters.BaseHostFilter):
-    """A host whose aggregates carry ``filter_tenant_id...`` takes those projects only.
-
-    Source: nova/scheduler/filters/aggregate_multitenancy_isolation.py, Nova 34.0.0.
-    """
+    """A host whose aggregates carry ``filter_tenant_id...`` takes those projects only."""
 
     run_filter_once_per_request = True
 

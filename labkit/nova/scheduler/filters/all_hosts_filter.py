@@ -4,10 +4,7 @@ from labkit.nova.scheduler import filters
 
 
 class AllHostsFilter(filters.BaseHostFilter):
-    """Let every host pass.
-
-    Source: nova/scheduler/filters/all_hosts_filter.py, Nova 34.0.0.
-    """
+    """Let every host pass."""
 
     run_filter_once_per_request = True
 

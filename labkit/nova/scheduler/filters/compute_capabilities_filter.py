@@ -11,8 +11,6 @@ class ComputeCapabilitiesFilter(filters.BaseHostFilter):
 
     An unscoped key counts only if HostState or its stats have it. A text in the way is read
     as JSON. What is not there does not match.
-
-    Source: nova/scheduler/filters/compute_capabilities_filter.py, Nova 34.0.0.
     """
 
     run_filter_once_per_request = True

@@ -5,10 +5,7 @@ from labkit.nova.scheduler import filters
 
 
 class ComputeFilter(filters.BaseHostFilter):
-    """Pass a host whose service is enabled, not forced down and seen within service_down_time.
-
-    Source: nova/scheduler/filters/compute_filter.py, Nova 34.0.0.
-    """
+    """Pass a host whose service is enabled, not forced down and seen within service_down_time."""
 
     run_filter_once_per_request = True
 

@@ -27,8 +27,6 @@ def match(value, req) -> bool:
 
     >>> match("8", "= 4"), match("8", "> 4")
     (True, False)
-
-    Source: ``match`` in nova/scheduler/filters/extra_specs_ops.py, Nova 34.0.0.
     """
     words = req.split()
     op = words[0] if words else None

@@ -8,10 +8,7 @@ CONF = conf.CONF
 
 
 class IoOpsFilter(filters.BaseHostFilter):
-    """Pass hosts with fewer than max_io_ops_per_host (8) operations under way.
-
-    Source: nova/scheduler/filters/io_ops_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts with fewer than max_io_ops_per_host (8) operations under way."""
 
     def _get_max_io_ops_per_host(self, host_state, spec_obj):
         return CONF.filter_scheduler.max_io_ops_per_host
@@ -22,10 +19,7 @@ class IoOpsFilter(filters.BaseHostFilter):
 
 
 class AggregateIoOpsFilter(IoOpsFilter):
-    """The same, but the smallest ``max_io_ops_per_host`` of the host's aggregates decides.
-
-    Source: nova/scheduler/filters/io_ops_filter.py, Nova 34.0.0.
-    """
+    """The same, but the smallest ``max_io_ops_per_host`` of the host's aggregates decides."""
 
     def _get_max_io_ops_per_host(self, host_state, spec_obj):
         default = CONF.filter_scheduler.max_io_ops_per_host

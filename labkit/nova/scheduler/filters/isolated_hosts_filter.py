@@ -7,10 +7,7 @@ CONF = conf.CONF
 
 
 class IsolatedHostsFilter(filters.BaseHostFilter):
-    """Isolated images run on isolated hosts only; whether other images may too is an option.
-
-    Source: nova/scheduler/filters/isolated_hosts_filter.py, Nova 34.0.0.
-    """
+    """Isolated images run on isolated hosts only; whether other images may too is an option."""
 
     RUN_ON_REBUILD = True
     run_filter_once_per_request = True

@@ -17,8 +17,6 @@ class JsonFilter(filters.BaseHostFilter):
     ``$name`` is an attribute of HostState, ``$name.key`` looks into a dict; what is not there is
     left out of the arguments. Raises ValueError for a query that is not JSON or has an unknown
     operator.
-
-    Source: nova/scheduler/filters/json_filter.py, Nova 34.0.0.
     """
 
     commands = {

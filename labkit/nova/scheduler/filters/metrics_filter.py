@@ -7,10 +7,7 @@ CONF = conf.CONF
 
 
 class MetricsFilter(filters.BaseHostFilter):
-    """Pass hosts that have all metrics named in ``[metrics] weight_setting``.
-
-    Source: nova/scheduler/filters/metrics_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts that have all metrics named in ``[metrics] weight_setting``."""
 
     def __init__(self):
         opts = utils.parse_options(

@@ -8,10 +8,7 @@ CONF = conf.CONF
 
 
 class NumInstancesFilter(filters.BaseHostFilter):
-    """Pass hosts with fewer than max_instances_per_host (50) servers.
-
-    Source: nova/scheduler/filters/num_instances_filter.py, Nova 34.0.0.
-    """
+    """Pass hosts with fewer than max_instances_per_host (50) servers."""
 
     def _get_max_instances_per_host(self, host_state, spec_obj):
         return CONF.filter_scheduler.max_instances_per_host
@@ -22,10 +19,7 @@ class NumInstancesFilter(filters.BaseHostFilter):
 
 
 class AggregateNumInstancesFilter(NumInstancesFilter):
-    """The same, but the smallest ``max_instances_per_host`` of the host's aggregates decides.
-
-    Source: nova/scheduler/filters/num_instances_filter.py, Nova 34.0.0.
-    """
+    """The same, but the smallest ``max_instances_per_host`` of the host's aggregates decides."""
 
     def _get_max_instances_per_host(self, host_state, spec_obj):
         default = CONF.filter_scheduler.max_instances_per_host

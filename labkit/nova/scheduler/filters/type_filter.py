@@ -5,10 +5,7 @@ from labkit.nova.scheduler.filters import utils
 
 
 class AggregateTypeAffinityFilter(filters.BaseHostFilter):
-    """A host whose aggregates carry ``instance_type`` takes the flavors named there only.
-
-    Source: nova/scheduler/filters/type_filter.py, Nova 34.0.0.
-    """
+    """A host whose aggregates carry ``instance_type`` takes the flavors named there only."""
 
     run_filter_once_per_request = True
 

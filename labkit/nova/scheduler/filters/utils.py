@@ -4,10 +4,7 @@ import collections
 
 
 def aggregate_values_from_key(host_state, key_name) -> set[str]:
-    """Return the values of one metadata key over the host's aggregates.
-
-    Source: ``aggregate_values_from_key`` in nova/scheduler/filters/utils.py, Nova 34.0.0.
-    """
+    """Return the values of one metadata key over the host's aggregates."""
     return {a.metadata[key_name] for a in host_state.aggregates if key_name in a.metadata}
 
 
@@ -15,8 +12,6 @@ def aggregate_metadata_get_by_host(host_state, key=None) -> dict[str, set[str]]:
     """Return the metadata of the host's aggregates; values are split at commas.
 
     With *key* only the aggregates that have it count.
-
-    Source: ``aggregate_metadata_get_by_host`` in nova/scheduler/filters/utils.py, 34.0.0.
     """
     metadata = collections.defaultdict(set)
     for aggregate in host_state.aggregates:
@@ -30,8 +25,6 @@ def validate_num_values(vals, default=None, cast_to=int, based_on=min):
     """Return the smallest (or largest) of some texts as a number, *default* for none.
 
     Raises ValueError for a text that is no number.
-
-    Source: ``validate_num_values`` in nova/scheduler/filters/utils.py, Nova 34.0.0.
     """
     if not vals:
         return default
@@ -39,10 +32,7 @@ def validate_num_values(vals, default=None, cast_to=int, based_on=min):
 
 
 def instance_uuids_overlap(host_state, uuids) -> bool:
-    """Return whether one of the servers is on the host.
-
-    Source: ``instance_uuids_overlap`` in nova/scheduler/filters/utils.py, Nova 34.0.0.
-    """
+    """Return whether one of the servers is on the host."""
     if isinstance(uuids, str):
         uuids = [uuids]
     return bool(set(host_state.instances) & set(uuids))

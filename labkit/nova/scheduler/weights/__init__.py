@@ -4,10 +4,7 @@ from labkit.nova import weights
 
 
 class WeighedHost(weights.WeighedObject):
-    """A host and its weight.
-
-    Source: ``WeighedHost`` in nova/scheduler/weights/__init__.py, Nova 34.0.0.
-    """
+    """A host and its weight."""
 
     def to_dict(self) -> dict:
         """Return weight and host as a dict."""
@@ -34,10 +31,7 @@ class BaseHostWeigher(weights.BaseWeigher):
 
 
 class HostWeightHandler(weights.BaseWeightHandler):
-    """Weighs hosts.
-
-    Source: ``HostWeightHandler`` in nova/scheduler/weights/__init__.py, Nova 34.0.0.
-    """
+    """Weighs hosts."""
 
     object_class = WeighedHost
 

@@ -21,10 +21,7 @@ class _SoftAffinityWeigherBase(weights.BaseHostWeigher):
 
 
 class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
-    """Count the group's servers on the host.
-
-    Source: nova/scheduler/weights/affinity.py, Nova 34.0.0.
-    """
+    """Count the group's servers on the host."""
 
     policy_name = "soft-affinity"
 
@@ -38,10 +35,7 @@ class ServerGroupSoftAffinityWeigher(_SoftAffinityWeigherBase):
 
 
 class ServerGroupSoftAntiAffinityWeigher(_SoftAffinityWeigherBase):
-    """Count the group's servers on the host, negated: fewer are better.
-
-    Source: nova/scheduler/weights/affinity.py, Nova 34.0.0.
-    """
+    """Count the group's servers on the host, negated: fewer are better."""
 
     policy_name = "soft-anti-affinity"
 

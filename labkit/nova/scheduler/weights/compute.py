@@ -10,8 +10,6 @@ class BuildFailureWeigher(weights.BaseHostWeigher):
     """Weigh by failed builds; the option's sign is turned, so failures push a host down.
 
     The sign is turned after an aggregate's override, as in Nova.
-
-    Source: nova/scheduler/weights/compute.py, Nova 34.0.0.
     """
 
     def weight_multiplier(self, host_state):

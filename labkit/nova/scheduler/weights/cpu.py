@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class CPUWeigher(weights.BaseHostWeigher):
-    """Weigh by vCPUs that are still free, overcommit included.
-
-    Source: nova/scheduler/weights/cpu.py, Nova 34.0.0.
-    """
+    """Weigh by vCPUs that are still free, overcommit included."""
 
     minval = 0
 

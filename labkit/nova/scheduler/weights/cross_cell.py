@@ -7,10 +7,7 @@ CONF = conf.CONF
 
 
 class CrossCellWeigher(weights.BaseHostWeigher):
-    """1 in the preferred cell, -1 elsewhere, 0 unless the request may move across cells.
-
-    Source: nova/scheduler/weights/cross_cell.py, Nova 34.0.0.
-    """
+    """1 in the preferred cell, -1 elsewhere, 0 unless the request may move across cells."""
 
     def weight_multiplier(self, host_state):
         """Return the option, or what an aggregate of the host says instead."""

@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class DiskWeigher(weights.BaseHostWeigher):
-    """Weigh by free disk in MiB.
-
-    Source: nova/scheduler/weights/disk.py, Nova 34.0.0.
-    """
+    """Weigh by free disk in MiB."""
 
     minval = 0
 

@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class HypervisorVersionWeigher(weights.BaseHostWeigher):
-    """Weigh by the version as a whole number (8.2.0 is 8002000); a missing one is 0.
-
-    Source: nova/scheduler/weights/hypervisor_version.py, Nova 34.0.0.
-    """
+    """Weigh by the version as a whole number (8.2.0 is 8002000); a missing one is 0."""
 
     def weight_multiplier(self, host_state):
         """Return the option, or what an aggregate of the host says instead."""

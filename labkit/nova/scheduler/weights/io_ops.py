@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class IoOpsWeigher(weights.BaseHostWeigher):
-    """Weigh by num_io_ops.
-
-    Source: nova/scheduler/weights/io_ops.py, Nova 34.0.0.
-    """
+    """Weigh by num_io_ops."""
 
     minval = 0
 

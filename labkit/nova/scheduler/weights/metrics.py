@@ -15,8 +15,6 @@ class MetricsWeigher(weights.BaseHostWeigher):
     A missing metric refuses the request (``required``), or makes the whole weight
     ``weight_of_unavailable``, unless ratio times multiplier is 0.
     Raises ComputeHostMetricNotFound.
-
-    Source: nova/scheduler/weights/metrics.py, Nova 34.0.0.
     """
 
     def __init__(self):

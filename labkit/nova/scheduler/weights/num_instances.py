@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class NumInstancesWeigher(weights.BaseHostWeigher):
-    """Weigh by num_instances.
-
-    Source: nova/scheduler/weights/num_instances.py, Nova 34.0.0.
-    """
+    """Weigh by num_instances."""
 
     def weight_multiplier(self, host_state):
         """Return the option, or what an aggregate of the host says instead."""

@@ -9,10 +9,7 @@ MAX_DEVS = 100
 
 
 class PCIWeigher(weights.BaseHostWeigher):
-    """Weigh by 100 minus free PCI devices, never less than 1, whatever the request asks.
-
-    Source: nova/scheduler/weights/pci.py, Nova 34.0.0.
-    """
+    """Weigh by 100 minus free PCI devices, never less than 1, whatever the request asks."""
 
     def weight_multiplier(self, host_state):
         """Return the option, or what an aggregate of the host says instead."""

@@ -10,10 +10,7 @@ CONF = conf.CONF
 
 
 class RAMWeigher(weights.BaseHostWeigher):
-    """Weigh by free RAM in MiB.
-
-    Source: nova/scheduler/weights/ram.py, Nova 34.0.0.
-    """
+    """Weigh by free RAM in MiB."""
 
     minval = 0
 

@@ -270,10 +270,7 @@ class LibvirtDriver:
 
     # -- the snapshot ----------------------------------------------------------------------
     def snapshot(self, service, instance, update_task_state, image_id=None):
-        """Make an image of a guest's first disk, live or cold, directly or by way of a file.
-
-        Source: ``snapshot`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
-        """
+        """Make an image of a guest's first disk, live or cold, directly or by way of a file."""
         service.note(Call, instance.name, "virt", "snapshot")
         host = self.host.at_work(service, instance)
         try:
@@ -605,8 +602,6 @@ class LibvirtDriver:
         """Return 16 values: MiB of memory, GiB of disk (not rounded), CPUs.
 
         Raises Invalid when ``cpu_shared_set`` names a CPU that is not online.
-
-        Source: the method of that name in nova/virt/libvirt/driver.py, Nova 34.0.0.
         """
         machine, disk = self.host.hypervisor, self._get_local_gb_info()
         over = self._get_disk_over_committed_size_total
@@ -656,8 +651,6 @@ class LibvirtDriver:
         In and out: ``{resource class: {total, reserved, min_unit, max_unit, step_size,
         allocation_ratio}}``; memory in MiB, disk in GiB. A class of which there is nothing is
         left out.
-
-        Source: the method of that name in nova/virt/libvirt/driver.py, Nova 34.0.0.
         """
         options = self.options
         totals = {

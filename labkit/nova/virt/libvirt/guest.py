@@ -77,10 +77,7 @@ class RootDisk:
 
 
 class Guest:
-    """A domain; each thing done to it is noted, and fails when the domain is gone.
-
-    Source: ``Guest`` in nova/virt/libvirt/guest.py, Nova 34.0.0.
-    """
+    """A domain; each thing done to it is noted, and fails when the domain is gone."""
 
     def __init__(self, host, uuid):
         self.host = host
@@ -138,10 +135,7 @@ class Guest:
 
 
 class BlockDevice:
-    """A disk of a running guest.
-
-    Source: ``BlockDevice`` in nova/virt/libvirt/guest.py, Nova 34.0.0.
-    """
+    """A disk of a running guest."""
 
     def __init__(self, guest, disk):
         self._guest = guest

@@ -43,8 +43,6 @@ class Hypervisor:
     ``cpus``: 1 for each CPU that is online. ``memory_mb`` in MiB, ``avail_kb`` in KiB (free,
     buffers and cache), ``disk`` in bytes: total, free, used. ``guests`` are Domains.
     ``capabilities``: for each kind of guest the architecture, the domain types, the mode.
-
-    Source: nova/virt/libvirt/host.py, Nova 34.0.0.
     """
 
     hostname: str = "localhost"

@@ -20,8 +20,6 @@ class Image(abc.ABC):
 
     ``path`` as libvirt has it, ``source_type`` "block" or "file", ``driver_format`` what qemu-img
     calls its format: not to be confused with the key of the backend.
-
-    Source: ``Image`` in nova/virt/libvirt/imagebackend.py, Nova 34.0.0.
     """
 
     def __init__(self, host, path, source_type, driver_format, is_block_dev=False):

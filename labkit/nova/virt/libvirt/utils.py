@@ -66,10 +66,7 @@ def create_image(host, path, disk_format, disk_size, backing_file=None):
 
 
 def extract_snapshot(host, disk_path, source_fmt, out_path, dest_fmt):
-    """Convert a disk that nobody writes to; compress it if it becomes qcow2 and the option says so.
-
-    Source: ``extract_snapshot`` in nova/virt/libvirt/utils.py, Nova 34.0.0.
-    """
+    """Convert a disk that nobody writes to; compress it if it becomes qcow2 and the option says so."""
     if dest_fmt == "iso":
         dest_fmt = "raw"
     if dest_fmt == "ploop":
