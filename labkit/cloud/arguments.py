@@ -156,6 +156,10 @@ def modelled(spec):
         )
 
 
+#: Actions that say nothing without their argument: a flavor, a migration.
+ABOUT = ("resize", "live_migration_abort", "live_migration_force_complete")
+
+
 def complete(action, arguments):
     """Raise ValueError for an action that lacks what it is about, NotModelled for what is left out."""
     flavor, image = arguments.get("flavor"), arguments.get("image")

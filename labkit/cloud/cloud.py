@@ -180,7 +180,10 @@ class Cloud:
         it (changePassword), is not foreseen.
         """
         self._check_action(name, action, {"is_admin": is_admin, "as_user": as_user} | given)
-        arguments.complete(action, given)
+        # Without its argument: whether it may at all, whatever the flavor or the migration.
+        whole = given or action not in arguments.ABOUT
+        if whole:
+            arguments.complete(action, given)
         wanted, site = servers.find(action, given), self.site
         context = site.keystone.asking(site.servers[name][1].project_id, is_admin, as_user)
         happened = len(site.clock.records)
@@ -189,7 +192,8 @@ class Cloud:
                 instance = self._get(name)
                 facts = servers.facts_of(self._api, instance)
                 servers.refuse(context, action, wanted, instance, facts, given)
-                servers.refuse_arguments(self._api, action, wanted, instance, given)
+                if whole:
+                    servers.refuse_arguments(self._api, action, wanted, instance, given)
         except Exception as error:
             if not expected(error):
                 raise

@@ -60,6 +60,8 @@ class History:
             context = self._site.keystone.asking(instance.project_id, is_admin)
             facts = self._facts(seq, instance)
             servers.refuse(context, action, wanted, instance, facts, arguments)
+            if action in ("confirmResize", "revertResize") and not self._finished(seq):
+                raise exception.HTTPBadRequest("Instance has not been resized.")
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""
@@ -100,13 +102,17 @@ class History:
             row.locked, row.locked_by = _LOCKS[record.by]
         return row
 
-    def _facts(self, seq, instance):
+    def _finished(self, seq):
+        """Return the sources of the moves that wait for their end after record *seq*."""
         statuses = {
             record.migration: (record.status, record.source)
             for when, record in self.records
             if when <= seq and isinstance(record, clock.Migration)
         }
-        finished = [source for status, source in statuses.values() if status == "finished"]
+        return [source for status, source in statuses.values() if status == "finished"]
+
+    def _facts(self, seq, instance):
+        finished = self._finished(seq)
         source = finished[0] if finished else instance.host
         return servers.Facts(
             instance.unbuilt,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from labkit.neighbours import arguments
 from labkit.nova.exception import NotModelled
-from labkit.nova.objects.base import NovaObject
+from labkit.nova.objects.base import NovaObject, primitive
 from labkit.nova.objects.flavor import Flavor
 from labkit.nova.objects.image_meta import ImageMeta
 from labkit.nova.objects.instance_group import InstanceGroup
@@ -23,6 +23,14 @@ class Destination(NovaObject):
     node: str | None = None
     cell: str | None = None
     allow_cross_cell_move: bool = False
+
+    def obj_to_primitive(self) -> dict:
+        """Return what travels of it: the cell as an object that has a uuid."""
+        made = super().obj_to_primitive()
+        if self.cell is not None:
+            cell = primitive("CellMapping", "1.1", {"uuid": self.cell})
+            made["nova_object.data"]["cell"] = cell
+        return made
 
 
 @dataclass
