@@ -24,7 +24,7 @@ REPORTED = {
     "DISK_GB": ("total_usable_disk_gb", "disk_allocation_ratio"),
 }
 #: The classes that a libvirt driver reports, or does not when there is nothing of them.
-DRIVERS = (*REPORTED, "PCPU")
+DRIVERS = ("MEMORY_MB", "VCPU", "PCPU", "DISK_GB")
 
 
 @dataclass
