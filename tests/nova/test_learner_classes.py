@@ -12,7 +12,7 @@ from tests.helpers import answers, scenarios
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
 
-SCENARIOS = range(170)
+SCENARIOS = range(200)
 WEIGHERS = {
     "one host at a time": """
 from labkit.nova.scheduler import weights
