@@ -414,9 +414,11 @@ def test_names_of_files_get_a_sentence(tmp_path):
         Options.read(tmp_path / "nova.conf")
     with pytest.raises(ValueError, match="is a folder; expected"):
         Options.read(tmp_path)
-    for bad in (None, 5, ["nova.conf"], "a\0b"):
-        with pytest.raises(ValueError, match="expected the name of"):
+    for bad in (None, 5, ["nova.conf"]):
+        with pytest.raises(TypeError, match="is not a path"):
             Options.read(bad)
+    with pytest.raises(ValueError, match="expected the name of"):
+        Options.read("a\0b")
     with pytest.raises(ValueError, match="has nothing to read"):
         Options.read()
 
