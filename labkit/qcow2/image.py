@@ -37,6 +37,8 @@ class Image:
     mode = "rb"
 
     def __init__(self, path, backing_format=None, allow_outside=False, _chain=()):
+        if not isinstance(path, str | os.PathLike):  # a number would be a file that is open already
+            raise TypeError(f"path {path!r}: expected the name of an image")
         self.path = Path(path)
         # Opening a pipe would wait for somebody who writes into it.
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):

@@ -223,6 +223,8 @@ def create(
 
     Source: ``qemu-img create -f qcow2``.
     """
+    if not isinstance(path, str | os.PathLike):  # open(1) would write to the terminal
+        raise TypeError(f"path {path!r}: expected the name of a new image")
     whole = isinstance(cluster_size, int) and cluster_size > 0
     bits = cluster_size.bit_length() - 1 if whole else 0
     if not 9 <= bits <= 21 or cluster_size != 1 << bits:

@@ -188,3 +188,11 @@ def test_a_name_too_long_for_a_backing_file_leaves_no_file_behind(tmp_path):
     with pytest.raises(ValueError, match="does not fit the header"):
         qcow2.create(tmp_path / "disk", 4096, "x" * 1024, "raw")
     assert not (tmp_path / "disk").exists()
+
+
+@pytest.mark.parametrize("path", [True, 1, None])
+def test_a_path_that_is_none_is_never_opened(path):
+    with pytest.raises(TypeError, match="expected the name of"):
+        qcow2.create(path, 4096)
+    with pytest.raises(TypeError, match="expected the name of"):
+        qcow2.WritableImage(path)
