@@ -69,8 +69,8 @@ record-check: .venv/test
 
 # Needs uv. Names, versions and hashes, for every platform; never an address.
 lock:
-	$(LOCK) -o requirements.lock
-	$(LOCK) -o requirements-test.lock --extra test --extra nova --extra rpc -c requirements.lock
+	$(LOCK) -o requirements.lock --extra lab
+	$(LOCK) -o requirements-test.lock --extra lab --extra test --extra nova --extra rpc -c requirements.lock
 
 clean:
 	rm -rf .venv build test-results .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -19,15 +19,9 @@ from packaging.version import Version
 
 import labkit
 
-# What labkit may need; JupyterLab and nbval are for the lessons, not for the package.
-ALLOWED = {
-    "numpy",
-    "pandas",
-    "matplotlib",
-    "ipywidgets",
-    "simpy",
-    "PIL",
-}  # PIL is matplotlib's own need
+# What labkit needs, and no more; PIL is matplotlib's own need.
+NEEDED = {"numpy", "pandas", "matplotlib", "ipywidgets", "simpy"}
+ALLOWED = NEEDED | {"PIL"}
 # pip brings these two; every other dependency conda brings.
 BY_PIP = {"numpy", "simpy"}
 
@@ -57,26 +51,36 @@ def bounds(specifier):
     return set(str(specifier).replace(" ", "").split(","))
 
 
-def test_conda_and_pip_ask_for_the_same_versions(project, conda):
-    ours = {r.name: bounds(r.specifier) for r in map(Requirement, project["dependencies"])}
+@pytest.fixture
+def for_lessons(project):
+    """What a learner's environment has: labkit's needs, and JupyterLab with nbval."""
+    return project["dependencies"] + project["optional-dependencies"]["lab"]
+
+
+def test_labkit_alone_asks_for_what_it_imports(project):
+    assert {Requirement(text).name for text in project["dependencies"]} == NEEDED
+
+
+def test_conda_and_pip_ask_for_the_same_versions(project, for_lessons, conda):
+    ours = {r.name: bounds(r.specifier) for r in map(Requirement, for_lessons)}
     specs, pip = conda
     theirs = {name: bounds(spec.version) for name, spec in specs.items()}
     assert theirs.pop("python") == {"3.12.*"}
     assert "3.12" in SpecifierSet(project["requires-python"])
     assert theirs.pop("pip") == {"None"}  # any
     assert theirs == {name: bound for name, bound in ours.items() if name not in BY_PIP}
-    assert pip == ["-e ."]
+    assert pip == ["-e .[lab]"]
 
 
-def test_every_dependency_has_both_bounds(project):
-    for requirement in map(Requirement, project["dependencies"]):
+def test_every_dependency_has_both_bounds(for_lessons):
+    for requirement in map(Requirement, for_lessons):
         assert {s.operator for s in requirement.specifier} == {">=", "<"}, requirement
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
-def test_lock_has_what_is_declared(root, project, name):
+def test_lock_has_what_is_declared(root, project, for_lessons, name):
     versions = locked(root / name)
-    wanted = list(project["dependencies"])
+    wanted = list(for_lessons)
     if name == "requirements-test.lock":
         wanted += itertools.chain(*project["optional-dependencies"].values())
     for requirement in map(Requirement, wanted):
