@@ -19,7 +19,7 @@ from labkit.nova import exception
 from labkit.nova.conf import Options
 from labkit.nova.context import RequestContext
 from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
-from labkit.nova.quota import RESOURCES, UNLIMITED
+from labkit.nova.quota import MEMBERS, RESOURCES, UNLIMITED
 from labkit.nova.scheduler import request_filter
 from labkit.nova.virt.fake import FakeDriver
 
@@ -67,7 +67,7 @@ def quota(value) -> dict:
     if value is not None and not isinstance(value, Mapping):
         raise ValueError(f"quota = {shown(value)} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
-        known(name, RESOURCES, "quota of unknown")
+        known(name, (*RESOURCES, MEMBERS), "quota of unknown")
         if not is_whole(limit, UNLIMITED):
             raise ValueError(
                 f"quota of {name}: {shown(limit)} is not a whole number of 0 or more, or -1 for no limit"

@@ -37,7 +37,7 @@ class Cloud:
     In: a Fleet, Options (Nova's defaults), a seed for durations and ties, Faults,
     ``{step: (seconds, jitter)}`` for steps that shall not last as data/durations.csv says, and
     ``snapshot_model`` "flat" (files) or "direct" (rbd), ``quota`` for each project as a dict of
-    instances, cores and ram in MiB (none by default, -1 is no limit), ``user_quota``, such a dict
+    instances, cores, ram in MiB and server_group_members (none by default, -1 is no limit), ``user_quota``, such a dict
     for each of some users, ``driver``, a function of Options that
     returns the hypervisor of a host (LibvirtDriver; by default guests without disks), and how many
     ``schedulers`` take turns: "scheduler", "scheduler@controller-2", ... Raises TypeError or
@@ -46,9 +46,9 @@ class Cloud:
     Each request has a context of its own with a new request id, the same in every run: that of an
     administrator of the server's own project, or with ``is_admin=False`` of an ordinary member.
     ``as_user=`` says more: "admin" is of another project, as administrators are, "other" a member
-    of another one; "owner" and his "colleague" are members of the server's project, "manager" and
-    "reader" have more and less to say in it; or a RequestContext asks as it is. Who creates a
-    server has it in his project. Policy answers each as Nova's does.
+    of another one; "owner" and his "colleague" are members of the project that the request for the
+    server named, "manager" and "reader" have more and less to say in it; or a RequestContext asks
+    as it is. Who creates a server has it in his project. Policy answers each as Nova's does.
     The tables (``states``, ``messages``, ...) are DataFrames, built when they are read; their
     columns are described in labkit/tables/__init__.py. ``site`` holds what the services share
     (labkit/cloud/site.py), ``drivers`` the hypervisors by host.
@@ -185,7 +185,7 @@ class Cloud:
         if whole:
             arguments.complete(action, given)
         wanted, site = servers.find(action, given), self.site
-        context = site.keystone.asking(site.servers[name][1].project_id, is_admin, as_user)
+        context = site.keystone.asking(site.project_asking(name, as_user), is_admin, as_user)
         happened = len(site.clock.records)
         try:
             with site.clock.within(context):
@@ -522,7 +522,8 @@ class Cloud:
         return context
 
     def _create(self, name, spec, networks="auto", is_admin=True, as_user=None):
-        context = self._begin_request(spec.project_id, is_admin, as_user)
+        home = spec.project_id
+        context = self._begin_request(home, is_admin, as_user)
         if context.project_id != spec.project_id:
             spec = spec.replace(project_id=context.project_id)
         site, number = self.site, spec.num_instances
@@ -533,6 +534,7 @@ class Cloud:
         for each in names:
             uuid = server_uuid(each)
             site.servers[each] = uuid, spec
+            site.homes[each] = home
             site.names[uuid] = each
         try:
             yield from self._api.service.step("api", names=names)
@@ -547,8 +549,8 @@ class Cloud:
         return status
 
     def _request(self, name, action, is_admin, given, as_user=None):
-        asked = self.site.servers.get(name)
-        context = self._begin_request(asked and asked[1].project_id, is_admin, as_user)
+        project_id = self.site.project_asking(name, as_user)
+        context = self._begin_request(project_id, is_admin, as_user)
         try:
             yield from self._api.service.step("api", names=(name,))
             instance = self._get(name)

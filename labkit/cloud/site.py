@@ -26,7 +26,7 @@ class Site:
     """Everything around the services, in one place.
 
     ``envelopes`` holds each message by the number of its record; ``servers`` maps a name to
-    (uuid, spec), ``names`` a uuid to its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
+    (uuid, spec), ``homes`` to the project that its request named, ``names`` a uuid to its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
     of what Nova believes of a nova-compute; ``held_changes`` are the rows of
     ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
@@ -53,6 +53,7 @@ class Site:
         self.computes = {}
         self.reports = {}
         self.servers = {}
+        self.homes = {}
         self.names = {}
         self.without_network = set()
         self._groups = {}
@@ -90,6 +91,12 @@ class Site:
     def uuid_of(self, name) -> str:
         """Return the uuid of a server."""
         return self.servers[name][0]
+
+    def project_asking(self, name, as_user):
+        """Return the project of who asks about a server, unless the user has one of his own."""
+        if as_user is not None and name in self.homes:
+            return self.homes[name]
+        return self.servers[name][1].project_id if name in self.servers else None
 
     def spec_of(self, name):
         """Return the request spec of one server as Nova keeps it: without where it was to go."""
@@ -130,17 +137,17 @@ class Site:
             self.db.touched.update(hosts[row] for row in self.allocations.held.get(uuid, ()))
         self.db.deleted_since.clear()
 
-    def group_of(self, group) -> str:
+    def group_of(self, group, project_id) -> str:
         """Return the uuid of the server group that the cloud has for the one of a request.
 
-        It is made when it is first asked for, with the members and hosts that it has by then; from
-        then on it is the cloud's own.
+        It is made when it is first asked for, with the members and hosts that it has by then, in
+        the project that asks if it names none; from then on it is the cloud's own.
         """
         if id(group) not in self._groups:
             uuid = str(uuids.uuid5(uuids.NAMESPACE_DNS, f"group/{len(self._groups) + 1}"))
             self._groups[id(group)] = uuid, group  # kept, so that no other gets its id
             own = self.api_db.instance_groups[uuid] = group.copy()
-            own.uuid = uuid
+            own.uuid, own.project_id = uuid, own.project_id or project_id
         return self._groups[id(group)][0]
 
     def _host_of(self, name):

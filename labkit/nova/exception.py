@@ -224,10 +224,23 @@ class ComputeHostNotFound(NovaException):
     msg_fmt = "Compute host %(host)s could not be found."
 
 
-class TooManyInstances(NovaException):
-    """The request goes beyond the project's quota; the API answers 403."""
+class InstanceGroupNotFound(NovaException):
+    """There is no such server group, or it is another project's; the API answers 400."""
+
+    code = 404
+    msg_fmt = "Instance group %(group_uuid)s could not be found."
+
+
+class OverQuota(NovaException):
+    """The request goes beyond a quota; the API answers 403."""
 
     code = 413
+    msg_fmt = "Quota exceeded for resources: %(overs)s"
+
+
+class TooManyInstances(OverQuota):
+    """The request goes beyond the project's quota of instances, cores or RAM."""
+
     msg_fmt = (
         "Quota exceeded for %(overs)s: Requested %(req)s, but already used %(used)s of"
         " %(allowed)s %(overs)s"

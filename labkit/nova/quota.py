@@ -2,10 +2,11 @@
 
 from labkit.nova.compute import vm_states as vm
 from labkit.nova.db.main import api as db
-from labkit.nova.exception import TooManyInstances
+from labkit.nova.exception import OverQuota, TooManyInstances
 from labkit.nova.service import unforeseen
 
 RESOURCES = ("instances", "cores", "ram")
+MEMBERS = "server_group_members"
 #: As a limit: there is none.
 UNLIMITED = -1
 
@@ -27,6 +28,22 @@ def check_quota_of(service, instance, flavor):
     Source: ``restore`` in nova/compute/api.py, Nova 34.0.0.
     """
     _check_num(service, flavor, 1, instance.project_id, instance.user_id)
+
+
+def check_group_members(service, group):
+    """Raise OverQuota when who asks would have too many servers in a group.
+
+    Source: ``_provision_instances`` in nova/compute/api.py and
+    ``_server_group_count_members_by_user`` in nova/quota.py, Nova 34.0.0.
+    """
+    site, user_id = service.site, service.context.user_id
+    limits = site.quota, site.user_quota.get(user_id, {})
+    uuids = [site.uuid_of(name) for name in group.members if name in site.servers]
+    mappings = [site.api_db.instance_mappings.get(uuid) for uuid in uuids]
+    own = [each for each in mappings if each is not None and each.user_id == user_id]
+    count = sum(not each.queued_for_delete for each in own)
+    if any(_beyond(limit.get(MEMBERS, UNLIMITED), count + 1) for limit in limits):
+        raise OverQuota("Quota exceeded, too many servers in group")
 
 
 def check_deltas(service, instance, current, flavor):

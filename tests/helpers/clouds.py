@@ -3,7 +3,6 @@
 A case is data: hosts, options and steps, see data/nova-34/README.md.
 """
 
-import inspect
 import json
 import uuid
 from collections import Counter
@@ -20,8 +19,7 @@ from tests.helpers.replay import masked
 HELD_S = 4000.0  # how long somebody waits at a held step
 ARRIVES_S = 12.0  # until then he has arrived
 CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
-#: Who asks, as long as a Cloud knows administrators and owners alone.
-ADMINS = {"admin": True, "owner": False}
+PROJECT = RequestSpec(Flavor(1, 1)).project_id
 
 
 class CannotAskError(Exception):
@@ -42,21 +40,16 @@ class Player:
         self.case = case
         self.names = []
         self.groups = {
-            name: InstanceGroup(each["policy"], rules=dict(each["rules"]))
+            name: InstanceGroup(each["policy"], rules=dict(each["rules"]), project_id=PROJECT)
             for name, each in case["groups"].items()
         }
         self.held = False
-        more = {}
-        if "user" in case["quota"]:
-            if "user_quota" not in inspect.signature(Cloud).parameters:
-                raise CannotAskError("a quota of a user")
-            more["user_quota"] = {"owner": limits(case["quota"]["user"])}
         self.cloud = Cloud(
             Fleet([row(host, each) for host, each in case["hosts"].items()], aggregates(case)),
             options(case),
             durations=DURATIONS,
             quota=limits(case["quota"].get("project", {})),
-            **more,
+            user_quota={"owner": limits(case["quota"].get("user", {}))},
         )
         self.cloud.site.glance.registered = "active"  # as Nova's fake Glance says
 
@@ -89,7 +82,7 @@ class Player:
     # -- asking ---------------------------------------------------------------------------
     def ask(self, do, server, user, **given):
         """Ask for a server or an action; the answer."""
-        who = self.who(user)
+        who = {"as_user": user}
         if do != "create" and server not in self.names:
             return None
         try:
@@ -106,13 +99,6 @@ class Player:
             table = self.cloud.requests
             return [int(table.status.iloc[-1]), masked(table.answer.iloc[-1])]
         return [status, ""]
-
-    def who(self, user):
-        if "as_user" in inspect.signature(Cloud.create).parameters:
-            return {"as_user": user}
-        if user not in ADMINS:
-            raise CannotAskError(f"asking as {user}")
-        return {"is_admin": ADMINS[user]}
 
     def spec(self, flavor, **given):
         hints = {name: self.hint(name, each) for name, each in given.get("hints", {}).items()}

@@ -22,7 +22,12 @@ from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.build_request import BuildRequest
 from labkit.nova.objects.instance import EXTRA, FIELDS, Instance
 from labkit.nova.objects.migration import Migration
-from labkit.nova.quota import check_deltas, check_num_instances_quota, check_quota_of
+from labkit.nova.quota import (
+    check_deltas,
+    check_group_members,
+    check_num_instances_quota,
+    check_quota_of,
+)
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import unforeseen
 
@@ -180,7 +185,7 @@ class API:
     def create(self, names, spec, networks="auto"):
         """Write down what is wanted and ask the conductor for it; nothing is in a cell yet.
 
-        Raises Nova's refusal of a zone, a host, an image or a quota that does not fit.
+        Raises Nova's refusal of a zone, a host, an image, a group or a quota that does not fit.
         """
         if spec.availability_zone and not spec.force_hosts:
             self._check_zone(spec.availability_zone)
@@ -188,24 +193,41 @@ class API:
         if networks != "none":
             self._check_requested_networks(names[0])
         self._validate_and_build_base_options(names[0], spec)
-        check_num_instances_quota(self.service, spec)
         spec = self._get_requested_instance_group(names, spec)
-        build_requests = []
-        for name in names:
-            build_requests.append(self._create_reqspec_buildreq_instmapping(name, spec, networks))
-            if spec.instance_group is not None:
-                instance_group.add_members(self.service, spec.instance_group, [name])
+        build_requests = self._provision_instances(names, spec, networks)
         self.compute_task_api.schedule_and_build_instances(
             self.context,
             build_requests=build_requests,
             request_specs=[spec] * len(names),
         )
 
+    def _provision_instances(self, names, spec, networks) -> list[BuildRequest]:
+        check_num_instances_quota(self.service, spec)
+        build_requests, group = [], spec.instance_group
+        try:
+            for name in names:
+                request = self._create_reqspec_buildreq_instmapping(name, spec, networks)
+                build_requests.append(request)
+                if group is not None:
+                    check_group_members(self.service, group)
+                    instance_group.add_members(self.service, group, [name])
+        except exception.OverQuota:
+            self._cleanup_build_artifacts(names, build_requests, group)
+            raise
+        return build_requests
+
+    def _cleanup_build_artifacts(self, names, build_requests, group):
+        for request in build_requests:
+            request.destroy(self.service)
+            instance_mapping.destroy(self.service, request.get_new_instance(self.service))
+        # Unlike here, another server of the same name has another uuid in Nova.
+        instance_group.remove_members(self.service, group, names)
+
     def _get_requested_instance_group(self, names, spec):
         """Name the server group in the request's hints, as a user does."""
         if spec.instance_group is None:
             return spec
-        uuid = self.site.group_of(spec.instance_group)
+        uuid = self.site.group_of(spec.instance_group, self.context.project_id)
         hints = spec.scheduler_hints | {"group": [uuid]}
         group = instance_group.get_by_uuid(self.service, uuid)
         spec = spec.replace(instance_group=group, scheduler_hints=hints)

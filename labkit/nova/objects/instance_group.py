@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from labkit.neighbours import arguments
+from labkit.nova.context import is_user_context
 from labkit.nova.db.main import api as db
+from labkit.nova.exception import InstanceGroupNotFound
 from labkit.nova.notifications.base import emit
 from labkit.nova.objects.base import NovaObject
 
@@ -14,7 +16,8 @@ POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 class InstanceGroup(NovaObject):
     """A server group: its policy, its members (instance names) and the hosts they are on.
 
-    ``rules`` may hold ``max_server_per_host`` for the policy anti-affinity.
+    ``rules`` may hold ``max_server_per_host`` for the policy anti-affinity. A group without a
+    ``project_id`` is that of who first asks for a server in it.
     Raises ValueError for an unknown policy.
 
     >>> InstanceGroup("anti-affinity", members=["web-1"]).policies
@@ -31,6 +34,7 @@ class InstanceGroup(NovaObject):
     members: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     rules: dict[str, object] = field(default_factory=dict)
+    project_id: str | None = None
     uuid: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
@@ -53,12 +57,18 @@ class InstanceGroup(NovaObject):
     def copy(self) -> "InstanceGroup":
         """Return a copy whose lists can grow on their own."""
         members, hosts, rules = [*self.members], [*self.hosts], dict(self.rules)
-        return InstanceGroup(self.policy, members, hosts, rules, self.uuid)
+        return InstanceGroup(self.policy, members, hosts, rules, self.project_id, self.uuid)
 
 
 def get_by_uuid(service, uuid) -> InstanceGroup:
-    """Return a copy of a group as it is in the API database."""
-    return service.site.api_db.instance_groups[uuid].copy()
+    """Return a copy of a group as it is in the API database.
+
+    Raises InstanceGroupNotFound for one of a project that is not who asks's own.
+    """
+    group, context = service.site.api_db.instance_groups[uuid], service.context
+    if is_user_context(context) and group.project_id != context.project_id:
+        raise InstanceGroupNotFound(group_uuid=uuid)
+    return group.copy()
 
 
 def get_by_instance(service, name) -> InstanceGroup | None:
@@ -82,6 +92,12 @@ def add_members(service, group, names):
     emit(service, None, "legacy", "servergroup.addmember", "servergroup", payload)
     payload = {"object": "ServerGroupPayload/1.1", "uuid": group.uuid, "members": uuids}
     emit(service, None, "versioned", "server_group.add_member", "nova-api", payload)
+
+
+def remove_members(service, group, names):
+    """Take back what ``add_members`` wrote, without a word."""
+    kept = service.site.api_db.instance_groups[group.uuid]
+    kept.members = [name for name in kept.members if name not in names]
 
 
 def get_hosts(service, group, exclude=(), cell=None) -> list[str]:

@@ -5,8 +5,9 @@ from labkit.nova.db.api import models
 
 
 def create(service, name, uuid):
-    """Write down that there will be a server, in no cell yet."""
-    service.site.api_db.instance_mappings[uuid] = models.InstanceMapping()
+    """Write down that there will be a server of who asks, in no cell yet."""
+    mapping = models.InstanceMapping(user_id=service.context.user_id)
+    service.site.api_db.instance_mappings[uuid] = mapping
     service.note(clock.InstanceMapping, name, "create")
 
 

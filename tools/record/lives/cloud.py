@@ -14,10 +14,12 @@ from tools.record.lives import backend  # noqa: F401
 # isort: split
 from nova import context as nova_context
 from nova.compute import power_state
+from nova.conf import CONF
 from nova.db.main import api as db_api
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional import integrated_helpers
 from oslo_concurrency import lockutils
+from oslo_policy import opts as policy_opts
 from oslo_utils import timeutils
 
 from tools.record.lives import driver, hooks_messages, hooks_neighbours, hooks_rows, hooks_steps
@@ -57,13 +59,19 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
     def setUp(self):
         reset_process()
         self.flags(api_paste_config=PASTE, group="wsgi")
+        # Placement's fixture turns this off for the whole process.
+        policy_opts.set_defaults(CONF)
+        self.flags(enforce_new_defaults=True, group="oslo_policy")
         # The hosts in the order of their names, whatever they have.
         self.useFixture(nova_fixtures.HostNameWeigherFixture())
         for group, name, value in self.options:
             self.flag(group, name, value)
         super().setUp()
-        # A fixture's default must not undo ours.
+        # A fixture's default must not undo ours, nor Nova's own.
         self.flags(api_paste_config=PASTE, group="wsgi")
+        self.flags(build_failure_weight_multiplier=1000000.0, group="filter_scheduler")
+        for group, name, value in self.options:
+            self.flag(group, name, value)
         for host in self.hosts:
             self._start_compute(host, self.hosts[host] if isinstance(self.hosts, dict) else None)
         self.flavors = {}

@@ -342,10 +342,11 @@ def handle(api, context, action, instance, arguments):
 
 _STATUS = {
     (exception.InstancePasswordSetFailed, exception.ServiceUnavailable): 409,
-    (exception.TooManyInstances,): 403,
+    (exception.OverQuota,): 403,
     (
         exception.ComputeHostNotFound,
         exception.InvalidRequest,
+        exception.InstanceGroupNotFound,
         exception.ImageNotActive,
         exception.FlavorMemoryTooSmall,
         exception.FlavorDiskSmallerThanMinDisk,

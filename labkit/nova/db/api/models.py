@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class InstanceMapping:
-    """Which cell holds a server's row (None: none yet), and whether it is about to be deleted."""
+    """Which cell holds a server's row (None: none yet), whether it is about to be deleted, whose."""
 
     cell: str | None = None
     queued_for_delete: bool = False
+    user_id: str | None = None
 
 
 @dataclass
