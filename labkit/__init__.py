@@ -5,6 +5,8 @@ Lessons import from here, and from ``labkit.nova`` what moves to the real Nova w
 
 import importlib
 
+from labkit.tables.page import use_in_notebooks
+
 #: The public face, by the module where it lives; a module is loaded when a name of it is used.
 _NAMES = {
     "labkit.fleet": "Fleet",
@@ -38,6 +40,8 @@ _MODULES = {
     "reports": "labkit.studies.reports",
 }
 __all__ = sorted([*_MODULE_OF, *_MODULES])  # noqa: PLE0605 - the keys are the public names
+
+use_in_notebooks()  # a table shows itself as lessons need it
 
 
 def __getattr__(name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
 import html
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.decision import Sentence
-from labkit.plots.figure import Figure, svg
+from labkit.plots.figure import Figure, page_width, plain, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -83,11 +82,11 @@ class Panel(ipywidgets.VBox):
     def __repr__(self) -> str:
         return self._told
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The panel itself, and for where there are no panels its figure and its words."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.figure.png()).decode()
-        return bundle | {"text/plain": self._told, "image/png": picture}
+        panel = super()._repr_mimebundle_(**kwargs) or {}
+        picture, shown = self.figure.bundle()
+        return panel | picture, shown
 
     @property
     def figure(self) -> Figure:
@@ -122,12 +121,13 @@ class Panel(ipywidgets.VBox):
             yield
         finally:
             self._quiet = False
-            self._turned()
+            self._changed()
 
-    def _changed(self, change: object) -> None:
+    def _changed(self, change: object = None) -> None:
         # Draw what the controls say now, never what an event said: so no picture can be old.
         if not self._quiet:
-            self._turned()
+            with plain():
+                self._turned()
 
     def _turned(self) -> None:
         """Do what the controls say, and show it."""
@@ -138,7 +138,8 @@ class Panel(ipywidgets.VBox):
         self._drawn, self._told = figure, Sentence(told)
         self.answer = self._told
         words = html.escape(told)
-        style = "display:block;max-width:100%;height:auto"
+        width = page_width(figure)
+        style = f"display:block;width:{width}px;max-width:100%;height:auto"
         picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)
         below = "".join(f"<p>{text}</p>" for text in paragraphs or (words,))
         self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div>{below}'

@@ -4,7 +4,7 @@ Uses: neighbours, tables.
 """
 
 from labkit.plots.clusters import clusters
-from labkit.plots.figure import Figure
+from labkit.plots.figure import Figure, size
 from labkit.plots.filters import funnel
 from labkit.plots.inventories import inventories
 from labkit.plots.lanes import lanes
@@ -30,6 +30,7 @@ __all__ = [
     "rights",
     "scores",
     "sequence",
+    "size",
     "stages",
     "state_graph",
     "timeline",

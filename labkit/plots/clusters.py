@@ -18,6 +18,7 @@ from labkit.plots.figure import (
     finished,
     legend,
     listed,
+    plainly,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ KINDS = {
 }
 
 
+@plainly
 def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) -> Figure:
     """Draw the clusters of a disk in reading order, *columns* in a line.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import math
 import re
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from labkit.neighbours import arguments
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DPI = 96  # one CSS pixel in JupyterLab
 SMALL = 9  # points, the smallest text in any figure
 TITLE = 10.5
+COLOURS_OF_PNG, MOST_DOTS = 32, 2_000_000
+#: Of matplotlib's settings, those that say how it runs and not what it draws.
+RUNNING = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "date.epoch"}
 
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -55,9 +58,10 @@ class Figure:
     """A drawn figure together with its answer in words.
 
     *figure* is a ``matplotlib.figure.Figure`` that pyplot knows nothing about; *answer* is
-    one or two sentences. In a notebook it shows itself as a PNG, and as its answer where
-    pictures cannot be shown. *complete* is False where other axes are still to be drawn into
-    the same figure. ``svg()`` and ``png()`` give the same bytes for the same figure.
+    one or two sentences. In a notebook it shows itself as a PNG of two dots per pixel (a large one:
+    of two million dots), never wider than the page (see ``size``), and as its answer
+    where pictures cannot be shown. *complete* is False where other axes are still to be drawn into the same figure. ``svg()`` and ``png()`` give
+    the same bytes for the same figure.
 
     >>> from matplotlib.figure import Figure as MatplotlibFigure
     >>> Figure(MatplotlibFigure(), "cn-2 wins with 2.75")
@@ -78,17 +82,27 @@ class Figure:
         return svg(self.figure)
 
     def png(self) -> bytes:
-        """Return the figure as PNG, 96 dots per inch, in 256 colours: a third of the bytes."""
+        """Return the figure as PNG, two dots per pixel, in few colours: a third of the bytes."""
         # matplotlib, which needs Pillow itself, cannot write a PNG with a palette.
         from PIL import Image
 
         self._settle()
         full, small = io.BytesIO(), io.BytesIO()
-        with any_script():
-            self.figure.savefig(full, format="png", dpi=DPI)
-        colours = Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        with plain():
+            self.figure.savefig(full, format="png", dpi=self._dots() * DPI)
+        colours = Image.open(full).convert("RGB").quantize(COLOURS_OF_PNG, dither=Image.Dither.NONE)
         colours.save(small, format="png", optimize=True)
         return small.getvalue()
+
+    def _dots(self) -> float:
+        width, height = self.figure.get_size_inches() * DPI
+        return min(2.0, math.sqrt(MOST_DOTS / (width * height)))
+
+    def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return picture and words as a notebook keeps them, and how wide the picture is shown."""
+        picture = base64.b64encode(self.png()).decode()
+        shown = {"alt": self.answer, "width": page_width(self.figure)}
+        return {"image/png": picture, "text/plain": self.answer}, {"image/png": shown}
 
     def _settle(self) -> None:
         if self._complete:  # lay out once: matplotlib's second layout is not quite its first
@@ -97,21 +111,66 @@ class Figure:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        picture = base64.b64encode(self.png()).decode()
-        data = {"image/png": picture, "text/plain": self.answer}
-        return data, {"image/png": {"alt": self.answer}}
+        return self.bundle()
+
+
+# -- on the page --------------------------------------------------------------------------
+SIZES = {"page": 1.0, "presentation": 1.35}
+_size = "page"
+
+
+def size(name: str | None = None) -> str:
+    """Set how large figures and dials are drawn from now on, "page" or "presentation"; return it.
+
+    A figure never becomes wider than its column: for a presentation, close the file browser.
+
+    >>> size("presentation"), size("page")
+    ('presentation', 'page')
+    """
+    global _size  # noqa: PLW0603 - a switch for the whole notebook
+    if name is not None:
+        if name not in SIZES:
+            raise ValueError(f"No size {shown(name)}, only {listed(SIZES)}.")
+        _size = name
+    return _size
+
+
+def page_width(figure: MatplotlibFigure) -> int:
+    """Return how many pixels of the page a figure takes, where there is room."""
+    return round(figure.get_figwidth() * DPI * SIZES[_size])
 
 
 @contextmanager
-def any_script() -> Iterator[None]:
-    """Draw names of any script without a warning: what matplotlib's own font lacks is a box.
+def plain() -> Iterator[None]:
+    """Draw as matplotlib does without a matplotlibrc, and names of any script without a warning.
 
-    Another machine's fonts would give another picture; an SVG keeps the text, and so do the words.
+    What matplotlib's own font lacks is a box: another machine's fonts would give another picture;
+    an SVG keeps the text, and so do the words.
     """
-    with warnings.catch_warnings():
+    import matplotlib
+
+    usual = matplotlib.rcParamsDefault
+    other = {
+        key: usual[key]
+        for key in matplotlib.rcParams.keys() - RUNNING
+        if matplotlib.rcParams[key] != usual[key]
+    }
+    usually = matplotlib.rc_context(other) if other else nullcontext()
+    with usually, warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
         warnings.filterwarnings("ignore", r"Matplotlib currently does not support", UserWarning)
         yield
+
+
+def plainly(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function draw so."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        with plain():
+            return draw(*args, **kwargs)
+
+    return drawn
 
 
 def settle(figure: MatplotlibFigure) -> None:
@@ -119,7 +178,7 @@ def settle(figure: MatplotlibFigure) -> None:
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
     if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
-        with any_script():
+        with plain():
             figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
@@ -131,7 +190,7 @@ def svg(figure: MatplotlibFigure) -> str:
 
     out, dpi = io.StringIO(), figure.dpi
     rc = {"svg.fonttype": "none", "svg.hashsalt": "labkit"}
-    with matplotlib.rc_context(rc), any_script():
+    with plain(), matplotlib.rc_context(rc):
         # Not savefig, which draws everything twice; but it would set the dpi back.
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     figure.dpi = dpi
@@ -286,14 +345,14 @@ def styles_of(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, dict
 
 
 # -- texts --------------------------------------------------------------------------------
-@cache
+@functools.cache
 def text_width(words: str, size: float = SMALL, weight: str = "normal") -> float:
     """Return the width of a line of text in points, at a font *size* in points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size, weight=weight)
-    with any_script():
+    with plain():
         return text_to_path.get_text_width_height_descent(words, font, False)[0]
 
 

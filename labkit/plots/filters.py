@@ -16,6 +16,7 @@ from labkit.plots.figure import (
     label,
     listed,
     note,
+    plainly,
     rows_of,
 )
 
@@ -36,6 +37,7 @@ class Stage(NamedTuple):
     fell: dict[str, str]
 
 
+@plainly
 def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
     """Draw how many hosts enter and leave each stage, and who falls where and why.
 

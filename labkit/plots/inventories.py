@@ -20,6 +20,7 @@ from labkit.plots.figure import (
     labels,
     legend,
     listed,
+    plainly,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Row:
         return has, f"{gives} of {amount(self.capacity)}"
 
 
+@plainly
 def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw for each resource class of each host what there is, and below it what may be given away.
 

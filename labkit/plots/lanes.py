@@ -33,6 +33,7 @@ from labkit.plots.figure import (
     listed,
     pixel_axes,
     pixels_of,
+    plainly,
     region,
     seconds,
     wide,
@@ -64,6 +65,7 @@ BAD = ("error", "failed", "cancelled")
 NOT_TO_SCALE = "not to scale: short {} are drawn wider; the seconds above are true"
 
 
+@plainly
 def lanes(
     states: pd.DataFrame,
     notifications: pd.DataFrame | None = None,

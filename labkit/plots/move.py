@@ -13,6 +13,7 @@ from labkit.plots.figure import (
     listed,
     one_of,
     pixels_of,
+    plainly,
     seconds,
 )
 from labkit.plots.lanes import (
@@ -43,6 +44,7 @@ MIGRATION_COLUMNS = (
 HOLDING_COLUMNS = "seq t_s instance host what consumer value".split()
 
 
+@plainly
 def move(
     states: pd.DataFrame,
     migrations: pd.DataFrame,

@@ -22,6 +22,7 @@ from labkit.plots.figure import (
     label,
     labels,
     listed,
+    plainly,
     region,
 )
 
@@ -51,6 +52,7 @@ RESOURCES = {
 }
 
 
+@plainly
 def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw which host wins at each pair of values of two options.
 
@@ -131,6 +133,7 @@ def _edges(values: Sequence[float]) -> list[float]:
     return [2 * values[0] - middles[0], *middles, 2 * values[-1] - middles[-1]]
 
 
+@plainly
 def fill(
     hosts: pd.DataFrame, placed: pd.DataFrame, ax: Axes | None = None, resource: str = "memory_mb"
 ) -> Figure:

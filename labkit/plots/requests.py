@@ -18,6 +18,7 @@ from labkit.plots.figure import (
     listed,
     note,
     pixel_axes,
+    plainly,
     wide,
 )
 from labkit.plots.services import services_of
@@ -39,6 +40,7 @@ CELL, ROW, FOOT, WIDTH = 16, 26, 34, 820  # pixels
 MOST, MOST_ROWS = 60, 30
 
 
+@plainly
 def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw messages in their order from left to right, each in the row of its request id.
 

@@ -23,6 +23,7 @@ from labkit.plots.figure import (
     listed,
     minus,
     number,
+    plainly,
     rows_of,
     styles_of,
     titled,
@@ -58,6 +59,7 @@ WEIGHERS = (
 )
 
 
+@plainly
 def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
     """Stack the scores of every host, best host first, the winner marked with a star.
 
@@ -84,6 +86,7 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     return finished(own, table.answer(), ax)
 
 
+@plainly
 def weighing(
     weights: pd.DataFrame,
     ax: Axes | None = None,

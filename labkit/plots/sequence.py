@@ -21,6 +21,7 @@ from labkit.plots.figure import (
     legend,
     listed,
     note,
+    plainly,
     text_width,
 )
 from labkit.plots.services import CONTROLLER, NEIGHBOURS, services_of
@@ -48,6 +49,7 @@ KINDS = {
 }
 
 
+@plainly
 def sequence(
     messages: pd.DataFrame, calls: pd.DataFrame | None = None, ax: Axes | None = None
 ) -> Figure:

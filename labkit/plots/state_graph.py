@@ -17,6 +17,7 @@ from labkit.plots.figure import (
     light,
     listed,
     pixel_axes,
+    plainly,
     text_width,
 )
 
@@ -51,6 +52,7 @@ LINE = 0.15  # inches from line to line at SMALL points
 ALL = len(VM_STATES)
 
 
+@plainly
 def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw the vm_states as nodes and the actions between them as edges.
 

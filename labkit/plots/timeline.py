@@ -25,6 +25,7 @@ from labkit.plots.figure import (
     listed,
     note,
     one_of,
+    plainly,
     styles_of,
     text_width,
 )
@@ -46,6 +47,7 @@ LINE = 12.5  # points that a line of words takes
 MOST_BARS = 60  # points that the bars of many servers take in a row
 
 
+@plainly
 def timeline(events: pd.DataFrame, instance: str | None = None, ax: Axes | None = None) -> Figure:
     """Draw what each service did, and when: a row for each service, seconds from left to right.
 

@@ -57,7 +57,7 @@ def test_the_same_table_gives_the_same_bytes(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_picture_is_small_enough_for_a_notebook(kind):
-    assert len(drawn(kind, 30, SHORT).png()) < 100_000
+    assert len(drawn(kind, 30, SHORT).png()) < 150_000
 
 
 @pytest.mark.parametrize("kind", KINDS)

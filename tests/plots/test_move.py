@@ -106,7 +106,7 @@ def test_no_text_is_small_or_cut_off_or_lies_over_another(life):
     assert len(texts(figure)) > 15
     assert not complaints(figure)
     assert figure.figure.get_figwidth() * 96 <= 880  # JupyterLab's column at 1280 pixels
-    assert len(figure.png()) < 100_000
+    assert len(figure.png()) < 150_000
 
 
 @pytest.mark.parametrize("life", LIVES)
