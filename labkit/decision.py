@@ -16,6 +16,7 @@ import numpy as np
 
 from labkit.fleet import Fleet
 from labkit.neighbours import arguments, placement
+from labkit.neighbours.arguments import digits
 from labkit.nova.conf import OPTIONS, Options, multiplier_names
 from labkit.nova.exception import NoValidHost
 from labkit.nova.objects import RequestSpec
@@ -106,22 +107,22 @@ class Decision:
         distance = ranking.weight[winner] - weight
         if host == winner:
             lines = [
-                f"{host} was chosen with the weight {weight:g}, of {len(weighing.hosts)} hosts."
+                f"{host} was chosen with the weight {digits(weight)}, of {len(weighing.hosts)} hosts."
             ]
         elif distance > 0:
-            best = f"{winner} ({ranking.weight[winner]:g})"
+            best = f"{winner} ({digits(ranking.weight[winner])})"
             lines = [
-                f"{host} was not chosen: its weight {weight:g} is {distance:g} below that of {best}."
+                f"{host} was not chosen: its weight {digits(weight)} is {digits(distance)} below that of {best}."
             ]
         else:
-            equal = f"its weight {weight:g} equals that of {winner} or more"
+            equal = f"its weight {digits(weight)} equals that of {winner} or more"
             decided = "the order of the hosts, or a random pick, decided"
             lines = [f"{host} was not chosen: {equal}; {decided}."]
         for line in self.weights[self.weights.instance == ranking.instance.iloc[0]].itertuples():
             if line.host == host and line.score:
                 lines.append(
-                    f"  {line.weigher}: raw {line.raw:g} -> normalized {line.normalized:.4g}"
-                    f" -> times {line.multiplier:g} = {line.score:.4g}"
+                    f"  {line.weigher}: raw {digits(line.raw)} -> normalized {line.normalized:.4g}"
+                    f" -> times {digits(line.multiplier)} = {line.score:.4g}"
                 )
         return "\n".join(lines)
 

@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import difflib
 import functools
+import hashlib
 import json
 import math
 import uuid as uuids
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit.neighbours import arguments, placement
+from labkit.neighbours.arguments import digits
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
 from labkit.nova.objects.compute_node import ComputeNode
@@ -573,9 +575,9 @@ def _spelled(*spec):
 def _hv_spec(host, *spec):
     try:
         return _spelled(*spec)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{host}: supported_instances has {' '.join(map(str, spec))!r}; expected architecture, "
+            f"{host}: supported_instances has {arguments.shown(list(spec))}; expected architecture, "
             f"hypervisor type and VM mode, such as 'x86_64 kvm hvm' ({error})"
         ) from None
 
@@ -608,14 +610,14 @@ def _host_state(record, aggregates):
     for name, value in record.items():
         if name in NUMBERS:
             whole = type(value) is int and name not in _RATIOS
-            known[name] = value if whole else _plain(name, value)
+            known[name] = value if whole else _plain(name, value, f"{host}: ")
         elif name in _USUAL and value is not None:
             known[name] = value
     state.uuid = state.uuid or _uuid(host)
-    state.supported_instances = [list(_hv_spec(host, *one)) for one in state.supported_instances]
+    state.supported_instances = [[*_hv_spec(host, *one)] for one in state.supported_instances]
     service = {name: TEXTS[name] if record.get(name) is None else record[name] for name in _SERVICE}
-    metrics = {name: _plain(name, value) for name, value in (record.get("metrics") or {}).items()}
-    state.metrics = metrics_from(metrics)
+    metrics = record.get("metrics") or {}
+    state.metrics = metrics_from({name: _plain(name, value) for name, value in metrics.items()})
     state.pci_stats = PciDeviceStats()
     state.update(
         service={"host": host, "binary": "nova-compute", "topic": "compute", **service},
@@ -625,12 +627,20 @@ def _host_state(record, aggregates):
 
 
 def _uuid(name):
-    return str(uuids.uuid5(uuids.NAMESPACE_DNS, name))
+    # str(uuid5(NAMESPACE_DNS, name)), five times as quick
+    sha1 = hashlib.sha1(
+        uuids.NAMESPACE_DNS.bytes + name.encode(), usedforsecurity=False
+    ).hexdigest()
+    variant = "89ab"[int(sha1[16], 16) % 4]
+    return f"{sha1[:8]}-{sha1[8:12]}-5{sha1[13:16]}-{variant}{sha1[17:20]}-{sha1[20:32]}"
 
 
-def _plain(name, value):
+def _plain(name, value, where=""):
     """Return a whole number as int, as Nova's objects hold it; NaN for a missing one."""
-    value = math.nan if value is None else float(value)
+    try:
+        value = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}{name} = {arguments.shown(value)}; expected a number") from None
     if name == "hypervisor_version" and math.isnan(value):
         return None
     return int(value) if name not in _RATIOS and value.is_integer() else value
@@ -771,12 +781,28 @@ class _Table:
             found = [
                 _number(self.named(row), name, value, empty) for row, value in enumerate(values)
             ]
+        if None not in found:
+            array = np.array(found)
+            plain = _whole_numbers(array)
+            if plain is not None and (least is None or not len(array) or array.min() >= least):
+                return plain
         for row, value in enumerate(found):
             if value is not None and least is not None and value < least:
-                raise ValueError(f"{self.named(row)}: {name} = {value:g}; expected {least} or more")
+                raise ValueError(
+                    f"{self.named(row)}: {name} = {digits(value)}; expected {least} or more"
+                )
             if value is not None and whole and not value.is_integer():
-                raise ValueError(f"{self.named(row)}: {name} = {value:g}; expected a whole number")
+                raise ValueError(
+                    f"{self.named(row)}: {name} = {digits(value)}; expected a whole number"
+                )
         return found
+
+
+def _whole_numbers(array):
+    """Return an array of numbers as ints; None if some are none, or too large for it."""
+    if (array % 1 == 0).all() and (np.abs(array) < 2**62).all():
+        return array.astype("int64").tolist()
+    return None
 
 
 def _near(name, known):
@@ -844,7 +870,9 @@ def _host_rows(table):
     table.check(table.header, _REQUIRED)
     for number, host in enumerate(table.column("host")):
         if not isinstance(host, str) or not host.strip():
-            raise ValueError(f"{table.row(number)}: host = {host!r}; expected a name")
+            raise ValueError(
+                f"{table.row(number)}: host = {arguments.shown(host)}; expected a name"
+            )
     plain, metrics, stats = {}, {}, {}
     for name, values in zip(table.header, table.columns, strict=True):
         if name in NUMBERS:
@@ -980,8 +1008,8 @@ def _inventories(table, known, nodes):
             raise ValueError(f"{where}: total is empty; expected a number")
         if (record.get("reserved") or 0) > record["total"]:
             raise ValueError(
-                f"{where}: reserved = {record['reserved']:g}; expected no more than total = "
-                f"{record['total']:g}"
+                f"{where}: reserved = {digits(record['reserved'])}; expected no more than total = "
+                f"{digits(record['total'])}"
             )
         if (record["host"], name) in found:
             raise ValueError(f"{where}: {name} of this host is there twice")

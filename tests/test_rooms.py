@@ -14,7 +14,7 @@ MOST_ROOMS = 12
 USES = {
     "neighbours": "",
     "nova": "neighbours",
-    "qcow2": "",
+    "qcow2": "neighbours",
     "tables": "neighbours nova",
     "fleet": "neighbours nova",
     "decision": "fleet neighbours nova tables",

@@ -22,6 +22,7 @@ from labkit.nova.objects import Flavor, ImageMeta, RequestSpec
 from labkit.nova.quota import MEMBERS, RESOURCES, UNLIMITED
 from labkit.nova.scheduler import request_filter
 from labkit.nova.virt.fake import FakeDriver
+from labkit.nova.virt.libvirt.driver import LibvirtDriver
 
 PERIODIC = (
     "_sync_power_states",
@@ -62,15 +63,15 @@ def schedulers(value) -> int:
     return whole("schedulers", value, asked, 1, MOST_SCHEDULERS)
 
 
-def quota(value) -> dict:
+def quota(value, what="quota") -> dict:
     """Return the quota, an empty one for None. Raises ValueError for a bad one."""
     if value is not None and not isinstance(value, Mapping):
-        raise ValueError(f"quota = {shown(value)} is not a dict; write {{'instances': 10}}")
+        raise ValueError(f"{what} = {shown(value)} is not a dict; write {{'instances': 10}}")
     for name, limit in (value or {}).items():
-        known(name, (*RESOURCES, MEMBERS), "quota of unknown")
+        known(name, (*RESOURCES, MEMBERS), f"{what} of unknown")
         if not is_whole(limit, UNLIMITED):
             raise ValueError(
-                f"quota of {name}: {shown(limit)} is not a whole number of 0 or more, or -1 for no limit"
+                f"{what} of {name}: {shown(limit)} is not a whole number of 0 or more, or -1 for no limit"
             )
     return dict(value or {})
 
@@ -83,7 +84,7 @@ def user_quota(value) -> dict:
         )
     for user in value or {}:
         text("user_quota of a user", user)
-    return {user: quota(each) for user, each in (value or {}).items()}
+    return {user: quota(each, f"user_quota of {user}") for user, each in (value or {}).items()}
 
 
 def snapshot_model(value) -> str:
@@ -103,7 +104,17 @@ def driver(value, model):
         raise TypeError(f"driver = {shown(value)}: expected LibvirtDriver or a function of Options")
     if model != SNAPSHOT_MODELS[0]:
         raise ValueError(f"snapshot_model {model!r} is for a cloud without driver=")
-    return value
+
+    def make(options):
+        try:
+            made = value(options)
+        except TypeError as error:
+            raise TypeError(f"driver = {shown(value)} takes no Options: {error}") from error
+        return of_type(
+            made, LibvirtDriver, f"what driver = {shown(value)} made of Options: no driver"
+        )
+
+    return make
 
 
 # -- of what is asked of a cloud ----------------------------------------------------------

@@ -1,6 +1,7 @@
 """The hosts of a cloud: what each machine has, what is in use there, and what was reported."""
 
 from labkit.cloud.durations import SnapshotCosts
+from labkit.neighbours.arguments import whole
 from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.resource_tracker import Others
 from labkit.nova.conf import Options
@@ -81,10 +82,13 @@ def _counted(value):
 def hypervisor(fleet, row, used) -> Hypervisor:
     """Return what a host of the fleet has; *used* by Others."""
     state = fleet.host_states([row])[0]
+    vcpus = whole(
+        f"vcpus_total of {state.host}", int(state.vcpus_total), ", up to a million", 0, 10**6
+    )
     memory_mb, disk = int(state.total_usable_ram_mb), int(state.total_usable_disk_gb)
     return Hypervisor(
         hostname=state.nodename,
-        cpus=(1,) * int(state.vcpus_total),
+        cpus=(1,) * vcpus,
         memory_mb=memory_mb,
         avail_kb=(memory_mb - used.memory_mb) * 1024,
         disk={"total": disk * GI, "free": (disk - used.local_gb) * GI, "used": used.local_gb * GI},

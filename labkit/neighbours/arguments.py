@@ -30,6 +30,17 @@ def shown(value) -> str:
     return text
 
 
+def digits(value) -> str:
+    """Return a number to be read: a whole one with all its digits.
+
+    >>> digits(1056768), digits(1056768.25), digits(-3.9499999999999993)
+    ('1056768', '1056768.2', '-3.95')
+    """
+    if float(value).is_integer():
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 1e5 else f"{value:g}"
+
+
 def refuse(name, value, asked):
     """Raise ValueError: the value that the argument *name* has is not what was asked for."""
     raise ValueError(f"{name} = {shown(value)} is not {asked}")
@@ -78,8 +89,8 @@ def text(what, value) -> str:
 
 
 def path(name, value):
-    """Return the value. Raises TypeError for something else than a text or a Path."""
-    if not isinstance(value, str) and not hasattr(value, "__fspath__"):
+    """Return the value. Raises TypeError for something else than a text that says something or a Path."""
+    if not (isinstance(value, str) and value.strip()) and not hasattr(value, "__fspath__"):
         raise TypeError(f"{name} = {shown(value)} is not a path, as in 'data/two_hosts'")
     return value
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from labkit.neighbours.arguments import shown
+
 
 class Value(NamedTuple):
     """What a file says about one option: the text, and where it stands ("nova.conf, line 3")."""
@@ -130,14 +132,16 @@ def _split(line):
 
 
 def _lines(path):
+    name = shown(str(path))
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}; expected a nova.conf") from None
+        raise FileNotFoundError(f"there is no file {name}; expected a nova.conf") from None
     except IsADirectoryError:
-        raise ValueError(f"{path} is a folder; expected a nova.conf, name the file in it") from None
-    except (OSError, TypeError, ValueError) as error:
-        raise ValueError(f"{path!r}: expected the name of a nova.conf ({error})") from None
+        raise ValueError(f"{name} is a folder; expected a nova.conf, name the file in it") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{name}: expected the name of a nova.conf ({why})") from None
     encodings = ("\ufeff".encode("utf-8"), "UTF-8 with a byte order mark"), *_UTF_16
     for mark, encoding in encodings:
         if content.startswith(mark):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labkit.neighbours.arguments import digits
 from labkit.neighbours.traits import STANDARD
 
 #: What one inventory record says about one resource class of one host.
@@ -94,7 +95,7 @@ class Inventory:
         value = {key: column[row] for key, column in self.columns.items()}
         if np.isnan(value["total"]):
             return f"no inventory of {name}"
-        said = {key: _shown(number) for key, number in value.items()}
+        said = {key: digits(number) for key, number in value.items()}
         if amount < value["min_unit"]:
             return f"{name} {amount} < min_unit {said['min_unit']}"
         if amount > value["max_unit"]:
@@ -102,8 +103,8 @@ class Inventory:
         if amount % value["step_size"]:
             return f"{name} {amount} is not a multiple of step_size {said['step_size']}"
         return (
-            f"{name}: used {_shown(self.used[row])} + {amount} > capacity "
-            f"{_shown(self.capacity[row])}"
+            f"{name}: used {digits(self.used[row])} + {amount} > capacity "
+            f"{digits(self.capacity[row])}"
             f" = ({said['total']} - {said['reserved']}) * {said['allocation_ratio']}"
         )
 
@@ -323,13 +324,6 @@ def _reported(name, columns):
     else:
         used = np.ceil(total - columns["free_disk_mb"] / 1024)
     return Inventory(fields, used)
-
-
-def _shown(value):
-    """Return a number to be read: a whole one with all its digits."""
-    if float(value).is_integer():
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 1e5 else f"{value:g}"
 
 
 def _plain(value):

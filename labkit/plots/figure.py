@@ -129,7 +129,7 @@ def size(name: str | None = None) -> str:
     """
     global _size  # noqa: PLW0603 - a switch for the whole notebook
     if name is not None:
-        if name not in SIZES:
+        if not isinstance(name, str) or name not in SIZES:
             raise ValueError(f"No size {shown(name)}, only {listed(SIZES)}.")
         _size = name
     return _size

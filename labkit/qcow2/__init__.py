@@ -7,7 +7,7 @@ counts how often each cluster of the file is used.
 Source: docs/interop/qcow2.txt of QEMU. Unlike QEMU, the lab does not write compressed clusters
 and refuses encryption, external data files, subclusters and zstd by name.
 
-Uses: nothing.
+Uses: neighbours.
 """
 
 from labkit.qcow2.check import check

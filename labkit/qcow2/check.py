@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from labkit.neighbours import arguments
 from labkit.qcow2.header import Qcow2Error
 from labkit.qcow2.image import COMPRESSED, COPIED, Image
 
@@ -23,9 +24,7 @@ def check(image) -> list[str]:
     """
     if isinstance(image, Image):
         return _mistakes(image)[:MOST]
-    if not isinstance(image, str | os.PathLike):
-        raise TypeError(f"{image!r} is no image; expected an open qcow2.Image or a path")
-    with Image(image, allow_outside=True) as opened:
+    with Image(arguments.path("image", image), allow_outside=True) as opened:
         return _mistakes(opened)[:MOST]
 
 

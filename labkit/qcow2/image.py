@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from labkit.neighbours import arguments
 from labkit.qcow2.header import Qcow2Error, parse
 from labkit.qcow2.raw import Extent, Raw, fill, holes
 
 UNALLOCATED, ZERO, DATA, COMPRESSED = range(4)
 OFFSET = 0x00FF_FFFF_FFFF_FE00
 COPIED, IS_COMPRESSED, IS_ZERO = 1 << 63, 1 << 62, 1
+#: The formats of a backing file.
+FORMATS = ("raw", "qcow2")
 #: Bytes of second-level tables that are kept in memory.
 CACHE = 4 * 1024**2
 #: A chain of backing files longer than this is taken for a mistake.
@@ -37,9 +40,10 @@ class Image:
     mode = "rb"
 
     def __init__(self, path, backing_format=None, allow_outside=False, _chain=()):
-        if not isinstance(path, str | os.PathLike):  # a number would be a file that is open already
-            raise TypeError(f"path {path!r}: expected the name of an image")
-        self.path = Path(path)
+        self.path = Path(arguments.path("path", path))
+        if backing_format is not None:
+            arguments.known(backing_format, FORMATS, "unknown backing_format")
+        allow_outside = arguments.truth("allow_outside", allow_outside)
         # Opening a pipe would wait for somebody who writes into it.
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
             raise Qcow2Error(f"{self.path} is no regular file")
@@ -88,7 +92,7 @@ class Image:
                 f"{self.path} does not say the format of its backing file {name!r}, and a guess may"
                 " be abused; say backing_format='raw' or 'qcow2'"
             )
-        if kind not in ("raw", "qcow2"):
+        if kind not in FORMATS:
             raise Qcow2Error(f"{self.path}: its backing file is {kind!r}; the lab reads raw, qcow2")
         if not path.is_file():
             raise Qcow2Error(f"{self.path}: its backing file {name!r} is not there")
@@ -259,6 +263,8 @@ class Image:
 
     def table(self, index):
         """Return the second-level table behind entry *index* of the first level."""
+        entries = len(self._l1)
+        arguments.whole("index", index, f" of 0 to {entries - 1}", 0, entries - 1)
         at = int(self._l1[index]) & OFFSET
         table = self._l2.pop(at, None)
         if table is None:
@@ -311,12 +317,11 @@ class Image:
                 yield entry & OFFSET, index * per_block, _counts(block, bits)
 
     def _inside(self, offset, length):
-        for name, value in (("offset", offset), ("length", length)):
-            if isinstance(value, bool) or not hasattr(value, "__index__"):
-                raise ValueError(f"{name} {value!r}: expected a whole number of bytes")
+        arguments.whole("offset", offset, " of bytes")
+        arguments.whole("length", length, " of bytes")
         if not (offset >= 0 and length >= 0 and offset + length <= self.size):
             raise ValueError(
-                f"{length!r} bytes from {offset!r} on do not lie on a disk of {self.size} bytes"
+                f"{length} bytes from {offset} on do not lie on a disk of {self.size} bytes"
             )
 
     def _fill_from(self, host, view):

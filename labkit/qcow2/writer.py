@@ -1,12 +1,12 @@
 """Writing a qcow2: clusters are appended, counted, and only then entered into the tables."""
 
 import os
-import reprlib
 
 import numpy as np
 
+from labkit.neighbours import arguments
 from labkit.qcow2.header import DIRTY, LONGEST_NAME, MOST_REFCOUNT_TABLE_BYTES, Header, Qcow2Error
-from labkit.qcow2.image import COMPRESSED, COPIED, DATA, IS_ZERO, OFFSET, ZERO, Image
+from labkit.qcow2.image import COMPRESSED, COPIED, DATA, FORMATS, IS_ZERO, OFFSET, ZERO, Image
 
 CLUSTER_SIZE = 65536
 #: Bytes that are read and written at once when a disk is copied.
@@ -52,7 +52,7 @@ class WritableImage(Image):
         try:
             data = memoryview(data).cast("B")
         except (TypeError, ValueError):
-            raise TypeError(f"data {reprlib.repr(data)}: expected bytes") from None
+            raise TypeError(f"data = {arguments.shown(data)} is not bytes, as in b'x'") from None
         self._inside(offset, len(data))
         for start, part in self._whole_clusters(offset, data):
             self._write_clusters(start, part)
@@ -223,16 +223,17 @@ def create(
 
     Source: ``qemu-img create -f qcow2``.
     """
-    if not isinstance(path, str | os.PathLike):  # open(1) would write to the terminal
-        raise TypeError(f"path {path!r}: expected the name of a new image")
-    whole = isinstance(cluster_size, int) and cluster_size > 0
-    bits = cluster_size.bit_length() - 1 if whole else 0
+    arguments.path("path", path)  # open(1) would write to the terminal
+    size = arguments.whole("size", size, " of bytes", 0)
+    bits = int(cluster_size).bit_length() - 1 if arguments.is_whole(cluster_size, 1) else 0
     if not 9 <= bits <= 21 or cluster_size != 1 << bits:
-        raise ValueError(f"cluster_size {cluster_size!r}: expected a power of two, 512 to 2 MiB")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ValueError(f"size {size!r}: expected a number of bytes")
+        arguments.refuse("cluster_size", cluster_size, "a power of two of 512 to 2097152 (2 MiB)")
     if (backing_file is None) != (backing_format is None):
         raise ValueError("say both backing_file and backing_format, or neither")
+    if backing_file is not None:
+        arguments.path("backing_file", backing_file)
+        arguments.known(backing_format, FORMATS, "unknown backing_format")
+    arguments.truth("allow_outside", allow_outside)
     l1_size = -(-size // (cluster_size // 8 * cluster_size))
     l1_clusters = max(1, -(-l1_size * 8 // cluster_size))
     header = Header(
@@ -246,10 +247,10 @@ def create(
         backing_format=backing_format,
     )
     if l1_size * 8 > 32 * 1024**2:
-        raise ValueError(f"size {size}: too much for clusters of {cluster_size} bytes")
+        arguments.refuse("size", size, f"so small that clusters of {cluster_size} bytes reach it")
     packed = header.pack()
     if len(packed) > cluster_size or len(str(backing_file).encode()) > LONGEST_NAME:
-        raise ValueError(f"backing_file {str(backing_file)!r}: its name does not fit the header")
+        arguments.refuse("backing_file", str(backing_file), "a name that fits the header")
     counted = 3 + l1_clusters
     with open(path, "xb") as file:
         file.write(packed.ljust(cluster_size, b"\0"))
@@ -273,8 +274,8 @@ def flatten(source, path, cluster_size=CLUSTER_SIZE, most=MOST_FLAT):
 
     Source: what ``qemu-img convert -f qcow2 -O qcow2`` does.
     """
-    if not isinstance(source, Image):
-        raise TypeError(f"{source!r} is no image; expected an open qcow2.Image")
+    arguments.of_type(source, Image, "no image; expected an open qcow2.Image", "source")
+    arguments.whole("most", most, " of bytes", 0)
     extents = source.map()
     _fits(source, extents, most)
     with create(path, source.size, cluster_size=cluster_size) as target:

@@ -12,10 +12,11 @@ import json
 import lzma
 import os
 import re
-import reprlib
 import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from labkit.neighbours.arguments import shown
 
 _LEVELS = "TRACE DEBUG INFO AUDIT WARN WARNING ERROR CRITICAL".split()
 #: How oslo.log begins a line: level, logger, ids of the request, server; then the text.
@@ -74,7 +75,7 @@ def read(path_or_lines):
         sources = [path_or_lines]
     else:
         raise TypeError(
-            f"{reprlib.repr(path_or_lines)} is no log: expected a path, a text with line ends, "
+            f"{shown(path_or_lines)} is no log: expected a path, a text with line ends, "
             "lines in their order, or a list of paths"
         )
     for lines in sources:
@@ -91,12 +92,10 @@ def _is_path(one=None):
 def _lines_of(path):
     """Yield the lines of a file; what cannot be read as a log is said in one sentence."""
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"{reprlib.repr(path)} is no path: expected a list of paths alone")
+        raise TypeError(f"{shown(path)} is no path: expected a list of paths alone")
     name = os.fspath(path)
     if not os.path.exists(name):
-        raise FileNotFoundError(
-            f"no file {reprlib.repr(name)} (and no text: that has a line end in it)"
-        )
+        raise FileNotFoundError(f"no file {shown(name)} (and no text: that has a line end in it)")
     if not os.path.isfile(name):
         raise ValueError(f"{name} is no ordinary file: name the logs one by one, in a list")
     with open(name, "rb") as file:
@@ -120,7 +119,7 @@ def _whole(lines):
     waiting = {}
     for number, line in enumerate(lines, 1):
         if not isinstance(line, (str, bytes)):
-            raise TypeError(f"line {number} is {reprlib.repr(line)}: expected text")
+            raise TypeError(f"path_or_lines: line {number} is {shown(line)}; expected text")
         raw = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
         text = raw.rstrip("\r\n")
         record = _Record(text, "", False, False)

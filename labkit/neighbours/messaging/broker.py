@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import simpy
 
-from labkit.neighbours.arguments import number, of_type, whole
+from labkit.neighbours.arguments import known, number, of_type, shown, whole
 
 #: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
 TRANSIENT_QUEUE_MS = 1_800_000
@@ -75,6 +75,9 @@ class Broker:
 
     def queue_declare(self, name, exchange, kind, routing_key, arguments=None):
         """Declare a queue, its exchange, and bind them; what is there already stays."""
+        _texts(name=name, exchange=exchange, routing_key=routing_key)
+        known(kind, ("direct", "topic", "fanout"), "unknown kind")
+        of_type(arguments, dict | None, "not a dict, as in {'x-expires': 1800000}", "arguments")
         self.exchanges.setdefault(exchange, kind)
         new = name not in self.queues
         if new:
@@ -90,6 +93,7 @@ class Broker:
 
         Source: ``listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
         """
+        _texts(topic=topic, server=server)
         own, fanout = f"{topic}.{server}", f"{topic}_fanout_{self.new_id()}"
         self.queue_declare(topic, exchange, "topic", topic)
         self.queue_declare(own, exchange, "topic", own)
@@ -105,6 +109,9 @@ class Broker:
 
     def consume(self, name, callback, reader):
         """Let a reader, who has a name, take what waits in a queue, and what comes."""
+        known(name, self.queues, "there is no queue")
+        if not callable(callback):
+            raise TypeError(f"callback = {shown(callback)} is not a function of an envelope")
         queue = self.queues[name]
         queue.consumers.append((reader, callback))
         while queue.ready:
@@ -173,6 +180,11 @@ _MESSAGES = (
     "seq t_s kind sender exchange routing_key topic server namespace method version args "
     "taken_s lost"
 ).split()
+
+
+def _texts(**given):
+    for name, value in given.items():
+        of_type(value, str, "not a text, as in 'compute'", name)
 
 
 def _messages_of(broker):

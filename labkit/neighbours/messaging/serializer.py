@@ -14,10 +14,16 @@ class JsonPayloadSerializer:
 
     def serialize_entity(self, ctxt, entity):
         """Return what travels of an argument or a result. Raises TypeError for what JSON lacks."""
+        try:
+            return self._primitive(ctxt, entity)
+        except RecursionError:
+            raise TypeError(f"entity = {shown(entity)} holds itself: it has no end") from None
+
+    def _primitive(self, ctxt, entity):
         if isinstance(entity, dict):
-            return {key: self.serialize_entity(ctxt, value) for key, value in entity.items()}
+            return {key: self._primitive(ctxt, value) for key, value in entity.items()}
         if isinstance(entity, list | tuple | set):
-            return [self.serialize_entity(ctxt, value) for value in entity]
+            return [self._primitive(ctxt, value) for value in entity]
         if hasattr(entity, "obj_to_primitive"):
             return entity.obj_to_primitive()
         if entity is None or isinstance(entity, str | int | float):

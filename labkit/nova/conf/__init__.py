@@ -500,16 +500,15 @@ def _find(name, error=ValueError, where="", group=None) -> Opt:
         return _BY_NAME[name]
     names = [o.name for o in OPTIONS if group in (None, o.group)]
     near = difflib.get_close_matches(name, names, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; the lab models " + ", ".join(names)
-    raise error(f"{where}unknown option {name!r}{hint}")
+    hint = f"did you mean {near[0]!r}?" if near else f"none of the lab's {len(names)} is like it"
+    raise error(f"{where}unknown option {shown(name)}; {hint}")
 
 
 def _names(without, there):
     """Return names of options as a tuple; each may be written with its section, [section] name."""
-    if isinstance(without, str) or not all(isinstance(name, str) for name in without):
-        raise ValueError(f"without={without!r}: expected a list of names of options")
+    without = arguments.all_of("without", without, str, "names of options")
     names = [name.rpartition("]")[2].strip() for name in without]
-    return tuple(name if name in there else _find(name).name for name in names)
+    return tuple(name if name in there else _find(name, where="without: ").name for name in names)
 
 
 def _check_spelling(section, name, place):
