@@ -27,6 +27,7 @@ _NAMES = {
     "labkit.studies.rights": "rights",
     "labkit.studies.snapshots": "then_and_now",
     "labkit.studies.transitions": "transitions",
+    "labkit.exercises.comparing": "compare",
     "labkit.exercises.judging": "check hint problem solution",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -85,7 +85,7 @@ class Panel(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The panel itself, and for where there are no panels its figure and its words."""
         panel = super()._repr_mimebundle_(**kwargs) or {}
-        picture, shown = self.figure.bundle()
+        picture, shown = self.figure.bundle("A dial:")
         return panel | picture, shown
 
     @property

@@ -1,7 +1,8 @@
-"""The lessons' questions: ``check``, ``hint``, ``solution`` and ``problem``, and a file per lesson.
+"""The lessons' questions: ``check``, ``hint``, ``solution``, ``problem``, ``compare``, a file per lesson.
 
-``judging`` has the four and says which file has which question; a file is loaded when one of its
-questions is asked. ``answers`` reads and judges what a learner gave.
+``judging`` has the first four and says which file has which question; a file is loaded when one of
+its questions is asked. ``comparing`` has the last. ``meaning`` reads what a learner gave, ``answers``
+judges it, ``feedback`` shows what is said of it.
 
 Uses: cloud, decision, dials, fleet, neighbours, nova, nova13, plots, qcow2, studies, tables.
 """

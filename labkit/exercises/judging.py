@@ -6,10 +6,11 @@ what was asked, not the answer. Answers are computed by the model when they are 
 
 import difflib
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from labkit.exercises.feedback import Feedback
+from labkit.exercises.meaning import is_blank
 from labkit.neighbours.arguments import is_whole, shown
 
 _FILES = {
@@ -59,33 +60,19 @@ class Question:
     given: Callable[[], object] | None = None
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """One answer to the learner, which shows itself.
-
-    *outcome*: "right", "wrong", "not tried yet", "not checkable", "hint" or "solution".
-    """
-
-    outcome: str
-    text: str
-
-    def __repr__(self):
-        return f"{self.outcome.capitalize()}. {self.text}"
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        html = f"<p><b>{self.outcome.capitalize()}.</b> {escape(self.text)}</p>"
-        return {"text/plain": repr(self), "text/html": html}
+#: The number of the hint that was given last, by question, in this kernel.
+_GIVEN: dict[str, int] = {}
 
 
 def check(name, answer) -> Feedback:
     """Say whether *answer* is right for the question *name* or, if not, which step is wrong first.
 
     In: a question's name, and an answer as it asks for; None, ``...``, "" or a list of these is
-    not tried yet. Out: a Feedback; no answer raises an error. Numbers may be rounded to three
-    decimals.
+    not tried yet. Out: a Feedback that repeats the question; no answer raises an error. Numbers may
+    be rounded to three decimals, and may stand in quotes.
 
-    >>> check("two-hosts", [0.5, 1.0])
-    Wrong. For cn-1 you gave 0.5. Asked: where 3072 MiB lie between the low end and the high end.
+    >>> check("two-hosts", [0.5, 1.0]).text
+    'For cn-1 you gave 0.5. Asked: where 3072 MiB lie between the low end and the high end.'
     >>> check("two-hosts", None).outcome
     'not tried yet'
 
@@ -93,23 +80,33 @@ def check(name, answer) -> Feedback:
     """
     try:
         question = find(name)
-        if _blank(answer):
-            return Feedback("not tried yet", question.asks)
-        question.check(answer)
-    except Wrong as step:
-        return Feedback("wrong", str(step))
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
-    return Feedback("right", question.solution())
+    head, more = f"Question: {question.asks}", f'Stuck? Run hint("{name}").'
+    if is_blank(answer):
+        return Feedback("not tried yet", "", head, "Not tried yet.")
+    try:
+        question.check(answer)
+    except Wrong as step:
+        return Feedback("wrong", str(step), head, "Wrong.", more)
+    except Uncheckable as reason:
+        return Feedback("not checkable", str(reason), head)
+    except Exception as error:  # whatever a learner's object raises when it is looked at
+        words = f"{type(answer).__name__} cannot be read: it raises {type(error).__name__}."
+        return Feedback("not checkable", f"Your {words}", head)
+    return Feedback("right", question.solution(), head, "Right.")
 
 
-def hint(name, number=1) -> Feedback:
-    """Give hint *number* of the question *name*; 1 is the mildest.
+def hint(name, number=None) -> Feedback:
+    """Give the next hint to the question *name*, or hint *number*; 1 is the mildest.
 
-    In: a question's name and a number; one that is too large is the last hint. Out: a Feedback.
+    In: a question's name, and a number if it is not the next one; one that is too large is the last
+    hint. Out: a Feedback.
 
     >>> hint("two-hosts", 2)
-    Hint. (2 of 2) normalized = (weight - low end) / (high end - low end)
+    Hint 2 of 2 to "two-hosts":
+    → normalized = (weight - low end) / (high end - low end)
+    The last one; after it there is solution("two-hosts").
 
     Source: the lesson's file in ``labkit.exercises``.
     """
@@ -117,11 +114,17 @@ def hint(name, number=1) -> Feedback:
         hints = find(name).hints
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
+    if number is None:
+        number = _GIVEN.get(name, 0) + 1
     if not is_whole(number):
         asked = f"a whole number from 1 to {len(hints)}"
         return Feedback("not checkable", f"number = {shown(number)} is not {asked}.")
-    number = min(max(number, 1), len(hints))
-    return Feedback("hint", f"({number} of {len(hints)}) {hints[number - 1]}")
+    _GIVEN[name] = number = min(max(number, 1), len(hints))
+    more = "Run this cell again for the next one."
+    if number == len(hints):
+        more = f'The last one; after it there is solution("{name}").'
+    head = f'Hint {number} of {len(hints)} to "{name}":'
+    return Feedback("hint", hints[number - 1], head, after=more)
 
 
 def solution(name) -> Feedback:
@@ -133,7 +136,7 @@ def solution(name) -> Feedback:
     Source: the model, which computes each right answer.
     """
     try:
-        return Feedback("solution", find(name).solution())
+        return Feedback("solution", find(name).solution(), f'The solution of "{name}":')
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
 
@@ -155,7 +158,7 @@ def problem(name):
         question = find(name)
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
-    return question.given() if question.given else Feedback("not tried yet", question.asks)
+    return question.given() if question.given else check(name, ...)
 
 
 def find(name) -> Question:
@@ -170,10 +173,3 @@ def find(name) -> Question:
 def nearest(word, known):
     """Return the one of the *known* words that is nearest, however far it is."""
     return difflib.get_close_matches(shown(word).strip("'"), known, 1, 0)[0]
-
-
-def _blank(answer):
-    if isinstance(answer, Mapping):
-        answer = list(answer.values())
-    parts = answer if isinstance(answer, (list, tuple)) else [answer]
-    return all(p is None or p is ... or (isinstance(p, str) and not p.strip()) for p in parts)

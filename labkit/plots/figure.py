@@ -98,11 +98,14 @@ class Figure:
         width, height = self.figure.get_size_inches() * DPI
         return min(2.0, math.sqrt(MOST_DOTS / (width * height)))
 
-    def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return picture and words as a notebook keeps them, and how wide the picture is shown."""
+    def bundle(self, head: str = "A figure:") -> tuple[dict[str, str], dict[str, Any]]:
+        """Return picture and words as a notebook keeps them, and how wide the picture is shown.
+
+        *head* is the first line of the words; it tells nothing, for it stands beside a folded output.
+        """
         picture = base64.b64encode(self.png()).decode()
         shown = {"alt": self.answer, "width": page_width(self.figure)}
-        return {"image/png": picture, "text/plain": self.answer}, {"image/png": shown}
+        return {"image/png": picture, "text/plain": f"{head}\n{self.answer}"}, {"image/png": shown}
 
     def _settle(self) -> None:
         if self._complete:  # lay out once: matplotlib's second layout is not quite its first

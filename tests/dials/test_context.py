@@ -102,6 +102,6 @@ def test_a_wrong_value_gets_a_sentence_and_changes_nothing(dial, value, sentence
 
 
 def test_without_panels_there_are_a_picture_and_the_answer(dial):
-    bundle = dial._repr_mimebundle_()
+    bundle = dial._repr_mimebundle_()[0]
     assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("A member's context")
+    assert bundle["text/plain"].startswith("A dial:\nA member's context")

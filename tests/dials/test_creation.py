@@ -271,8 +271,9 @@ def test_more_attempts_than_rows_get_a_row_each(dial):
 
 # -- in a notebook ----------------------------------------------------------------------------
 def test_shows_itself_as_a_panel_a_picture_and_its_answer(dial):
-    data = dial._repr_mimebundle_()
-    assert data["text/plain"] == repr(dial) == dial.answer
+    data = dial._repr_mimebundle_()[0]
+    assert data["text/plain"] == f"A dial:\n{dial.answer}"
+    assert repr(dial) == dial.answer
     assert data["image/png"].startswith("iVBOR")
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
 

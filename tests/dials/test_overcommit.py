@@ -119,6 +119,6 @@ def test_a_host_that_is_none_gets_a_sentence(size, sentence):
 
 
 def test_without_panels_there_are_a_picture_and_the_answer():
-    bundle = dials.overcommit()._repr_mimebundle_()
+    bundle = dials.overcommit()._repr_mimebundle_()[0]
     assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("3 servers fit.")
+    assert bundle["text/plain"].startswith("A dial:\n3 servers fit.")

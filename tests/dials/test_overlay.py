@@ -112,6 +112,6 @@ def test_a_disk_that_cannot_be_drawn_gets_a_sentence(tmp_path, clusters):
 
 
 def test_without_panels_there_are_a_picture_and_the_answer(base):
-    bundle = dials.overlay(base)._repr_mimebundle_()
+    bundle = dials.overlay(base)._repr_mimebundle_()[0]
     assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("The guest writes")
+    assert bundle["text/plain"].startswith("A dial:\nThe guest writes")

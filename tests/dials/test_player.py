@@ -273,8 +273,8 @@ def test_no_text_overlaps_another_or_is_cut_off(dial, action):
 
 # -- in a notebook ----------------------------------------------------------------------
 def test_shows_itself_as_a_panel_a_picture_and_its_words(dial):
-    data = dial._repr_mimebundle_()
-    assert data["text/plain"] == repr(dial)
+    data = dial._repr_mimebundle_()[0]
+    assert data["text/plain"] == f"A dial:\n{dial!r}"
     assert data["image/png"].startswith("iVBOR")
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
 

@@ -120,8 +120,9 @@ def test_a_value_that_a_control_does_not_have_is_refused_and_nothing_turns(dial)
 
 
 def test_shows_itself_as_a_panel_a_picture_and_its_answer(dial):
-    data = dial._repr_mimebundle_()
-    assert data["text/plain"] == repr(dial) == dial.answer
+    data = dial._repr_mimebundle_()[0]
+    assert data["text/plain"] == f"A dial:\n{dial.answer}"
+    assert repr(dial) == dial.answer
     assert data["image/png"].startswith("iVBOR")
     label = re.search('<div role="img" aria-label="([^"]*)">', dial.picture.value)[1]
     assert html.unescape(label) == dial.answer

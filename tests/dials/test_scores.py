@@ -294,8 +294,9 @@ def test_a_sum_longer_than_any_before_is_not_cut_off():
 # -- in a notebook ----------------------------------------------------------------------
 def test_shows_itself_as_a_panel_a_picture_and_its_answer(two):
     dial = dials.scores(two, SPEC)
-    data = dial._repr_mimebundle_()
-    assert data["text/plain"] == repr(dial) == dial.answer
+    data = dial._repr_mimebundle_()[0]
+    assert data["text/plain"] == f"A dial:\n{dial.answer}"
+    assert repr(dial) == dial.answer
     assert data["image/png"].startswith("iVBOR")
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
 

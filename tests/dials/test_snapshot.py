@@ -158,8 +158,9 @@ def test_a_disk_that_makes_no_sense_is_refused(bad, sentence):
 
 
 def test_shows_itself_as_a_panel_a_picture_and_its_answer(dial):
-    data = dial._repr_mimebundle_()
-    assert data["text/plain"] == repr(dial) == dial.answer
+    data = dial._repr_mimebundle_()[0]
+    assert data["text/plain"] == f"A dial:\n{dial.answer}"
+    assert repr(dial) == dial.answer
     assert data["image/png"].startswith("iVBOR")
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
     label = re.search('<div role="img" aria-label="([^"]*)">', dial.picture.value)[1]

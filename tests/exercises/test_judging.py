@@ -45,11 +45,13 @@ print(check("two-hosts", [0, 1]).outcome, *sys.modules)
 
 
 @each_question
-@pytest.mark.parametrize("blank", [None, ..., "", "  ", [], [None, None], (...,), {"cn-1": None}])
+@pytest.mark.parametrize(
+    "blank", [None, ..., "", "  ", "...", [None, None], (...,), {"cn-1": None}]
+)
 def test_an_untouched_answer_is_not_tried_yet_and_repeats_the_question(name, blank):
     feedback = judging.check(name, blank)
     assert feedback.outcome == "not tried yet"
-    assert feedback.text == judging.find(name).asks
+    assert feedback.head == f"Question: {judging.find(name).asks}"
 
 
 @each_question
@@ -71,13 +73,15 @@ def test_the_right_answer_is_right_in_every_form(name):
 def test_a_wrong_answer_is_wrong_and_the_sentence_does_not_tell(name, answer):
     feedback = judging.check(name, answer)
     assert feedback.outcome == "wrong"
+    assert feedback.head == f"Question: {judging.find(name).asks}"
+    assert feedback.after == f'Stuck? Run hint("{name}").'
     assert "ou gave" in feedback.text
     told = [float(number) for number in re.findall(r"(?<![\w-])-?\d+(?:\.\d+)?", feedback.text)]
     assert set(told).isdisjoint({*NUMBERS[name]} - {0, 1} - {*answer})
 
 
 def test_the_first_wrong_step_is_named():
-    assert judging.check("two-hosts", [0.5, 7]).text.startswith("For cn-1 you gave 0.5. Asked: ")
+    assert judging.check("two-hosts", [0.5, 7]).text.startswith("For cn-1 you gave 0.5. ")
     assert "close" in judging.check("negative-free-ram", [0, 0.33, 1]).text
     assert "still to come" in judging.check("multiplier-minus-1", [0.75, 1]).text
 
@@ -124,11 +128,22 @@ def test_hints_and_solution_are_there_and_the_solution_is_the_models(name):
     question = judging.find(name)
     hints = [judging.hint(name, number) for number in range(1, len(question.hints) + 1)]
     assert {hint.outcome for hint in hints} == {"hint"}
-    assert judging.hint(name) == hints[0]
-    assert judging.hint(name, 99) == hints[-1]
+    assert judging.hint(name, 99) == judging.hint(name) == hints[-1]
+    assert "solution" in hints[-1].after
     for host, number in enumerate(NUMBERS[name], 1):
         shown = judging.solution(name).text.partition(f"cn-{host} ")[2].split()[0].strip(",.")
         assert float(shown) == pytest.approx(number, abs=0.001)
+
+
+def test_hints_go_on_by_themselves_in_a_fresh_kernel_from_the_first(monkeypatch):
+    monkeypatch.setattr(judging, "_GIVEN", {})
+    assert [judging.hint("two-hosts").head[:11] for _ in range(3)] == [
+        "Hint 1 of 2",
+        "Hint 2 of 2",
+        "Hint 2 of 2",
+    ]
+    assert judging.hint("two-hosts", 1).head.startswith("Hint 1 of 2")
+    assert judging.hint("third-host").head.startswith("Hint 1 of 2")
 
 
 def test_answers_follow_the_model(monkeypatch):
@@ -143,6 +158,15 @@ def test_feedback_shows_itself_with_what_was_given_escaped():
     assert shown["text/plain"] == repr(feedback)
     assert "&lt;b&gt;" in shown["text/html"]
     assert "<b>'" not in shown["text/html"]
+
+
+def test_right_wrong_and_not_tried_differ_in_sign_and_colour_and_the_first_line_tells_nothing():
+    answers = ([0, 1], [0.5, 1], ..., ["zero", 1])
+    given = [judging.check("two-hosts", answer) for answer in answers]
+    assert [repr(one).splitlines()[1][0] for one in given] == ["✓", "✗", "–", "?"]
+    assert len({repr(one).splitlines()[0] for one in given}) == 1
+    colours = [re.search(r"--jp-[a-z]+", one._repr_mimebundle_()["text/html"])[0] for one in given]
+    assert len({*colours}) == 4
 
 
 def test_a_problem_is_what_the_question_works_with_or_its_words():

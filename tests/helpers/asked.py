@@ -2,7 +2,7 @@
 
 from labkit.exercises import judging
 
-BLANKS = [None, ..., "", " ", [], [...], [None]]
+BLANKS = [None, ..., "", " ", "...", [...], [None]]
 
 
 class Asked:
@@ -39,7 +39,8 @@ class Asked:
     def test_an_untouched_answer_repeats_the_question(self, name, blank):
         feedback = judging.check(name, blank)
         assert feedback.outcome == "not tried yet"
-        assert feedback.text == next(q.asks for q in self.lesson.QUESTIONS if q.name == name)
+        asks = next(q.asks for q in self.lesson.QUESTIONS if q.name == name)
+        assert feedback.head == f"Question: {asks}"
 
     def test_the_right_answer_is_right_in_every_form(self, name, right):
         feedback = judging.check(name, right)

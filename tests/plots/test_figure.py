@@ -74,7 +74,8 @@ def test_shows_itself_as_a_picture_and_as_its_answer(kind):
     figure = drawn(kind, 3)
     data, metadata = figure._repr_mimebundle_()
     assert set(data) == {"image/png", "text/plain"}
-    assert data["text/plain"] == figure.answer == repr(figure)
+    assert data["text/plain"] == f"A figure:\n{figure.answer}"
+    assert figure.answer == repr(figure)
     assert metadata["image/png"]["alt"] == figure.answer
     assert figure.answer.endswith(".")
 

@@ -176,7 +176,7 @@ def test_the_answer_stands_in_the_figure(life):
     figure = drawn(life)
     title = figure.figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
     assert figure.answer.endswith(title[title.index(" is ") :])
-    assert figure._repr_mimebundle_()[0]["text/plain"] == figure.answer
+    assert figure._repr_mimebundle_()[0]["text/plain"] == f"A figure:\n{figure.answer}"
 
 
 def test_the_same_table_gives_the_same_bytes():

@@ -115,7 +115,7 @@ def test_the_answer_stands_above_it(life):
     title = figure.figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
     if life != "long":
         assert title == figure.answer
-    assert figure._repr_mimebundle_()[0]["text/plain"] == figure.answer
+    assert figure._repr_mimebundle_()[0]["text/plain"] == f"A figure:\n{figure.answer}"
 
 
 def test_the_same_tables_give_the_same_bytes():

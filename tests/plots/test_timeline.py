@@ -88,7 +88,8 @@ def test_many_servers_are_thinner_and_have_no_words():
 def test_the_answer_is_the_text_and_the_title():
     figure = plots.timeline(road("plain").events)
     data, metadata = figure._repr_mimebundle_()
-    assert data["text/plain"] == metadata["image/png"]["alt"] == figure.answer
+    assert data["text/plain"] == f"A figure:\n{figure.answer}"
+    assert metadata["image/png"]["alt"] == figure.answer
     title = figure.figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
     assert title == figure.answer
 
