@@ -22,11 +22,12 @@ $(shell mkdir -p "$(CURDIR)/build/home")
 $(info Your home folder cannot be written to: settings are kept in build/home.)
 endif
 
-.PHONY: help lab lesson test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
+.PHONY: help lab lesson copies test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
 
 help:
 	@echo "make lab           open the lessons in JupyterLab (PORT=9000 for another port)"
 	@echo "make lesson L=01   the newest edition of a lesson, beside your copy"
+	@echo "make copies        for a class: lessons without answers, and with them"
 	@echo "make test          everything that needs no browser"
 	@echo "make test-browser  the lessons in the real JupyterLab, in Chromium"
 	@echo "make notebooks     run every lesson and keep its outputs"
@@ -37,6 +38,9 @@ lab: not-root .venv/lab
 
 lesson: .venv/lab
 	@$(PY) tools/lab.py --again="$(L)"
+
+copies: .venv/lab
+	@$(PY) tools/lab.py --class-copies
 
 not-root:
 	@test -n "$(ALLOW_ROOT)" || test "`id -u`" != 0 || { echo "JupyterLab does not run as root:" \

@@ -94,6 +94,22 @@ def test_a_learner_gets_copies_without_outputs_and_teachers_cells(lessons):
         kept = [c for c in theirs.cells if "teacher" not in c.metadata.get("tags", ())]
         assert [c.source for c in mine.cells] == [c.source for c in kept]
         assert not any(c.get("outputs") or c.get("execution_count") for c in mine.cells)
+        assert not any("outputs_hidden" in c.metadata.get("jupyter", {}) for c in mine.cells)
+
+
+def test_a_class_gets_copies_without_answers_and_with_them(lessons):
+    build = lessons[1].parent / "build"
+    assert lab.class_copies(lessons[0], build).endswith("answers in build/answers.")
+    for lesson in lessons[0].iterdir():
+        theirs = nbformat.read(lesson, as_version=4).cells
+        blank = nbformat.read(build / "students" / lesson.name, as_version=4).cells
+        full = nbformat.read(build / "answers" / lesson.name, as_version=4).cells
+        tagged = [c for c in theirs if {"teacher", "solution"} & {*c.metadata.get("tags", ())}]
+        assert tagged
+        assert len(blank) == len(theirs) - len(tagged)
+        assert not any(c.get("outputs") for c in blank)
+        assert [c.get("outputs") for c in full] == [c.get("outputs") for c in theirs]
+        assert not any("outputs_hidden" in c.metadata.get("jupyter", {}) for c in full)
 
 
 def test_what_a_learner_wrote_is_never_overwritten(lessons):

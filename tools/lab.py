@@ -21,14 +21,32 @@ SETTINGS = ROOT / "tools" / "jupyter"
 LESSONS, WORK = ROOT / "notebooks", ROOT / "work"
 
 
-def copy_for_learner(lesson):
-    """Return the text of a lesson without outputs and without cells for the teacher."""
+def copy_of(lesson, without=("teacher",), outputs=False):
+    """Return the text of a lesson with nothing folded, *without* the cells of these tags.
+
+    As a rule without outputs: an answer shows when its cell is run.
+    """
     notebook = nbformat.read(lesson, as_version=4)
-    notebook.cells = [c for c in notebook.cells if "teacher" not in c.metadata.get("tags", ())]
+    notebook.cells = [
+        c for c in notebook.cells if {*without}.isdisjoint(c.metadata.get("tags", ()))
+    ]
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        cell.metadata.get("jupyter", {}).pop("outputs_hidden", None)
+        if cell.cell_type == "code" and not outputs:
             cell.outputs, cell.execution_count = [], None
     return nbformat.writes(notebook)
+
+
+def class_copies(lessons=LESSONS, build=ROOT / "build"):
+    """Write each lesson twice: for students without solutions, for the teacher with all answers."""
+    for folder, wanted in (
+        ("students", {"without": ("teacher", "solution")}),
+        ("answers", {"without": (), "outputs": True}),
+    ):
+        (build / folder).mkdir(parents=True, exist_ok=True)
+        for lesson in sorted(lessons.glob("*.ipynb")):
+            (build / folder / lesson.name).write_text(copy_of(lesson, **wanted), encoding="utf-8")
+    return f"Students' copies are in {build.name}/students, answers in {build.name}/answers."
 
 
 def copies(lessons=LESSONS, work=WORK, again=None):
@@ -46,7 +64,7 @@ def copies(lessons=LESSONS, work=WORK, again=None):
         numbers = ", ".join(lesson.name.partition("_")[0] for lesson in found)
         sys.exit(f"L={again}: there is no such lesson; there are {numbers}")
     for lesson in found:
-        text = copy_for_learner(lesson)
+        text = copy_of(lesson)
         edition, mine = hashlib.sha256(text.encode()).hexdigest(), work / lesson.name
         number = lesson.name.partition("_")[0]
         if lesson in wanted and mine.exists():
@@ -83,7 +101,11 @@ def main():
     parser = argparse.ArgumentParser(prog="make lab", allow_abbrev=False)
     parser.add_argument("--port", default="8888")
     parser.add_argument("--again")
+    parser.add_argument("--class-copies", action="store_true")
     arguments, more = parser.parse_known_args()
+    if arguments.class_copies:
+        print(class_copies())
+        return
     if arguments.again is not None:
         print(*copies(again=arguments.again or "?"), sep="\n")
         return
