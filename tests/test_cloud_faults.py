@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
-from labkit.cloud.durations import steps
+from labkit import Cloud, Fault, Flavor, Fleet, LibvirtDriver, Options, RequestSpec
+from labkit.cloud import faults
+from labkit.cloud.durations import actions, steps
 from labkit.cloud.faults import ERRORS, EVENTS, METHODS
 from labkit.cloud.leftovers import RULES, imbalances
 from labkit.nova import clock
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute import utils as compute_utils
+from labkit.nova.objects import ImageMeta
 from labkit.nova.service import expected
 from tests.helpers.mistakes import mistakes
 
@@ -40,6 +42,53 @@ LATE_S = 200  # later than anybody waits for an answer
 UNSEEN_S = 120  # without heartbeats, until a service counts as dead
 STEPS = tuple(step for step in steps() if step not in EVENTS)
 STATES = tuple(dict.fromkeys((*task_states.ALL, *vm_states.ALL)))
+
+
+def played(driver, step_comes):
+    """Clouds in which each action comes once; *step_comes* is told of each before."""
+    moves = [
+        ("rebuild", {"image": ImageMeta("another")}),
+        ("resize", {"flavor": Flavor(vcpus=1, memory_mb=1024, root_gb=1)}),
+        *(("confirmResize", {}), ("migrate", {}), ("revertResize", {}), ("shelve", {})),
+        *(("unshelve", {}), ("migrateLive", {}), ("evacuate", {}), ("delete", {})),
+    ]
+    backup = {"backup_type": "daily", "rotation": 1, "name": "b"}
+    life = [(name, backup if name == "createBackup" else {}) for name in LIFE]
+    kept = Options(shelved_offload_time=-1, reclaim_instance_interval=3600)
+    late = [(name, {}) for name in "shelve shelveOffload unshelve delete restore delete".split()]
+    for options, doings in ((Options(), life + moves), (kept, [*late, ("forceDelete", {})])):
+        step_comes("create")
+        cloud = Cloud(FLEET, options, driver=driver)
+        cloud.create("web-1", SPEC)
+        cloud.settle()
+        for name, arguments in doings:
+            step_comes(name.removeprefix("HARD "))
+            hard = {"reboot_type": "HARD"} if name.startswith("HARD") else {}
+            if name == "evacuate":
+                cloud.host_down(cloud.show("web-1")["host"], forced=True)
+            cloud.act("web-1", name.removeprefix("HARD "), **arguments, **hard)
+            cloud.settle()
+            for host in HOSTS:
+                cloud.host_up(
+                    host
+                )  # what is left of an evacuated server goes when its host is back
+            cloud.settle()
+
+
+def test_the_actions_that_come_to_a_step_are_those_of_the_table(monkeypatch):
+    came, asked = defaultdict(set), []
+    at_step = faults.Faults.at_step
+
+    def noted(self, step, host, instance):
+        came[step].add(asked[-1])
+        return at_step(self, step, host, instance)
+
+    monkeypatch.setattr(faults.Faults, "at_step", noted)
+    for driver in (None, LibvirtDriver):
+        played(driver, asked.append)
+    listed = {step: set(names.split()) for step, names in actions().items()}
+    del listed["api"], listed["message"], came["api"]  # every action comes to these
+    assert came == listed
 
 
 def singles():

@@ -500,6 +500,11 @@ def test_a_fault_that_never_strikes_is_said():
     table = cloud.planned_faults.set_index("step")
     assert table.struck.to_dict() == {"pause": 0, "host_down": 1, "spawn": 1}
     assert table.loc["pause", "host"] == "host1"
+    assert table.actions.to_dict() == {
+        "pause": "pause",
+        "host_down": "",
+        "spawn": "create evacuate rebuild unshelve",
+    }
 
 
 # -- answer and act -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ import random
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
-from labkit.cloud.durations import with_changes
+from labkit.cloud.durations import actions, with_changes
 from labkit.cloud.site import CONTROLLER, Site
 from labkit.neighbours.arguments import is_whole, shown, truth
 from labkit.neighbours.messaging.envelope import Envelope
@@ -402,8 +402,8 @@ class Cloud:
 
     @property
     def planned_faults(self):
-        """The faults that were asked for, and how often each has struck so far."""
-        return tables.planned_faults(self.site.faults.struck())
+        """The faults that were asked for, how often each has struck so far, and what can meet it."""
+        return tables.planned_faults(self.site.faults.struck(), actions())
 
     @property
     def requests(self):

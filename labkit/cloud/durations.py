@@ -40,6 +40,13 @@ def steps() -> dict:
     return dict(_durations())
 
 
+@cache
+def actions() -> dict:
+    """Return ``{step: the actions of a server that come to it}``, texts, of data/durations.csv."""
+    with DURATIONS.open(encoding="utf-8", newline="") as file:
+        return {row["step"]: row["actions"] for row in csv.DictReader(file)}
+
+
 def with_changes(changes) -> dict:
     """Return ``steps()`` with the changes over it. Raises ValueError for a bad one."""
     table = steps()

@@ -66,7 +66,7 @@ class Fault:
     only takes longer. ``message``: what asks for the method *at* (or any) is lost, or with *delay_s*
     late. ``database``: a guarded save (of the task_state or vm_state *at*, or any) comes too late.
     A fault whose step never comes does nothing: ``cloud.planned_faults`` says how often each has
-    struck. ``host_down``: the server's nova-compute dies when the server reaches *at*; without *at* it
+    struck, and which actions come to its step. ``host_down``: the server's nova-compute dies when the server reaches *at*; without *at* it
     is dead from the beginning. ``delete``: a delete arrives then; *at* is a task_state, a
     vm_state or a step. Raises ValueError for a step or a moment that there is not, and for
     anything else that makes no sense.

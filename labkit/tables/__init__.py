@@ -76,9 +76,9 @@ one too.
     row changed, or of the first one after it.
 ``faults``: seq, t_s, instance, code, message
     The errors that the API shows with a server.
-``planned_faults``: step, at, host, instance, times, struck
+``planned_faults``: step, at, host, instance, times, struck, actions
     The faults that the cloud was given, and how often each has struck so far: 0 where its step has
-    not come. A step that no action of the run takes, or that the driver has not, never comes.
+    not come. ``actions`` come to that step, with one driver or the other; "" for an event.
 ``requests``: seq, t_s, instance, action, status, answer, request_id
     The requests to the API, and its answers; ``answer`` is empty when it was accepted.
 ``events``: seq, t_s, service, instance, kind, what, request_id

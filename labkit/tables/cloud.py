@@ -172,11 +172,17 @@ def faults(records):
     return _table(records, InstanceFault, "seq t_s instance code message")
 
 
-def planned_faults(struck):
-    """Return the faults that a cloud was given and how often each has struck, a DataFrame."""
+def planned_faults(struck, actions):
+    """Return the faults that a cloud was given and how often each has struck, a DataFrame.
+
+    In: (fault, how often), and the actions that come to a step, by step.
+    """
     names = "step at host instance times".split()
-    rows = [(*(getattr(fault, name) for name in names), count) for fault, count in struck]
-    return frame([*names, "struck"], rows)
+    rows = [
+        (*(getattr(fault, name) for name in names), count, actions.get(fault.step, ""))
+        for fault, count in struck
+    ]
+    return frame([*names, "struck", "actions"], rows)
 
 
 def requests(records):
