@@ -267,7 +267,11 @@ class Cloud:
         return self.driver(host).host.hypervisor
 
     def guest_stops(self, name):
-        """Let a guest stop by itself, unseen by Nova until the power states are compared."""
+        """Let a guest stop by itself; Nova hears of it some seconds later, as libvirt's guests tell.
+
+        With ``handle_virt_lifecycle_events`` off, or while nova-compute is down, only the next
+        comparison of the power states finds it.
+        """
         self._set_guest(name, power_state.SHUTDOWN)
 
     def guest_starts(self, name):

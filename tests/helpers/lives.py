@@ -3,6 +3,7 @@
 import contextlib
 
 from labkit import BaseHostWeigher, Cloud, Fault, Flavor, Fleet, Options, RequestSpec
+from labkit.nova.compute import power_state
 from labkit.nova.objects import Destination, ImageMeta
 from labkit.nova.service import expected
 
@@ -73,6 +74,7 @@ class Player:
             "sync_power_state_interval": -1,
             "update_resources_interval": -1,
             "weight_classes": [HostNameWeigher],
+            "handle_virt_lifecycle_events": False,  # the recorder's driver tells of no guest
         }
         self.hosts = hosts
         self.options = Options(**settings | {name: value for _, name, value in options})
@@ -247,6 +249,17 @@ def scenario(function):
     return function
 
 
+def listening(function):
+    """Register a scenario in which the driver tells of its guests."""
+
+    def play(p):
+        p.options = p.options.replace(handle_virt_lifecycle_events=True)
+        function(p)
+
+    SCENARIOS[function.__name__] = play
+    return function
+
+
 def simple(name, *steps, before=(), model=None):
     """Register a scenario of a server that is up, asked for one thing after another."""
 
@@ -377,6 +390,46 @@ def power_sync_skips_a_task(p):
         p.arrive()
         p.cloud.guest_stops("web")
         p.cloud.periodic("_sync_power_states", "host1")
+
+
+def _told(p, word, guest):
+    """Let a guest change, and its driver tell of it."""
+    with p.step(f"VM {word}"):
+        guest()
+        p.cloud.run(p.cloud.now + 16)
+
+
+@listening
+def lifecycle_event_guest_died(p):
+    p.boot()
+    _told(p, "Stopped", lambda: p.cloud.guest_stops("web"))
+
+
+@listening
+def lifecycle_event_guest_runs(p):
+    p.boot()
+    p.do("os-stop")
+    p.cloud.run(p.cloud.now + 16)  # it has stopped, and Nova knows
+    _told(p, "Started", lambda: p.cloud.guest_starts("web"))
+
+
+@listening
+def lifecycle_event_skips_a_task(p):
+    p.boot()
+    p.hold("uploading")
+    with p.step("createImage, VM Stopped in the middle"):
+        p.act("createImage")
+        p.arrive()
+        p.cloud.guest_stops("web")
+
+
+@listening
+def lifecycle_event_of_a_pause(p):
+    p.boot()
+    uuid = p.cloud.site.uuid_of("web")
+    guests = p.cloud.drivers["host1"].guests
+    for word, state in (("Paused", power_state.PAUSED), ("Resumed", power_state.RUNNING)):
+        _told(p, word, lambda state=state: guests.__setitem__(uuid, state))
 
 
 @scenario

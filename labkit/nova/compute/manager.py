@@ -7,7 +7,7 @@ import simpy
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception, exception_wrapper
-from labkit.nova.clock import as_generator, finish
+from labkit.nova.clock import HostEvent, as_generator, finish
 from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
@@ -21,6 +21,7 @@ from labkit.nova.objects import migration as migrations
 from labkit.nova.objects.instance import Instance, InstanceList, get_by_host
 from labkit.nova.scheduler.client.report import SchedulerReportClient
 from labkit.nova.service import Service
+from labkit.nova.virt import event as virtevent
 
 wrap_exception = functools.partial(
     exception_wrapper.wrap_exception, service="compute", binary="nova-compute"
@@ -56,6 +57,16 @@ SYNC = {
     (vm.STOPPED, power_state.SUSPENDED): "force_stop",
     (vm.PAUSED, power_state.SHUTDOWN): "force_stop",
     (vm.PAUSED, power_state.CRASHED): "force_stop",
+}
+#: The power state that a guest is in after an event, if nothing else has come of it meanwhile.
+_AFTER = {
+    virtevent.EVENT_LIFECYCLE_STOPPED: power_state.SHUTDOWN,
+    virtevent.EVENT_LIFECYCLE_STARTED: power_state.RUNNING,
+    virtevent.EVENT_LIFECYCLE_PAUSED: power_state.PAUSED,
+    virtevent.EVENT_LIFECYCLE_POSTCOPY_STARTED: power_state.PAUSED,
+    virtevent.EVENT_LIFECYCLE_MIGRATION_COMPLETED: power_state.PAUSED,
+    virtevent.EVENT_LIFECYCLE_RESUMED: power_state.RUNNING,
+    virtevent.EVENT_LIFECYCLE_SUSPENDED: power_state.SUSPENDED,
 }
 
 
@@ -155,6 +166,9 @@ class ComputeManager(Service):
         self.snapshot_semaphore = self._semaphore(site.options.max_concurrent_snapshots)
         self.live_migration_semaphore = self._semaphore(site.options.max_concurrent_live_migrations)
         self.waiting_live_migrations = {}
+        driver.init_host(site.clock.env)
+        if site.options.handle_virt_lifecycle_events:
+            driver.register_event_listener(self.handle_events)
 
     def _semaphore(self, places):
         return simpy.Resource(self.site.clock.env, places) if places else None
@@ -1744,6 +1758,31 @@ class ComputeManager(Service):
 
     def _notify_live_migrate_abort_end(self, instance):
         self._notify_about_instance(instance, "live_migration_abort", "end")
+
+    # -- what the driver tells -------------------------------------------------------------
+    def handle_events(self, event):
+        """Look after a guest that the driver tells of, unless this nova-compute is down."""
+        if not self.stopped:
+            self.start(self.handle_lifecycle_event(event))
+
+    def handle_lifecycle_event(self, event):
+        """Compare a server with its guest, which has changed.
+
+        Unlike Nova, an event that says what the row says already, as those of all that Nova itself
+        does to a guest, is not noted in the log; and no event of a live migration binds ports.
+        """
+        try:
+            instance = Instance.get_by_uuid(self, event.uuid, "yes")
+        except exception.InstanceNotFound:
+            return
+        found = _AFTER.get(event.transition)
+        if found != self._get_power_state(instance):
+            return  # it came too late
+        if found != instance.power_state or (instance.vm_state, found) in SYNC:
+            self.clock.env.active_process.context = self.site.keystone.admin_context()
+            words = "INFO", f"VM {event.get_name()} (Lifecycle Event)"
+            self.note(HostEvent, instance.name, "log", words)
+            yield from self._sync_instance_power_state(instance, found)
 
     # -- every so often --------------------------------------------------------------------
     def _sync_power_states(self):

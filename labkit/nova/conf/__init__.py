@@ -153,6 +153,7 @@ OPTIONS = (
     Opt(_L, "snapshot_compression", bool, False),
     Opt("workarounds", "disable_libvirt_livesnapshot", bool, False),
     Opt("workarounds", "disable_group_policy_check_upcall", bool, False),
+    Opt("workarounds", "handle_virt_lifecycle_events", bool, True),
     Opt(
         "notifications",
         "notify_on_state_change",

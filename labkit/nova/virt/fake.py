@@ -11,8 +11,8 @@ class FakeDriver(LibvirtDriver):
     ``snapshot_model`` is "flat" (files: the driver announces a direct snapshot first and then steps
     back) or "direct" (rbd); a snapshot moves no bytes, it only takes its time.
 
-    Source: ``FakeDriver`` in nova/virt/fake.py with the power states of
-    nova/virt/libvirt/driver.py, Nova 34.0.0.
+    Source: ``FakeDriver`` in nova/virt/fake.py with the power states and events of
+    nova/virt/libvirt/driver.py, Nova 34.0.0: Nova's own tells of no guest.
     """
 
     def __init__(self, options=None, snapshot_model="flat"):

@@ -11,6 +11,7 @@ from labkit.nova import clock
 from labkit.nova.compute import power_state
 from labkit.nova.compute.manager import SYNC
 from labkit.nova.objects.instance import get_by_host
+from labkit.nova.virt import event as virtevent
 from tests.helpers import lives
 
 RECORDED = Path(__file__).parents[3] / "data" / "nova-34" / "lifecycle.json.gz"
@@ -24,6 +25,11 @@ class Bench:
 
     def __init__(self):
         self.player = None
+
+    @property
+    def uuid(self):
+        """The server's."""
+        return self.player.cloud.site.uuid_of("web")
 
     def put(self, vm_state, task_state, guest):
         """Put the row into a pair of states, "running", and the guest into a power state."""
@@ -117,6 +123,24 @@ def test_a_restart_does_the_same_in_every_pair_of_states(guest):
     assert set(table) == {"task_states", "outcomes", "running", "shutdown", "paused"}
 
 
+@pytest.mark.nova
+def test_what_each_event_of_a_driver_leads_to_is_the_same():
+    bench, table, compared = Bench(), dict(NOVA["lifecycle_events"]), 0
+    outcomes, tasks = table.pop("outcomes"), table.pop("task_states")
+    for transition, name in virtevent.NAMES.items():
+        for vm_state, by_guest in table.pop(name).items():
+            for guest, numbers in by_guest.items():
+                for task_state, number in zip(tasks, numbers, strict=False):
+                    bench.put(vm_state, task_state, guest)
+                    event = virtevent.LifecycleEvent(bench.uuid, transition)
+                    found = bench.outcome(lambda c, event=event: c.handle_lifecycle_event(event))
+                    assert found == outcomes[number], (name, vm_state, task_state, guest)
+                    compared += 1
+    assert compared >= 7 * 12 * 3
+    assert len(outcomes) > 20
+    assert not table
+
+
 def _first(compute):
     return get_by_host(compute)[0]
 
@@ -129,8 +153,8 @@ def booted(root, **options):
     return cloud
 
 
-def test_a_guest_that_stops_is_noticed_with_the_next_round_and_not_before(root):
-    cloud = booted(root, sync_power_state_interval=600)
+def test_without_events_a_guest_that_stops_is_noticed_with_the_next_round_and_not_before(root):
+    cloud = booted(root, sync_power_state_interval=600, handle_virt_lifecycle_events=False)
     cloud.guest_stops("web-1")
     cloud.run(until_s=599)
     assert cloud.show("web-1")["status"] == "ACTIVE"

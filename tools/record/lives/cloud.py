@@ -18,6 +18,7 @@ from nova.conf import CONF
 from nova.db.main import api as db_api
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional import integrated_helpers
+from nova.virt import event as virtevent
 from oslo_concurrency import lockutils
 from oslo_policy import opts as policy_opts
 from oslo_utils import timeutils
@@ -223,6 +224,12 @@ class Cloud(integrated_helpers.ProviderUsageBaseTestCase):
         """Run a periodic task of a nova-compute once."""
         with working_as(f"compute@{host}"), self.cell_context() as ctxt:
             getattr(self.computes[host].manager, task)(ctxt)
+
+    def event(self, transition, host="host1"):
+        """Let the driver tell its nova-compute what has become of the server's guest."""
+        event = virtevent.LifecycleEvent(self.server_id, transition)
+        with working_as(f"compute@{host}"):
+            self.computes[host].driver.emit_event(event)
 
     def age(self, column):
         """Move a time in the server's row an hour into the past."""

@@ -1,4 +1,5 @@
-"""Tables of what a nova-compute does by itself: after a restart, and when power states differ.
+"""Tables of what a nova-compute does by itself: after a restart, when power states differ, and when
+its driver tells of a guest.
 
 For each pair of states the row of a server and its guest are put there and Nova's own method is
 called once; what it saved, sent and asked of the hypervisor is kept, and the row if it changed
@@ -11,6 +12,7 @@ from tools.record.lives import backend  # noqa: F401
 from nova import objects
 from nova.compute import power_state
 from nova.db.main import api as db_api
+from nova.virt import event as virtevent
 from nova.virt import fake
 from oslo_utils import timeutils
 
@@ -76,6 +78,38 @@ def power_sync():
 
     nova_cloud.run(body)
     return found
+
+
+def lifecycle_events():
+    """What ComputeManager.handle_events does, by event, vm_state and state of the guest.
+
+    With each vm_state the server has no task, and one.
+    """
+    found = {"task_states": [None, "image_uploading"]}
+
+    def body(cloud):
+        table = Table()
+        for transition, name in virtevent.NAMES.items():
+            found[str(name)] = {
+                state: {
+                    guest: [
+                        table.index(event(cloud, transition, state, task, guest))
+                        for task in (found["task_states"] if state != "deleted" else [None])
+                    ]
+                    for guest in GUESTS
+                }
+                for state in VM_STATES
+            }
+        found["outcomes"] = table.rows
+
+    nova_cloud.run(body)
+    return found
+
+
+def event(cloud, transition, vm_state, task_state, guest):
+    """Let the driver tell of a guest that is in a power state, maybe another one by now."""
+    before = put(cloud, vm_state, task_state, guest)
+    return outcome(cloud, lambda ctxt: cloud.event(transition), before)
 
 
 def init_instance(cloud, vm_state, task_state, guest):

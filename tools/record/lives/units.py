@@ -20,5 +20,6 @@ def of(file):
         return [f"clouds/{name}" for name in cloud_cases.load()]
     if file == "deployed":
         return [f"deployed/{name}" for name in deployed.NAMES]
-    tables = ["tables/restart", "tables/power_sync"] if file == "lifecycle" else []
+    names = ("restart", "power_sync", "lifecycle_events") if file == "lifecycle" else ()
+    tables = [f"tables/{name}" for name in names]
     return tables + [f"{file}/{name}" for name in scenarios.load(file)]

@@ -14,6 +14,7 @@ from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
 from labkit.nova.conf import Options
 from labkit.nova.objects.image_meta import ARCHITECTURES
+from labkit.nova.virt.driver import ComputeDriver
 from labkit.nova.virt.hardware import parse_cpu_spec
 from labkit.nova.virt.libvirt import blockinfo, imagebackend
 from labkit.nova.virt.libvirt import utils as libvirt_utils
@@ -64,7 +65,7 @@ _MODES = {"pv": "xen", "hv": "hvm", "baremetal": "hvm"}
 _NO_DISK = ("ENOENT", "ESTALE", "EACCES", "DiskNotFound", "libvirtError")
 
 
-class LibvirtDriver:
+class LibvirtDriver(ComputeDriver):
     """The hypervisor of one host: its guests, their disks and snapshots, and its reports.
 
     In: Options; *root_disk*, a function of an instance that returns its RootDisk (by default what
@@ -129,7 +130,7 @@ class LibvirtDriver:
         self.options = options
         if root_disk is None and options.images_type == "lvm" and not options.images_volume_group:
             raise ValueError("images_type = 'lvm' needs images_volume_group, the name of one")
-        self.host = Host(options, hypervisor, costs, supports_direct_io)
+        self.host = Host(options, hypervisor, costs, supports_direct_io, self.emit_event)
         self.guests = self.host.guests
         self.jobs = {}
         self.get_disk_type_from_path = self.libvirt_utils.get_disk_type_from_path
@@ -140,6 +141,10 @@ class LibvirtDriver:
         self.never_live = {"lvm"}
 
     # -- guests ----------------------------------------------------------------------------
+    def init_host(self, env):
+        """Begin to hear of guests, on a simpy environment."""
+        self.host.initialize(env)
+
     def get_info(self, instance) -> int:
         """Return a guest's power state. Raises InstanceNotFound when there is none."""
         if instance.uuid not in self.guests:
@@ -309,16 +314,17 @@ class LibvirtDriver:
         standard, own = False, type(root_disk).direct_snapshot
         seconds = 0.0 if own is imagebackend.Image.direct_snapshot else None
         try:
-            metadata["location"] = yield from self._taking(
+            metadata["location"] = yield from self._working(
                 host,
                 "direct_snapshot",
+                "direct_snapshot",
+                seconds,
                 root_disk.direct_snapshot,
                 None,
                 snapshot_name,
                 image_format,
                 image_id,
                 instance.spec.image.id,
-                seconds=seconds,
             )
             yield from self._resume_guest_after_snapshot(host, live, original_power_state, guest)
             image_api.update(instance.name, image_id, metadata, purge_props=False, by=_BY)
@@ -567,27 +573,34 @@ class LibvirtDriver:
         except Exception as error:
             host.failing[_STRIKES[step]] = error
 
-    def _taking(self, host, step, work, *args, seconds=None):
+    def _taking(self, host, step, work, *args):
         """Let a step take its time, and then do it."""
         start_s = host.service.site.clock.env.now
-        yield from self._step(host, step, seconds)
+        yield from self._step(host, step)
         if host.service.site.clock.env.now > start_s:
             host.staged(step, start_s)
         return work(*args)
 
-    def _converting(self, host, work, *args):
-        """Do something with qemu-img convert, and let it take the time that the command needs."""
-        start_s, failed = host.service.site.clock.env.now, None
-        yield from self._step(host, "extract", 0.0)
+    def _working(self, host, step, stage, seconds, work, *args):
+        """Let a step take its time, do it, and let the bytes that it moved take theirs."""
+        env, answer, failed = host.service.site.clock.env, None, None
+        start_s = env.now
+        yield from self._step(host, step, seconds)
         try:
-            work(*args)
+            answer = work(*args)
         except Exception as error:
             failed = error
         if host.spent[0]:
-            yield from host.service.wait(host.service.site.clock.env.timeout(host.spent[0]))
-            host.staged("convert", start_s)
+            yield from host.service.wait(env.timeout(host.spent[0]))
+        if env.now > start_s:
+            host.staged(stage, start_s)
         if failed is not None:
             raise failed
+        return answer
+
+    def _converting(self, host, work, *args):
+        """Do something with qemu-img convert, and let it take the time that the command needs."""
+        yield from self._working(host, "extract", "convert", 0.0, work, *args)
 
     # -- what the host has -----------------------------------------------------------------
     def node_is_available(self, nodename) -> bool:

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field, replace
 from labkit.neighbours.processutils import ProcessExecutionError
 from labkit.nova import exception
 from labkit.nova.clock import HostEvent, Stage
+from labkit.nova.compute import power_state
+from labkit.nova.virt import event as virtevent
 from labkit.nova.virt.libvirt.guest import Guest
 
 MIB = 1 << 20
 GI = 1 << 30
+#: Seconds that Nova waits before it tells of a guest that has stopped: a reboot stops it too.
+STOPPED_DELAY_S = 15
 #: What qemu-img can write, of what Nova's option snapshot_image_format may name.
 FORMATS = ("raw", "qcow2", "vmdk", "vdi")
 SNAPSHOTS = "/var/lib/nova/instances/snapshots"
@@ -67,23 +71,51 @@ class Hypervisor:
 class Guests(dict):
     """Maps a server's uuid to its guest's power state; ``on_change`` is called with both at each change.
 
-    The state of a guest that has gone is None.
+    The state of a guest that has gone is None. ``on_event`` is called with a uuid and each transition
+    that libvirt tells of.
     """
 
     def __init__(self):
         super().__init__()
-        self.on_change = lambda uuid, state: None
+        self.on_change = self.on_event = lambda uuid, what: None
 
     def __setitem__(self, uuid, state):
-        if self.get(uuid) != state:
-            self.on_change(uuid, state)
+        before = self.get(uuid)
         super().__setitem__(uuid, state)
+        self._changed(uuid, before, state)
 
     def pop(self, uuid, *default):
         """Remove a guest and return its state, as dict does."""
-        if uuid in self:
-            self.on_change(uuid, None)
-        return super().pop(uuid, *default)
+        before = super().pop(uuid, *default)
+        self._changed(uuid, before, None)
+        return before
+
+    def _changed(self, uuid, before, state):
+        if state != before:
+            self.on_change(uuid, state)
+            for transition in transitions(before, state):
+                self.on_event(uuid, transition)
+
+
+def transitions(before, state) -> tuple:
+    """Return what libvirt tells of a guest whose power state changes; None: there is no guest.
+
+    Of a domain that is only defined or undefined, and of one that sleeps (pmsuspended), Nova's
+    ``_event_lifecycle_callback`` hears nothing.
+    """
+    ran = before in _AT_WORK
+    if state in _AT_WORK:
+        if not ran:
+            paused = (virtevent.EVENT_LIFECYCLE_PAUSED,) if state == power_state.PAUSED else ()
+            return (virtevent.EVENT_LIFECYCLE_STARTED, *paused)
+        if state == power_state.PAUSED:
+            return (virtevent.EVENT_LIFECYCLE_PAUSED,)
+        return (virtevent.EVENT_LIFECYCLE_RESUMED,)
+    off = state != power_state.SUSPENDED
+    return (virtevent.EVENT_LIFECYCLE_STOPPED,) if ran and off else ()
+
+
+_AT_WORK = (power_state.RUNNING, power_state.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -105,6 +137,8 @@ class DiskImage:
 class Host:
     """One compute host.
 
+    In: Options, a Hypervisor, SnapshotCosts, and *lifecycle_event_handler*, which is called with
+    a LifecycleEvent for each guest that starts, stops or is paused.
     ``hypervisor`` is what the machine has. ``guests`` maps a uuid to its power state, ``disks`` to
     its RootDisk, ``saved`` to the power state of a guest whose memory was saved; ``images`` a path
     to a DiskImage; ``lvs`` a path to (volume group, logical volume), or to None when lvs does not
@@ -113,7 +147,14 @@ class Host:
     that is called before it. ``costs`` says how long commands take; see SnapshotCosts.
     """
 
-    def __init__(self, options, hypervisor=None, costs=None, supports_direct_io=True):
+    def __init__(
+        self,
+        options,
+        hypervisor=None,
+        costs=None,
+        supports_direct_io=True,
+        lifecycle_event_handler=None,
+    ):
         self.options = options
         self.hypervisor = hypervisor or Hypervisor()
         self.costs = costs
@@ -123,6 +164,36 @@ class Host:
         self.rbd_parent = ("images", "image", "snap")
         self.service = self.instance = None
         self._tempdirs = itertools.count(1)
+        self._lifecycle_event_handler = lifecycle_event_handler
+        self._events_delayed = {}
+
+    # -- what libvirt tells ------------------------------------------------------------------
+    def initialize(self, env):
+        """Begin to hear of guests, on a simpy environment; what was to be told before is forgotten."""
+        self._events_delayed.clear()
+
+        def event_lifecycle_callback(uuid, transition):
+            self._event_emit_delayed(env, virtevent.LifecycleEvent(uuid, transition))
+
+        self.guests.on_event = event_lifecycle_callback
+
+    def _event_emit_delayed(self, env, event):
+        """Tell of a guest that has stopped later, and only if nothing else comes of it until then.
+
+        Source: the method of that name in nova/virt/libvirt/host.py, Nova 34.0.0.
+        """
+        self._events_delayed.pop(event.uuid, None)
+        if event.transition == virtevent.EVENT_LIFECYCLE_STOPPED:
+            self._events_delayed[event.uuid] = event
+            env.process(self._emit_later(env, event))
+        elif self._lifecycle_event_handler is not None:
+            self._lifecycle_event_handler(event)
+
+    def _emit_later(self, env, event):
+        yield env.timeout(STOPPED_DELAY_S)
+        if self._events_delayed.get(event.uuid) is event:
+            del self._events_delayed[event.uuid]
+            self._lifecycle_event_handler(event)
 
     def at_work(self, service, instance) -> "Host":
         """Return this host as one snapshot sees it: what is noted is noted for that server."""
@@ -293,6 +364,11 @@ class Host:
         self.images[base] = replace(self.images[base], stored=copied, ratio=self.images[disk].ratio)
         self.mirror_until = self.service.site.clock.env.now + seconds
         self.spent = seconds, copied, copied, f"blockRebase {disk} {base}"
+
+    def flatten(self, volume):
+        """Copy what is written in a volume of Ceph into its clone; it takes the time of that."""
+        copied = self.images[volume].stored if volume in self.images else 0  # it may have gone
+        self.spent = self.costs.flatten_s(copied), copied, copied, ""
 
     @property
     def mirrored(self) -> bool:

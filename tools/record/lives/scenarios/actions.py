@@ -4,6 +4,7 @@ from tools.record.lives import backend  # noqa: F401
 
 # isort: split
 from nova.compute import power_state
+from nova.virt import event as virtevent
 
 from tools.record.lives.driver import RecordDriver
 from tools.record.lives.faults import RAISES
@@ -241,6 +242,52 @@ def power_sync_skips_a_task(c, t):
         c.periodic("_sync_power_states", "host1")
         c.stalled()
         held.let_go()
+
+
+@scenario()
+def lifecycle_event_guest_died(c, t):
+    """The guest dies by itself, and the driver tells of it."""
+    c.boot()
+    c.guest("host1").state = power_state.SHUTDOWN
+    with t.step("VM Stopped", "SHUTOFF"):
+        c.event(virtevent.EVENT_LIFECYCLE_STOPPED)
+
+
+@scenario()
+def lifecycle_event_guest_runs(c, t):
+    """The guest of a stopped server starts, and the driver tells of it."""
+    c.boot()
+    c.act("os-stop")
+    c.guest("host1").state = power_state.RUNNING
+    with t.step("VM Started", "SHUTOFF"):
+        c.event(virtevent.EVENT_LIFECYCLE_STARTED)
+
+
+@scenario()
+def lifecycle_event_skips_a_task(c, t):
+    """The guest dies while a snapshot is being uploaded: the event changes nothing."""
+    c.boot()
+    held = c.hold("uploading")
+    with t.step("createImage, VM Stopped in the middle", "ACTIVE"):
+        t.act("createImage", value={"name": "snap"})
+        c.wait_for(held)
+        c.guest("host1").state = power_state.SHUTDOWN
+        c.event(virtevent.EVENT_LIFECYCLE_STOPPED)
+        c.stalled()
+        held.let_go()
+
+
+@scenario()
+def lifecycle_event_of_a_pause(c, t):
+    """The guest is paused by somebody else: only the power state follows."""
+    c.boot()
+    for state, transition in (
+        (power_state.PAUSED, virtevent.EVENT_LIFECYCLE_PAUSED),
+        (power_state.RUNNING, virtevent.EVENT_LIFECYCLE_RESUMED),
+    ):
+        c.guest("host1").state = state
+        with t.step(f"VM {virtevent.NAMES[transition]}", "ACTIVE"):
+            c.event(transition)
 
 
 @scenario()
