@@ -61,3 +61,11 @@ def test_compression_pays_on_a_slow_network_alone(ratio, factor):
 def test_compression_never_pays_where_nothing_shrinks(costs):
     assert costs.compression_pays_below(1.0) == 0
     assert costs.compression_pays_below(0.5, "overlay") > costs.compression_pays_below(0.5)
+
+
+def test_flattening_takes_as_long_as_there_is_to_copy(costs):
+    assert costs.flatten_s(0) == 0
+    assert costs.flatten_s(1024 * MIB) == pytest.approx(10.24)
+    assert SnapshotCosts.read(rbd_mib_s=512).flatten_s(1024 * MIB) == 2
+    with pytest.raises(ValueError, match="rbd_mib_s = 0; expected MiB/s"):
+        SnapshotCosts.read(rbd_mib_s=0)

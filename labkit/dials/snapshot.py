@@ -147,7 +147,8 @@ class SnapshotDial(Panel):
 
     def _said(self, stages: list[Stage], end_s: float, other_s: float, other: Cloud) -> str:
         sent = [stage.bytes_out for stage in stages if stage.stage == "upload"]
-        bytes_sent = f"{mib(sent[0])} MiB are sent" if sent else "nothing is sent by the host"
+        copied = f"{mib(stages[0].bytes_out)} MiB are copied in Ceph, nothing is sent"
+        bytes_sent = f"{mib(sent[0])} MiB are sent" if sent else copied
         pause = still_s(stages, end_s)
         guest = f"stands still for {pause:.1f} s" if pause else "never stands still"
         kind = "cold" if pause else "live"

@@ -18,6 +18,7 @@ class RBDDriver:
         self.pool = host.options.images_rbd_pool
         self.rbd_user = host.options.rbd_user
         self.ceph_conf = host.options.images_rbd_ceph_conf
+        self._parent = None
 
     def _call(self, name, *words):
         self._host.note("rbd", name, *words)
@@ -39,10 +40,13 @@ class RBDDriver:
     def clone(self, image_location, dest_name, dest_pool=None):
         """Clone a snapshot into a pool; Forbidden without the right to write there."""
         self._call("clone", image_location["url"], dest_name, dest_pool)
+        _fsid, pool, image, _snap = self.parse_url(image_location["url"])
+        self._parent = f"rbd:{pool}/{image}"
 
     def flatten(self, volume, pool=None):
-        """Copy what a clone still shares with its parent."""
+        """Copy what the clone still shares with its parent, object by object, through this host."""
         self._call("flatten", volume, pool)
+        self._host.flatten(self._parent)
 
     def remove_snap(self, volume, name, pool=None, force=False):
         """Remove a snapshot."""

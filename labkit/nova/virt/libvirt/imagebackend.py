@@ -138,7 +138,7 @@ class Rbd(Image):
         return parent_pool
 
     def direct_snapshot(self, context, snapshot_name, image_format, image_id, base_image_id):
-        """Clone the volume into glance's pool: no byte passes through the host.
+        """Clone the volume into glance's pool and flatten the clone: no file, no upload.
 
         Source: ``direct_snapshot`` of Rbd, Nova 34.0.0.
         """
