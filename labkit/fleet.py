@@ -380,7 +380,7 @@ class Fleet:
         """Return a copy that shares nothing: what its hosts report may change it.
 
         Its HostStates change through the methods of the fleet alone. Raises NotModelled for a
-        fleet with several nodes of one host.
+        fleet with several nodes of one host, ValueError for a host that has not said what it has.
         """
         for state in self._states:
             if state.is_one_of_several_nodes:
@@ -388,6 +388,10 @@ class Fleet:
                     f"the host {state.host!r} has several nodes; in a Cloud each nova-compute has "
                     "one. Ask select_destinations or place, or give each node a host of its own"
                 )
+            for name, usual in NUMBERS.items():
+                value = getattr(state, name)
+                if usual is not None and (value is None or math.isnan(value)):
+                    raise ValueError(f"{state.host}: {name} is missing; a host of a Cloud has it")
         inventories = {name: each.own() for name, each in self.inventories.items()}
         own = self._with(inventories)
         own._of_a_cloud = True
@@ -881,7 +885,7 @@ def _host_rows(table):
         elif name == "heartbeat_age_s":
             plain[name] = table.numbers(name)
         elif name.startswith("metric:"):
-            metrics[name.partition(":")[2]] = table.numbers(name, empty=True)
+            metrics[name.partition(":")[2]] = table.numbers(name, empty=True, whole=True)
         elif name.startswith("stat:"):
             stats[name.partition(":")[2]] = values
         elif name in _BOOLEANS:

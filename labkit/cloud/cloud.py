@@ -336,7 +336,10 @@ class Cloud:
             self.site.clock.env.process(self._notice(host, compute))
 
     def host_up(self, host):
-        """Start a nova-compute (again): it looks after each of its servers, then reads messages."""
+        """Start a nova-compute (again): it looks after each of its servers, then reads messages.
+
+        Then it looks for guests of deleted servers, unlike in Nova without a moment's delay.
+        """
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
         compute = self.site.computes[host] = ComputeManager(self.site, host, self.drivers[host])
@@ -522,6 +525,7 @@ class Cloud:
 
     def _begin_request(self, project_id, is_admin, as_user):
         context = self.site.keystone.context(project_id, is_admin, as_user)
+        self.site.projects_asking[context.request_id] = context.project_id
         self.site.clock.env.active_process.context = context
         return context
 
@@ -615,6 +619,8 @@ class Cloud:
             raise
         self._set_service(compute.host, "heartbeat_age_s", 0.0)
         compute.serve("compute", "compute-alt")
+        if self.site.options.running_deleted_instance_poll_interval >= 0:
+            self.periodic("_cleanup_running_deleted_instances", compute.host)
 
     def _set_guest(self, name, state):
         uuid, host = self._uuid(name), (self.show(name) or {}).get("host")

@@ -10,7 +10,7 @@ from labkit.nova.compute import power_state
 
 #: What ``holdings_at`` reads of the table ``holdings``.
 HOLDINGS = "t_s instance host what consumer value".split()
-_LOCKS = {"compute/api.py:lock": (True, "owner"), "compute/api.py:unlock": (False, None)}
+_LOCKS = {"compute/api.py:lock": True, "compute/api.py:unlock": False}
 
 
 class History:
@@ -48,7 +48,7 @@ class History:
                 row = self._saved(row, record)
         return request or row
 
-    def answer(self, seq, action, is_admin=True, **arguments) -> tuple[int, str]:
+    def answer(self, seq, action, is_admin=True, as_user=None, **arguments) -> tuple[int, str]:
         """Return what the API would have answered to an action after record *seq*.
 
         Out: the status, and the words of a refusal, as ``Cloud.answer`` gives them for now.
@@ -57,7 +57,8 @@ class History:
         try:
             if instance is None:
                 raise exception.InstanceNotFound(instance_id=self.uuid)
-            context = self._site.keystone.asking(instance.project_id, is_admin)
+            project_id = self._site.project_asking(self.name, as_user)
+            context = self._site.keystone.asking(project_id, is_admin, as_user)
             facts = self._facts(seq, instance)
             servers.refuse(context, action, wanted, instance, facts, arguments)
             if action in ("confirmResize", "revertResize") and not self._finished(seq):
@@ -99,8 +100,13 @@ class History:
         if "launched_at" in record.columns:
             row.launched_at = record.t_s
         if record.by in _LOCKS:
-            row.locked, row.locked_by = _LOCKS[record.by]
+            row.locked = _LOCKS[record.by]
+            row.locked_by = self._locked_as(record, row) if row.locked else None
         return row
+
+    def _locked_as(self, record, row):
+        own = self._site.projects_asking[record.request_id] == row.project_id
+        return "owner" if own else "admin"
 
     def _finished(self, seq):
         """Return the sources of the moves that wait for their end after record *seq*."""

@@ -26,7 +26,8 @@ class Site:
     """Everything around the services, in one place.
 
     ``envelopes`` holds each message by the number of its record; ``servers`` maps a name to
-    (uuid, spec), ``homes`` to the project that its request named, ``names`` a uuid to its name. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
+    (uuid, spec), ``homes`` to the project that its request named, ``names`` a uuid to its name;
+    ``projects_asking`` the id of a request to the project of who asks. ``service_changes`` are (records so far, t_s, host, field, value before) of each change
     of what Nova believes of a nova-compute; ``held_changes`` are the rows of
     ``holdings`` about guests and allocations (labkit/cloud/past.py).
     """
@@ -54,6 +55,7 @@ class Site:
         self.reports = {}
         self.servers = {}
         self.homes = {}
+        self.projects_asking = {}
         self.names = {}
         self.without_network = set()
         self._groups = {}

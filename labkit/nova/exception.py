@@ -231,6 +231,13 @@ class InstanceGroupNotFound(NovaException):
     msg_fmt = "Instance group %(group_uuid)s could not be found."
 
 
+class PortNotFound(NovaException):
+    """Neutron has no such port."""
+
+    code = 404
+    msg_fmt = "Port id %(port_id)s could not be found."
+
+
 class OverQuota(NovaException):
     """The request goes beyond a quota; the API answers 403."""
 

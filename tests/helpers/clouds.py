@@ -16,7 +16,7 @@ from labkit.nova.service import expected
 from tests.helpers.lives import DURATIONS, STEPS, UUID
 from tests.helpers.replay import masked
 
-HELD_S = 4000.0  # how long somebody waits at a held step
+HELD_S = 1500.0  # how long somebody waits at a held step: no call is given up meanwhile
 ARRIVES_S = 12.0  # until then he has arrived
 CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
 PROJECT = RequestSpec(Flavor(1, 1)).project_id
@@ -272,7 +272,8 @@ def aggregates(case):
 
 def options(case):
     """The options of a case."""
-    values = {"sync_power_state_interval": -1, "update_resources_interval": -1}
+    names = "sync_power_state update_resources running_deleted_instance_poll".split()
+    values = {f"{name}_interval": -1 for name in names}
     values["handle_virt_lifecycle_events"] = False  # the recorder's driver tells of no guest
     values["weight_classes"] = [HostNameWeigher]
     values |= {name: value for _, name, value in case["options"]}

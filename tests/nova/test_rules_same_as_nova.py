@@ -1,5 +1,6 @@
 """Single rules of labkit beside those of the installed Nova 34.0.0, on inputs made to be odd."""
 
+import json
 import math
 import random
 import warnings
@@ -200,6 +201,11 @@ def test_host_states_derived_from_4_000_compute_nodes(nova):
         numbers["free_ram_mb"] = rng.randint(-4000, 9000)
         names = ["num_instances", "io_workload", "failed_builds", "other"]
         stats = {n: str(rng.randint(0, 99)) for n in names if rng.random() < 0.7}
+        metrics = {
+            name: rng.choice([0, 0.29, 0.66, 1])
+            for name in ("cpu.percent", "cpu.idle.percent")
+            if rng.random() < 0.5
+        } | {"cpu.frequency": rng.choice([1200, 2600])}
         more = {
             "host": "cn-1",
             "free_disk_gb": free,
@@ -209,7 +215,7 @@ def test_host_states_derived_from_4_000_compute_nodes(nova):
             "stats": stats,
         }
         mine = HostState("cn-1", "cn-1", "cell")
-        mine.update(compute=ComputeNode(**numbers, **more))
+        mine.update(compute=ComputeNode(**numbers, **more, metrics=metrics))
         state = nova.host_manager.HostState("cn-1", "cn-1", "cell")
         theirs = more | {"host_ip": None, "hypervisor_type": "QEMU", "uuid": nova.as_uuid("cn-1")}
         version = theirs.pop("hypervisor_version")
@@ -221,7 +227,12 @@ def test_host_states_derived_from_4_000_compute_nodes(nova):
             updated_at=None,
             numa_topology=None,
             pci_device_pools=None,
-            metrics="[]",
+            metrics=json.dumps(
+                [
+                    {"name": name, "value": value, "timestamp": "2026-01-01", "source": "fake"}
+                    for name, value in metrics.items()
+                ]
+            ),
             cpu_info="",
             supported_hv_specs=[],
             ram_allocation_ratio=1.0,
@@ -232,6 +243,7 @@ def test_host_states_derived_from_4_000_compute_nodes(nova):
         if mine.uuid is None:
             assert state.uuid is None
             continue
+        assert {m.name: m.value for m in mine.metrics} == {m.name: m.value for m in state.metrics}
         for name, value in vars(mine).items():
             if name not in ("metrics", "hypervisor_version", "pci_stats"):
                 assert getattr(state, name) == value, name

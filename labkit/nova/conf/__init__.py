@@ -361,7 +361,7 @@ class Options:
             names = "; to read the rest, and leave these at Nova's default, name them: "
             raise NotModelled("; ".join(refused) + names + "Options.read(path, without=[...])")
         options = cls(**values)
-        _check_cpu_sets(options, " and ".join(map(str, paths)))
+        check_cpu_sets(options, " and ".join(map(str, paths)))
         options.ignored = ignored
         return options
 
@@ -539,14 +539,18 @@ def _check_weighers(where, names):
     _check_classes(where, names, WEIGHERS, _ALL_WEIGHERS)
 
 
-def _check_cpu_sets(options, where):
-    """Refuse what the libvirt driver refuses when nova-compute starts.
+def check_cpu_sets(options, where):
+    """Refuse what the libvirt driver refuses when nova-compute starts. Raises ValueError or Invalid.
 
     Source: ``_check_cpu_set_configuration`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
     """
-    shared, dedicated = (
-        parse_cpu_spec(text or "") for text in (options.cpu_shared_set, options.cpu_dedicated_set)
-    )
+    texts = {name: getattr(options, name) for name in ("cpu_shared_set", "cpu_dedicated_set")}
+    shared, dedicated = (parse_cpu_spec(text or "") for text in texts.values())
+    for (name, text), cpus in zip(texts.items(), (shared, dedicated), strict=True):
+        if text and not cpus:
+            raise ValueError(
+                f"{where}: [compute] {name} = {text!r} leaves no CPU: nova-compute does not start"
+            )
     if shared & dedicated:
         both = ", ".join(map(str, sorted(shared & dedicated)))
         raise ValueError(

@@ -40,7 +40,7 @@ class ComputeNode:
     cpu_info: str = ""
     supported_hv_specs: list = field(default_factory=list)
     stats: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     uuid: str = ""
     current_workload: int | None = None
     running_vms: int | None = None

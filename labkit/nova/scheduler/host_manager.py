@@ -32,6 +32,8 @@ NUMBERS = {
     "failed_builds": 0,
     "hypervisor_version": None,
 }
+#: Metrics that a row of compute_nodes has as a share of 1, and a scheduler in percent.
+_SHARES = tuple(f"cpu.{name}percent" for name in ("", "user.", "kernel.", "idle.", "iowait."))
 #: The numbers that a placed server changes.
 CONSUMED = ("free_ram_mb", "free_disk_mb", "vcpus_used", "num_instances", "num_io_ops")
 
@@ -158,7 +160,7 @@ class HostState:
         self.num_instances = int(self.stats.get("num_instances", 0))
         self.num_io_ops = int(self.stats.get("io_workload", 0))
         self.failed_builds = int(self.stats.get("failed_builds", 0))
-        self.metrics = metrics_from(compute.metrics)
+        self.metrics = metrics_from(_from_row(compute.metrics))
         self.cpu_allocation_ratio = compute.cpu_allocation_ratio
         self.ram_allocation_ratio = compute.ram_allocation_ratio
         self.disk_allocation_ratio = compute.disk_allocation_ratio
@@ -199,6 +201,14 @@ class HostState:
             f"disk: {self.free_disk_mb}MB io_ops: {self.num_io_ops} "
             f"instances: {self.num_instances}"
         )
+
+
+def _from_row(metrics) -> dict[str, int]:
+    """Return metrics as a row of compute_nodes has them as a scheduler reads them: whole numbers.
+
+    Source: ``MonitorMetricList.from_json`` in nova/objects/monitor_metric.py, Nova 34.0.0.
+    """
+    return {name: int(value * 100 if name in _SHARES else value) for name, value in metrics.items()}
 
 
 def metrics_from(values) -> list[SimpleNamespace]:

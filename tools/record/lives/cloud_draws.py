@@ -12,7 +12,7 @@ from tools.record.lives.cloud_steps import admin, ask, create, down, fault, held
 KINDS = "groups hints zones sizes people faults weighers cells".split()
 STEPS = (3, 6)  # how much happens, from and to
 SMALL = ("small", "small", "two", "five", "big", "half")
-PEOPLE = ("owner", "owner", "owner", "admin", "colleague", "reader", "other")
+PEOPLE = ("owner", "owner", "owner", "admin", "manager", "colleague", "reader", "other")
 POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 FAULTS = ("claim", "spawn", "finish_migration", "check_can_live_migrate_destination")
 

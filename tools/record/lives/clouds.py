@@ -36,6 +36,7 @@ from tools.record.lives.trace import error_of
 #: Who asks: user, project (None: that of the servers), roles. The user "admin" is an administrator.
 USERS = {
     "admin": ("admin", "admin", ["reader", "member", "admin"]),
+    "manager": ("manager", None, ["reader", "member", "manager"]),
     "owner": ("fake", None, ["reader", "member"]),
     "colleague": ("colleague", None, ["reader", "member"]),
     "reader": ("reader", None, ["reader"]),

@@ -1,6 +1,8 @@
 """The actions of the servers API: what is refused, with which answer (nova/api/openstack/compute)."""
 
+import re
 from collections.abc import Container
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from labkit.nova import exception
@@ -266,6 +268,41 @@ def _check_name(name):
         )
 
 
+def _check_hints(hints):
+    """Raise for hints that the schema of the API does not take.
+
+    Source: ``_hints`` in nova/api/openstack/compute/schemas/servers.py, Nova 34.0.0. Unlike Nova,
+    servers and groups go by their names here.
+    """
+    for name, (fits, words) in _HINTS.items():
+        if name in hints and not fits(hints[name]):
+            value = hints[name]
+            raise exception.HTTPBadRequest(
+                f"Invalid input for field/attribute {name}. Value: {value}. {value!r} {words}"
+            )
+
+
+def _is_address(value):
+    try:
+        return isinstance(value, str) and bool(ip_address(value))
+    except ValueError:
+        return False
+
+
+#: What a hint has to be, and what is said of one that is not.
+_HINTS = {
+    "build_near_host_ip": (_is_address, "is not valid under any of the given schemas"),
+    "cidr": (
+        lambda value: isinstance(value, str) and re.search("^/[0-9a-f.:]+$", value) is not None,
+        "does not match '^/[0-9a-f.:]+$'",
+    ),
+    "query": (
+        lambda value: isinstance(value, str | dict),
+        "is not of type 'string', 'object'",
+    ),
+}
+
+
 def create(api, context, names, spec, networks):
     """Create servers; return the status of the answer. Raises Nova's refusal.
 
@@ -273,6 +310,7 @@ def create(api, context, names, spec, networks):
     """
     for name in names:
         _check_name(name)
+    _check_hints(spec.scheduler_hints)
     target = {"user_id": context.user_id, "project_id": context.project_id}
     context.can("os_compute_api:servers:create", target)
     zone, host, node = api.parse_availability_zone(spec.availability_zone)

@@ -159,8 +159,13 @@ class LiveMigrationTask:
         self._bind_ports_on_destination()
 
     def _bind_ports_on_destination(self):
-        conductor = self.conductor
-        conductor.site.neutron.ask(conductor, self.instance.name, "bind_ports_to_host")
+        conductor, instance = self.conductor, self.instance
+        conductor.site.neutron.ask(conductor, instance.name, "bind_ports_to_host")
+        if (
+            conductor.site.wants_network(instance)
+            and instance.name not in conductor.site.neutron.ports
+        ):
+            raise exception.PortNotFound(port_id=f"of {instance.uuid}")  # it was deleted meanwhile
 
     def _remove_host_allocations(self, host):
         self.conductor.report_client.remove_provider_tree_from_instance_allocation(

@@ -55,6 +55,7 @@ def instance_create(context, values) -> dict:
     row = values | {"deleted": False}
     database = _engine(context)
     database.instances[row["uuid"]] = row
+    database.ids.setdefault(row["uuid"], len(database.ids) + 1)
     database.cells[row["uuid"]] = context.cell_uuid
     return row
 
@@ -86,9 +87,10 @@ def instance_get_cell(context, uuid) -> str | None:
 
 @require_context
 def instance_get_all_by_host(context, host) -> list[dict]:
-    """Return the rows of a host's servers, whoever owns them."""
+    """Return the rows of a host's servers, whoever owns them, in the order of their ids."""
     database = _engine(context)
-    rows = (database.instances[uuid] for uuid in database.by_host.get(host, ()))
+    uuids = sorted(database.by_host.get(host, ()), key=database.ids.get)
+    rows = (database.instances[uuid] for uuid in uuids)
     return [row for row in rows if _shows(context, row)]
 
 

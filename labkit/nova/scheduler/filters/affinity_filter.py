@@ -32,6 +32,10 @@ class SameHostFilter(filters.BaseHostFilter):
         return True
 
 
+class AddrFormatError(ValueError):
+    """A text that is no address or network; netaddr, which Nova asks, calls it so."""
+
+
 class SimpleCIDRAffinityFilter(filters.BaseHostFilter):
     """Pass hosts whose address lies in ``build_near_host_ip`` plus ``cidr`` (default /24)."""
 
@@ -47,13 +51,13 @@ class SimpleCIDRAffinityFilter(filters.BaseHostFilter):
 
 
 def wanted_network(spec_obj) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Return the network that the hints ask for. Raises ValueError for hints that are none."""
+    """Return the network that the hints ask for. Raises AddrFormatError for hints that are none."""
     near = spec_obj.get_scheduler_hint("build_near_host_ip")
     cidr = spec_obj.get_scheduler_hint("cidr", "/24")
     try:
         return ipaddress.ip_network(near + cidr, strict=False)
     except ValueError:
-        raise ValueError(f"hints build_near_host_ip and cidr: {near + cidr!r}") from None
+        raise AddrFormatError(f"hints build_near_host_ip and cidr: {near + cidr!r}") from None
 
 
 class ServerGroupAntiAffinityFilter(filters.BaseHostFilter):

@@ -15,8 +15,8 @@ class JsonFilter(filters.BaseHostFilter):
     """Pass hosts for which the query is true, as in ``["and", [">=", "$free_ram_mb", 1024], ...]``.
 
     ``$name`` is an attribute of HostState, ``$name.key`` looks into a dict; what is not there is
-    left out of the arguments. Raises ValueError for a query that is not JSON or has an unknown
-    operator.
+    left out of the arguments. Raises JSONDecodeError for a query that is not JSON, KeyError for an
+    unknown operator.
     """
 
     commands = {
@@ -38,17 +38,20 @@ class JsonFilter(filters.BaseHostFilter):
             return True
         try:
             query = json.loads(query)
-        except ValueError:
-            raise ValueError(f"hint query: {query!r} is not JSON") from None
+        except json.JSONDecodeError as error:
+            text = f"hint query: {query!r} is not JSON"
+            raise json.JSONDecodeError(text, query, error.pos) from None
         result = self._process_filter(query, host_state)
         return bool(any(result) if isinstance(result, list) else result)
 
     def _process_filter(self, query, host_state):
         if not query:
             return True
-        command = self.commands.get(query[0]) if isinstance(query[0], str) else None
-        if command is None:
-            raise ValueError(f"hint query: {query[0]!r} is none of {' '.join(self.commands)}")
+        try:
+            command = self.commands[query[0]]
+        except KeyError:
+            known = " ".join(self.commands)
+            raise KeyError(f"hint query: {query[0]!r} is none of {known}") from None
         args = []
         for arg in query[1:]:
             if isinstance(arg, list):

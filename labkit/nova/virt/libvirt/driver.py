@@ -12,7 +12,7 @@ from labkit.neighbours.arguments import of_type, shown, truth
 from labkit.nova import exception
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state, task_states
-from labkit.nova.conf import Options
+from labkit.nova.conf import Options, check_cpu_sets
 from labkit.nova.objects.image_meta import ARCHITECTURES
 from labkit.nova.virt.driver import ComputeDriver
 from labkit.nova.virt.hardware import parse_cpu_spec
@@ -127,6 +127,7 @@ class LibvirtDriver(ComputeDriver):
                 f"root_disk = {shown(root_disk)}: expected a function of an instance;"
                 " write lambda instance: RootDisk(...)"
             )
+        check_cpu_sets(options, "options")
         self.options = options
         if root_disk is None and options.images_type == "lvm" and not options.images_volume_group:
             raise ValueError("images_type = 'lvm' needs images_volume_group, the name of one")
