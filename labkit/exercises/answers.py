@@ -4,16 +4,17 @@ A reader raises Uncheckable for what it cannot read, with what was asked. A judg
 Question, made from what is right and from the sentence for each mistake.
 """
 
+import difflib
 import math
+import re
 from collections.abc import Mapping
 
-import numpy as np
-
-from labkit.exercises.judging import Question, Uncheckable, Wrong, nearest
+from labkit.exercises import meaning
+from labkit.exercises.judging import Question, Uncheckable, Wrong
+from labkit.exercises.meaning import TOLERANCE, word
 from labkit.neighbours import arguments
 
-REAL = (int, float, np.integer, np.floating)
-TOLERANCE = 0.001  # so that 0.333 and 0.666 do for a third and two thirds
+LONGEST = 200  # characters of a name
 
 
 def shown(one):
@@ -23,68 +24,69 @@ def shown(one):
 
 def listed(names):
     """Return names in their order, in one text."""
-    return ", ".join(sorted(names)) or "none"
+    return ", ".join(sorted(names)) or "an empty list"
 
 
 # -- readers ----------------------------------------------------------------------------------
 def number(one, asked, where="You gave"):
-    """Return one number as a float; what is beyond all floats is infinite."""
-    if isinstance(one, (bool, np.bool_)) or not isinstance(one, REAL):
+    """Return one number as a float, also from a text or a list of one."""
+    given = meaning.parts(one)[0] if meaning.is_list(one) and len(one) == 1 else one
+    value = meaning.number(given)
+    if value is None:
         raise Uncheckable(f"{where} {shown(one)}. Asked: {asked}.")
-    return math.inf if abs(one) > 1e300 else float(one)
+    return value
 
 
 def text(one, asked):
-    """Return one text without the blanks around it."""
-    if not isinstance(one, str):
+    """Return one text without the blanks and quotes around it, also from a list of one."""
+    given = meaning.parts(one)[0] if meaning.is_list(one) and len(one) == 1 else one
+    if not isinstance(given, str) or len(given) > LONGEST:
         raise Uncheckable(f"You gave {shown(one)}. Asked: {asked}.")
-    return one.strip()
+    return given.strip().strip("'\"`").strip()
 
 
 def in_order(answer, count, asked):
-    """Return the *count* parts of a list, a tuple, an array, a Series, or a dict."""
-    given = list(answer.values()) if isinstance(answer, dict) else _parts(answer, asked)
+    """Return the *count* parts of a list, an array, a dict, or a text with commas."""
+    given = _parts(answer, asked)
     if len(given) != count:
         raise Wrong(f"You gave {len(given)} of {count}. Asked: {asked}.")
     return given
 
 
 def by_name(answer, keys):
-    """Return one float for each of *keys*, from a list, tuple, array, Series, or dict by key."""
+    """Return one float for each of *keys*, from a list, tuple, array, Series, text, or dict by key."""
     asked = f"one number for each of {', '.join(keys)}"
     if hasattr(answer, "to_dict") and not set(keys).isdisjoint(getattr(answer, "index", ())):
         answer = answer.to_dict()
     if isinstance(answer, Mapping):
-        for unknown in (key for key in answer if key not in keys):
-            near = nearest(unknown, keys)
-            raise Uncheckable(
-                f"{arguments.shown(unknown)} is no host here; the nearest is {near!r}."
-            )
-        answer = [answer.get(key) for key in keys]
-    given = _parts(answer, f"{asked}, in a list")
-    if len(given) != len(keys):
-        raise Wrong(f"You gave {len(given)} numbers. Asked: {asked}.")
+        told = {known(key, keys): value for key, value in answer.items()}
+        answer = [told.get(key) for key in keys]
+    given = in_order(answer, len(keys), f"{asked}, in a list")
     return [number(one, asked, f"For {key} you gave") for key, one in zip(keys, given, strict=True)]
 
 
-def names(answer, known, asked):
-    """Return the names in a list, or in one text with commas, as they are *known*, in order."""
-    if isinstance(answer, str):
-        answer = answer.split(",")
-    if not np.iterable(answer) or isinstance(answer, (bytes, dict)):
-        raise Uncheckable(f"You gave {shown(answer)}. Asked: {asked}.")
-    spelt, found = {name.lower(): name for name in known}, []
-    for one in answer:
-        if not isinstance(one, str):
-            raise Uncheckable(f"You gave {shown(one)} in the list. Asked: {asked}.")
-        name = " ".join(one.lower().split())
-        if name not in spelt:
-            near = spelt[nearest(name, spelt)]
+def known(one, names):
+    """Return which of *names* is meant: in any case, and as a figure calls it, "compute@cn-2"."""
+    if isinstance(one, str) and len(one) <= LONGEST:
+        spelt = {word(name): name for name in names}
+        for given in (word(one), word(one).removeprefix("nova "), *word(one).split("@")):
+            if given in spelt:
+                return spelt[given]
+        near = difflib.get_close_matches(word(one), spelt, 1, 0.85)
+        if near and re.findall(r"\d", near[0]) == re.findall(r"\d", one):  # a slip of spelling
             raise Uncheckable(
-                f"You gave {arguments.shown(one)}, which is none of them; the nearest is {near!r}."
+                f"{arguments.shown(one)} is not known here. Is it spelt {spelt[near[0]]!r}?"
             )
-        found.append(spelt[name])
-    return found
+    raise Uncheckable(f"{arguments.shown(one)} is not one of these: {', '.join(names)}.")
+
+
+def names(answer, choices, asked):
+    """Return the names in a list, or in one text with commas, as they stand in *choices*."""
+    if isinstance(answer, str) and word(answer) in ("none", "nothing", "no", "all"):
+        return list(choices) if word(answer) == "all" else []
+    if not (isinstance(answer, str) or meaning.is_list(answer)):
+        raise Uncheckable(f"You gave {shown(answer)}. Asked: {asked}.")
+    return [known(one, choices) for one in meaning.parts(answer)]
 
 
 def function(answer, asked):
@@ -104,13 +106,15 @@ def result(called, *args, of):
 
 def raised(error):
     """Say which error it is."""
-    return f"{type(error).__name__}: {error}"
+    return arguments.shown(f"{type(error).__name__}: {error}").strip("'\"")
 
 
 def _parts(answer, asked):
-    if isinstance(answer, (str, bytes, set, frozenset)) or not np.iterable(answer):
+    if not (isinstance(answer, str | Mapping) or meaning.is_list(answer)) or isinstance(
+        answer, set | frozenset
+    ):
         raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    return list(answer)
+    return meaning.parts(answer)
 
 
 # -- judges -----------------------------------------------------------------------------------
@@ -120,8 +124,8 @@ def number_is(right, asked, slip, close=0.0):
 
     def judge(answer):
         given, exact = number(answer, asked), right()
-        if not math.isclose(given, exact, rel_tol=close):
-            raise Wrong(f"You gave {given:g}. {slip(given, exact)}")
+        if not math.isclose(given, exact, rel_tol=close, abs_tol=TOLERANCE):
+            raise Wrong(f"You gave {given:g}. {_rounded(given, exact) or slip(given, exact)}")
 
     return judge
 
@@ -142,31 +146,40 @@ def each(cases, right, asked, slip, read=number, within=0.0):
         for (words, thing), one, exact in zip(cases.items(), given, right(), strict=True):
             if not same(one, exact):
                 told = one if isinstance(one, str) else f"{one:g}"
-                raise Wrong(f"For {words} you gave {told}. {slip(thing, one, exact)}")
+                why = _rounded(one, exact) if read is number else ""
+                raise Wrong(f"For {words} you gave {told}. {why or slip(thing, one, exact)}")
 
     return judge
 
 
-def one_of(known, right, asked, why, unknown="is none of them"):
-    """Judge one name of *known*; *why* has the sentence for each wrong one."""
+def _rounded(given, exact):
+    # A number that is right but for its decimals.
+    digits = next((n for n in range(3) if given == round(exact, n) != exact), None)
+    return "" if digits is None else "That is rounded; asked are more decimals."
+
+
+def too_high_or_low(given, exact):
+    """Say on which side of the right number a wrong one lies."""
+    return f"That is too {'high' if given > exact else 'low'}."
+
+
+def one_of(choices, right, asked, why):
+    """Judge one name of *choices*; *why* has the sentence for each wrong one."""
 
     def judge(answer):
-        given = text(answer, asked).lower()
-        if given not in known:
-            near = nearest(given, known)
-            raise Uncheckable(f"{arguments.shown(answer)} {unknown}; the nearest is {near!r}.")
+        given = known(text(answer, asked), choices)
         if given != right():
             raise Wrong(f"You gave {given!r}. {why[given]}")
 
     return judge
 
 
-def choose(known, right, asked, too_many, too_few):
-    """Judge a list of some of *known*; *too_many* and *too_few* are of (name, given)."""
+def choose(choices, right, asked, too_many, too_few):
+    """Judge a list of some of *choices*; *too_many* and *too_few* are of (name, given)."""
 
     def judge(answer):
-        given, exact = names(answer, known, asked), right()
-        for name in known:
+        given, exact = names(answer, choices, asked), right()
+        for name in choices:
             if name in given and name not in exact:
                 raise Wrong(too_many(name, given))
             if name in exact and name not in given:

@@ -164,12 +164,7 @@ def problem(name):
 def find(name) -> Question:
     """Return the question of a name. Raises Uncheckable with the nearest name."""
     if not isinstance(name, str) or name not in FILE_OF:
-        near = nearest(name, FILE_OF)
+        near = difflib.get_close_matches(shown(name).strip("'"), FILE_OF, 1, 0)[0]
         raise Uncheckable(f'There is no question {shown(name)}; the nearest is "{near}".')
     module = importlib.import_module(f"labkit.exercises.{FILE_OF[name]}")
     return next(question for question in module.QUESTIONS if question.name == name)
-
-
-def nearest(word, known):
-    """Return the one of the *known* words that is nearest, however far it is."""
-    return difflib.get_close_matches(shown(word).strip("'"), known, 1, 0)[0]

@@ -2,7 +2,7 @@
 
 from labkit.decision import select_destinations
 from labkit.exercises import DATA
-from labkit.exercises.answers import names, number_is
+from labkit.exercises.answers import choose, listed, names, number_is, too_high_or_low
 from labkit.exercises.judging import Question, Wrong
 from labkit.fleet import Fleet
 from labkit.nova.exception import NoValidHost
@@ -39,7 +39,8 @@ def _judge_road(answer):
     given = names(answer, ROAD, f"the {len(ROAD)} stages in a list, the first one first")
     missing = [stage for stage in ROAD if stage not in given]
     if missing:
-        raise Wrong(f"You gave {len(set(given))} of {len(ROAD)} stages; one is missing.")
+        missing = f"{len(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        raise Wrong(f"You gave {len(set(given))} of {len(ROAD)} stages; {missing}.")
     if len(given) != len(ROAD):
         raise Wrong(f"You gave {len(given)} stages. Asked: each of the {len(ROAD)} once.")
     for place, (one, stage) in enumerate(zip(given, ROAD, strict=True), 1):
@@ -56,18 +57,15 @@ _TOO_EARLY = {
 }
 
 
-def _judge_left(answer):
-    given = sorted(set(names(answer, HOSTS, "names of hosts in a list")))
-    if given == left():
-        return
-    slips = {
-        "cn-2": "One more host has exactly enough. Does exactly enough fit?",
-        "cn-2, cn-3, cn-4": "The numbers fit. What does its service say of one of them?",
-        "cn-2, cn-4": "Look at two things: a disabled service, and a host that is just full.",
-    }
-    otherwise = "Asked: the hosts that are left when the filters have run."
-    shown = ", ".join(given)
-    raise Wrong(f"You gave {shown}. {slips.get(shown, otherwise)}")
+#: Why a host is not left, or is.
+_OUT = {
+    "cn-1": "How much RAM is free on it?",
+    "cn-4": "Its numbers fit. What does its service say?",
+}
+_IN = {
+    "cn-2": "One host with room and a service that is up is missing.",
+    "cn-3": "One more host has exactly enough. Does exactly enough fit?",
+}
 
 
 def _slip(given, exact):
@@ -75,7 +73,7 @@ def _slip(given, exact):
         2: "Two hosts have room, and two servers are claimed at first. Then the third asks.",
         built(None): "So it is without a group. How many hosts are there for three servers apart?",
     }
-    return slips.get(given, f"Asked: {_ASKED}.")
+    return slips.get(given, f"{too_high_or_low(given, exact)} Asked: {_ASKED}.")
 
 
 QUESTIONS = (
@@ -97,7 +95,13 @@ QUESTIONS = (
         "who-is-left",
         "Of the four hosts of this lesson, which ones reach the weighers when a server asks for "
         "2 vCPUs, 16384 MiB of RAM and 20 GiB of disk? Give a list of host names.",
-        _judge_left,
+        choose(
+            HOSTS,
+            left,
+            "names of hosts in a list",
+            lambda name, given: f"You gave {listed(given)}. Look at {name}: {_OUT[name]}",
+            lambda name, given: f"You gave {listed(given)}. {_IN[name]}",
+        ),
         (
             "Go down the road: first the service, then what is used and what is there.",
             "A host fits while used + asked <= capacity.",

@@ -1,7 +1,7 @@
 """Lesson 02: what a weigher makes of free RAM, which lists give only 0 and 1, and what remembers."""
 
-from labkit.exercises.answers import by_host
-from labkit.exercises.judging import Question, Uncheckable, Wrong
+from labkit.exercises.answers import by_host, names
+from labkit.exercises.judging import Question, Wrong
 from labkit.nova.weights import BaseWeigher, WeighedObject, normalize
 
 FORMULA = "normalized = (weight - low end) / (high end - low end)"
@@ -57,23 +57,10 @@ def _said(letter):
     return f"{letter}: {listed} MiB, {'no minval' if minval is None else f'minval = {minval}'}"
 
 
-def _letters(answer):
-    understood = 'letters, such as "AB" or ["A", "B"]'
-    if not isinstance(answer, (str, list, tuple, set, frozenset)):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {understood}.")
-    parts = [answer] if isinstance(answer, str) else list(answer)
-    for part in parts:
-        if not isinstance(part, str):
-            raise Uncheckable(f"One of them is of type {type(part).__name__}. Asked: {understood}.")
-    given = {one.upper() for one in "".join(parts) if not one.isspace() and one not in ",;"}
-    unknown = sorted(given - set(CASES))
-    if unknown:
-        raise Uncheckable(f"There is no case {unknown[0]!r}; the cases are {', '.join(CASES)}.")
-    return given
-
-
 def _judge(answer):
-    given, exact = _letters(answer), set(_only_0_and_1())
+    if isinstance(answer, str):
+        answer = [one for one in answer if not one.isspace() and one not in ",;"]
+    given, exact = set(names(answer, CASES, 'letters, such as "AB"')), set(_only_0_and_1())
     shown = ", ".join(sorted(given))
     for letter in sorted(given - exact):
         raise Wrong(

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from labkit.decision import place, select_destinations
 from labkit.exercises import DATA
-from labkit.exercises.answers import TOLERANCE, by_host, each, number
+from labkit.exercises.answers import TOLERANCE, by_host, each, number, too_high_or_low
 from labkit.exercises.judging import Question, Wrong
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
@@ -86,16 +84,10 @@ def room():
     return found
 
 
-def _number(one, asked):
-    if isinstance(one, (list, tuple, np.ndarray)) and np.size(one) == 1:
-        one = np.ravel(np.asarray(one, dtype=object))[0]
-    return number(one, f"{asked}, one number")
-
-
 def _number_close_to(right, asked, slips):
 
     def judge(answer):
-        given, exact = _number(answer, asked), right()
+        given, exact = number(answer, f"{asked}, one number"), right()
         if abs(given - exact) <= TOLERANCE:
             return
         for slip, sentence in slips():
@@ -103,7 +95,7 @@ def _number_close_to(right, asked, slips):
                 raise Wrong(f"You gave {given:.6g}. {sentence}")
         if abs(given - exact) <= 20 * TOLERANCE:
             raise Wrong(f"You gave {given:.6g}. Asked: three decimals, and this is close.")
-        raise Wrong(f"You gave {given:.6g}. Asked: {asked}.")
+        raise Wrong(f"You gave {given:.6g}. {too_high_or_low(given, exact)} Asked: {asked}.")
 
     return judge
 
@@ -112,7 +104,7 @@ def _judge_room(answer):
     if isinstance(answer, Mapping):
         answer = [answer.get("spread"), answer.get("pack")]
     asked = "two numbers in a list: under spread, and under pack"
-    each({"spread": 0, "pack": 1}, room, asked, _slip, read=_number)(answer)
+    each({"spread": 0, "pack": 1}, room, asked, _slip)(answer)
 
 
 def _slip(place, one, exact):
@@ -124,7 +116,8 @@ def _slip(place, one, exact):
         return "Then a host still has 32 GiB free. Does exactly enough fit?"
     if place == 1 and one in (352, 353):
         return "Then the last host has one server at most. How far must it fill?"
-    return "Asked: how many small servers until no host has 32 GiB free."
+    side = too_high_or_low(one, exact)
+    return f"{side} Asked: how many small servers until no host has 32 GiB free."
 
 
 QUESTIONS = (

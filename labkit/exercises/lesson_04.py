@@ -119,7 +119,7 @@ QUESTIONS = (
         "web-1 has been in BUILD for an hour. It has a row with no host, and placement holds "
         "nothing for it. Its spawn failed once. One message was lost: which? Give the name of "
         "its method.",
-        one_of(MESSAGES, lost, "the name of one method, as text", _WITHOUT, "is no message here"),
+        one_of(MESSAGES, lost, "the name of one method, as text", _WITHOUT),
         (
             "There is a row, so the conductor was through. Nothing in placement: who deletes that?",
             "Put the deletes and the casts of round 4 in order of time.",

@@ -1,6 +1,6 @@
 """Lesson 05: what the API calls a pair of states, and the notifications of a boot."""
 
-import difflib
+import re
 import reprlib
 
 import numpy as np
@@ -95,19 +95,16 @@ def _message_slip(mode, one, number):
 
 def _judge_left_out(answer):
     asked = "the name of one vm_state"
-    if isinstance(answer, (list, tuple)) and len(answer) == 1:
-        answer = answer[0]
     given = text(answer, asked)
-    name = given.upper().removeprefix("VM_STATES.")
-    if name in left_out() or given.lower() in _missing():
+    name = re.sub(r"[\s-]+", "_", given).lower().removeprefix("vm_states.")
+    stored = {one.replace("-", "_"): one for one in (*vm_states.ALL, *task_states.ALL)}
+    if name.upper() in left_out() or stored.get(name) in _missing():
         return
-    if name in NOTES or given.lower() in vm_states.ALL:
-        raise Wrong(f"You gave {given}. The notes have it; mind that some are spelt in two ways.")
-    if given.lower() in task_states.ALL:
+    if name.upper() in NOTES or stored.get(name) in vm_states.ALL:
+        raise Wrong(f"You gave {given}. The list has it; mind that some are spelt in two ways.")
+    if name in stored:
         raise Wrong(f"You gave {given}. That is a task_state. Asked: {asked}.")
-    near = difflib.get_close_matches(given.lower(), [n.lower() for n in NOTES], 1)
-    known = f" The nearest of the notes is {near[0].upper()}." if near else ""
-    raise Wrong(f"You gave {given}. Nova has no such vm_state.{known}")
+    raise Wrong(f"You gave {given}. Nova has no vm_state of this name.")
 
 
 def _judge_filter(answer):
@@ -147,7 +144,7 @@ QUESTIONS = (
             statuses,
             "the API's word for each of the five pairs, in a list",
             _status_slip,
-            read=lambda one, asked: text(one, asked).upper(),
+            read=lambda one, asked: re.sub(r"[\s-]+", "_", text(one, asked)).upper(),
         ),
         (
             "The vm_state gives the word; a few task_states put another in its place.",

@@ -1,9 +1,10 @@
 """Lesson 08: the backend of whole disks, repaired by the learner, and what is still wrong."""
 
 import itertools
+import re
 
 from labkit.cloud.faults import Fault
-from labkit.exercises.answers import function, raised, shown, text
+from labkit.exercises.answers import function, listed, names, raised, shown, text
 from labkit.exercises.judging import Question, Uncheckable, Wrong
 from labkit.exercises.one_server import act, one_server
 from labkit.nova.compute import power_state
@@ -306,16 +307,11 @@ def _other_backends(repair):
 
 
 def _judge_places(answer):
-    asked = f"a list of some of {', '.join(PLACES)}"
-    if isinstance(answer, str) or not isinstance(answer, (list, tuple, set, frozenset)):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    given = {str(one).strip().lower() for one in answer}
-    for unknown in sorted(given - set(PLACES)):
-        raise Uncheckable(f"You gave {unknown!r}. Asked: {asked}.")
+    given = names(answer, PLACES, f"a list of some of {', '.join(PLACES)}")
     places = tuple(place for place in PLACES if place in given)
     if set(places) == set(smallest()):
         return
-    shown = ", ".join(places)
+    shown = listed(places)
     if not arrives(places):
         seen = Outcome(lambda driver: mend(driver, places))
         raise Wrong(f"You gave {shown}. Then the snapshot ends with {seen.why}.")
@@ -335,8 +331,8 @@ def options_that_help():
 
 def _judge_option(answer):
     asked = "the name of one option of nova.conf"
-    given = text(answer, asked).lower().partition("=")[0].strip()
-    given = given.removeprefix("[libvirt]").removeprefix("[workarounds]").strip(" ./")
+    given = text(answer, asked).lower().partition("=")[0]
+    given = re.sub(r"^\W*(libvirt|workarounds)\W+", "", given).strip()
     helps = options_that_help()
     if helps.get(given):
         return

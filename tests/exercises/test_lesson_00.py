@@ -10,10 +10,11 @@ WRONG = {
     "never-heard": [("api", "202"), ("conductor", "picture"), ("scheduler", "no host has room")],
 }
 NOT_CHECKABLE = [
-    ("no-room", "cn-3", "the nearest is 'cn-"),
+    ("no-room", "cn-3", "one of these: cn-1, cn-2"),
     ("no-room", 2, "2 (int)"),
-    ("never-heard", "nova-compute", "the nearest is 'compute'"),
-    ("never-heard", ["compute"], "(list)"),
+    ("never-heard", "placement", "one of these: api, conductor, scheduler, compute"),
+    ("never-heard", "conducter", "Is it spelt 'conductor'?"),
+    ("never-heard", ["compute", "api"], "(list)"),
 ]
 SOLUTIONS = {
     "no-room": "cn-2. ",

@@ -29,8 +29,8 @@ WRONG = {
     "two-hosts-minval": [
         ([0, 1], "what the list alone would give"),
         ([0.7, 1], "where 3072 MiB lie"),
-        ([0.75], "1 numbers"),
-        ([0.75, 1, 1], "3 numbers"),
+        ([0.75], "1 of 2"),
+        ([0.75, 1, 1], "3 of 2"),
     ],
     "identical-hosts": [
         ([1, 1], "a low end below the weights"),
@@ -77,10 +77,10 @@ WRONG = {
     ],
 }
 NOT_CHECKABLE = [
-    ("only-0-and-1", "AX", "no case 'X'"),
-    ("only-0-and-1", 1.0, "one float"),
-    ("only-0-and-1", [0, 1], "type int"),
-    ("only-0-and-1", object(), "one object"),
+    ("only-0-and-1", "AX", "'X' is not one of these"),
+    ("only-0-and-1", 1.0, "1.0 (float)"),
+    ("only-0-and-1", [0, 1], "0 is not one of these"),
+    ("only-0-and-1", object(), "(object)"),
 ]
 SOLUTIONS = {
     "two-hosts": "cn-1 0, cn-2 1. ",

@@ -31,11 +31,10 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("five-attempts", 5, "one int"),
-    ("five-attempts", "5, 1", "one str"),
     ("five-attempts", [5, "one"], "'one' (str)"),
-    ("which-message", "build_instance", "the nearest is 'build_instances'"),
+    ("which-message", "build_instance", "spelt 'build_instances'"),
     ("which-message", 3, "3 (int)"),
-    ("which-message", ["build_instances"], "(list)"),
+    ("which-message", ["build_instances", "build"], "(list)"),
     ("early-delete", "none", "'none' (str)"),
     ("early-delete", False, "False (bool)"),
 ]

@@ -58,9 +58,8 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("held-in-verify-resize", 3, "one int"),
-    ("held-in-verify-resize", [1, "2"], "'2' (str)"),
+    ("held-in-verify-resize", [1, "two"], "'two' (str)"),
     ("held-in-verify-resize", [True, 2], "(bool)"),
-    ("named-by-the-row", "source", "one str"),
     ("named-by-the-row", ["cn-1", *ROW[1:]], "'cn-1'"),
     ("named-by-the-row", [1, *ROW[1:]], "(int)"),
     ("leftovers", ["cn-1"], "without calling it"),

@@ -67,7 +67,7 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("growth-of-a-write", 192, "one int"),
-    ("growth-of-a-write", [192, "124"], "'124' (str)"),
+    ("growth-of-a-write", [192, "rest"], "'rest' (str)"),
     ("reach-of-a-table", [True, 2], "(bool)"),
     ("find-the-byte", 327680, "without calling it"),
 ]

@@ -211,7 +211,7 @@ NOT_CHECKABLE = [
     (REPAIR, LibvirtDriver, "without calling it"),
     (REPAIR, repair()(LibvirtDriver()) or LibvirtDriver(), "without calling it"),
     (REPAIR, lambda driver: driver.never_live, "returns {'lvm'} (set)"),
-    ("isolate-places", "type", "one str"),
+    ("isolate-places", 4, "4 (int)"),
     ("isolate-places", ["type", "backend"], "'backend'"),
     ("isolate-option", 5, "(int)"),
 ]

@@ -53,12 +53,12 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("host-state-of-a-report", 1, "one int"),
-    ("how-many-fit", "10", "'10' (str)"),
+    ("how-many-fit", "ten", "'ten' (str)"),
     ("how-many-fit", True, "(bool)"),
-    ("waits-for-the-report", ["memory"], "the nearest is 'memory added'"),
+    ("waits-for-the-report", ["memory"], "one of these: server arrives"),
     ("waits-for-the-report", 3, "You gave 3"),
-    ("waits-for-the-report", [3], "3 (int) in the list"),
-    ("who-refuses", ["nova-compute", "keystone"], "none of them"),
+    ("waits-for-the-report", [3], "3 is not one of these"),
+    ("who-refuses", ["nova-compute", "keystone"], "not one of these"),
 ]
 SOLUTIONS = {
     "host-state-of-a-report": "free_ram_mb 15004, free_disk_mb 78848, vcpus_used 8. ",

@@ -43,11 +43,11 @@ WRONG = {
 }
 NOT_CHECKABLE = [
     ("after-the-restart", 1, "You gave 1"),
-    ("after-the-restart", ["cast web-3"], "the nearest is 'cast web-"),
-    ("enough-patience", "11", "'11' (str)"),
+    ("after-the-restart", ["cast web-3"], "one of these: cast web-1"),
+    ("enough-patience", "long", "'long' (str)"),
     ("enough-patience", True, "(bool)"),
-    ("who-hears", [None, 1], "in the list"),
-    ("who-hears", ["fanout"], "the nearest is"),
+    ("who-hears", [None, 1], "not one of these"),
+    ("who-hears", ["fanout"], "not one of these"),
 ]
 SOLUTIONS = {
     "after-the-restart": "cast web-1, cast web-2. ",

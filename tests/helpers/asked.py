@@ -1,7 +1,27 @@
 """What holds for the questions of every lesson; the answers stand in the lesson's own test."""
 
+import numpy as np
+import pandas as pd
+
 from labkit.exercises import judging
 
+
+class Broken:
+    """Whatever is asked of it, it raises."""
+
+    def __repr__(self):
+        raise RuntimeError
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+    __hash__ = None
+
+
+ITSELF = []
+ITSELF.append(ITSELF)
+ODD = [ITSELF, Broken(), [Broken()], "x" * 100_000, ["y" * 100_000], np.float32(0.1), 10**400]
+ODD += [pd.DataFrame({"a": [1]}), np.eye(2), {1: 2}, {}, [], "none", range(10**9), 1j, b"x", object]
 BLANKS = [None, ..., "", " ", "...", [...], [None]]
 
 
@@ -57,6 +77,14 @@ class Asked:
         feedback = judging.check(name, unclear)
         assert feedback.outcome == "not checkable"
         assert says in feedback.text
+
+    def test_nothing_odd_raises_or_is_told_at_length(self):
+        for name in self.lesson.QUESTIONS:
+            for odd in ODD:
+                feedback = judging.check(name.name, odd)
+                assert feedback.outcome in ("wrong", "not checkable")
+                assert feedback.text
+                assert len(feedback.text) < 600
 
     def test_the_solution_begins_with_the_answer(self, name, begins):
         assert judging.solution(name).text.startswith(begins)
