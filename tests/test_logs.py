@@ -624,6 +624,44 @@ def test_a_count_never_makes_rows_without_bound():
     assert "left out of filters" in read.notes[0]
 
 
+# -- several records in one line --------------------------------------------------------------
+@pytest.mark.parametrize(
+    "shipped",
+    [
+        lambda lines: json.dumps([{"message": line} for line in lines]),
+        lambda lines: "".join(json.dumps({"message": line}) for line in lines),
+        lambda lines: ", ".join(json.dumps({"MESSAGE": line}) for line in lines),
+        lambda lines: json.dumps({"records": [{"log": line} for line in lines]}),
+        lambda lines: json.dumps({"streams": [{"values": [["1", line] for line in lines]}]}),
+        lambda lines: json.dumps({"streams": [{"values": [["1", line]]} for line in lines]}),
+        lambda lines: json.dumps(
+            {"resourceLogs": [{"scopeLogs": [{"logRecords": [body(line) for line in lines]}]}]}
+        ),
+        lambda lines: f"[{','.join(map(apart, lines))}]",
+    ],
+)
+def test_a_line_of_json_may_hold_several_records(log, shipped):
+    read = logs.read([shipped(LINES[start : start + 7]) for start in range(0, len(LINES), 7)])
+    assert told(read) == told(log)
+
+
+def body(line):
+    return {"body": {"stringValue": line}}
+
+
+# -- the requests -------------------------------------------------------------------------------
+def test_each_server_is_a_request_with_its_time_and_its_end():
+    found = logs.read(LINES).requests
+    assert (
+        len(found)
+        == len(logs.read(LINES).placements.query("chosen")) + (found.outcome == "no host").sum()
+    )
+    first = found.iloc[0]
+    assert (first.time, first.outcome, first.host) == ("2026-03-02 09:00:00.034", "placed", "cn-2")
+    assert set(found.outcome) == {"placed", "no host"}
+    assert set(found.host[found.outcome == "no host"]) == {""}
+
+
 # -- what is no log --------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ _ESCAPES = r"\x1b", "#033", r"\^\[", r"\\x1b", r"\\033", r"\\u001b"
 _COLOUR = re.compile("|".join([rf"{escape}\[[\d;]*[mK]" for escape in _ESCAPES] + [r"\[\d[\d;]*m"]))
 _ENDS = r"\n", "#012", r"\r", "#015", "^M"
 _CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+) (stdout|stderr) ([PF])\S* (.*)")
-_JSON = re.compile(r'\{\s*"')
+_JSON, _BETWEEN = re.compile(r'\{\s*"'), re.compile(r"[\s,]*")
 # The names that formatters and shippers give to text, level, logger and stream, in any nesting.
 _TEXT = "message msg log payload logmessage textpayload body original raw line".split()
 _LEVEL = "levelname log_level loglevel level severity severity_text".split()
@@ -122,20 +122,21 @@ def _whole(lines):
             raise TypeError(f"path_or_lines: line {number} is {shown(line)}; expected text")
         raw = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
         text = raw.rstrip("\r\n")
-        record = _Record(text, "", False, False)
+        records = [_Record(text, "", False, False)]
         if cri := _CRI.match(text):
-            record = _Record(cri[3], cri[1], cri[2] == "P", False)
+            records = [_Record(cri[3], cri[1], cri[2] == "P", False)]
         elif "{" in text:
-            record = _record(text) or record
-        pieces = waiting.pop(record.stream, [])
-        if pieces and HEADER.search((record.text or "")[:300]):  # the rest never came
-            yield _line(pieces)
-            pieces = []
-        pieces.append((raw, record))
-        if record.goes_on:
-            waiting[record.stream] = pieces
-        else:
-            yield _line(pieces)
+            records = _records(text) or records
+        for record in records:
+            pieces = waiting.pop(record.stream, [])
+            if pieces and HEADER.search((record.text or "")[:300]):  # the rest never came
+                yield _line(pieces)
+                pieces = []
+            pieces.append((raw, record))
+            if record.goes_on:
+                waiting[record.stream] = pieces
+            else:
+                yield _line(pieces)
     yield from map(_line, waiting.values())
 
 
@@ -145,26 +146,46 @@ def _line(pieces):
     text, formatted = "".join(texts), record.formatted
     if record.text is None and len(pieces) == 1:
         return Line(raw, None, texts, formatted)
-    while "{" in text and (record := _record(text)):  # JSON in JSON
-        text, formatted = record.text or "", formatted or record.formatted
+    while "{" in text and (records := _records(text)):  # JSON in JSON
+        text, formatted = records[0].text or "", formatted or records[0].formatted
     text = _COLOUR.sub("", text).strip()
     for end in _ENDS:
         text = text.removesuffix(end).rstrip()
     return Line(raw, text, texts, formatted)
 
 
-def _record(line):
-    """Return the record that a line of JSON is, whatever stands before it; else None."""
-    start = _JSON.search(line)
-    if not start or ((header := HEADER.search(line)) and header.start() < start.start()):
-        return None
-    try:
-        record, _ = json.JSONDecoder().raw_decode(line, start.start())
-        leaves = [
-            (name.lower().lstrip("@_").split(".")[-1], leaf) for name, leaf in _leaves(record)
-        ]
-    except (ValueError, RecursionError):
-        return None
+def _records(line):
+    """Return the records that a line of JSON holds, whatever stands before them: mostly one."""
+    start, found = _JSON.search(line), []
+    if start and (header := HEADER.search(line)) and header.start() < start.start():
+        return []
+    while start:
+        try:
+            record, end = json.JSONDecoder().raw_decode(line, start.start())
+            several = list(_listed(record))
+            found += several if len(several) > 1 else [_record(record)]
+        except (ValueError, RecursionError):
+            break
+        start = _JSON.match(line, _BETWEEN.match(line, end).end())
+    return [record for record in found if record]
+
+
+def _listed(value):
+    """Yield the records in the lists of a record: a shipper sends many lines as one."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _listed(inner)
+    for item in value if isinstance(value, list) else ():
+        inner = list(_listed(item))
+        if not inner and isinstance(item, (dict, list)):
+            record = _record(item)
+            inner = [record] if record and HEADER.search(record.text or "") else []
+        yield from inner
+
+
+def _record(record):
+    """Return the text that a record of JSON holds, and what else counts; None without a text."""
+    leaves = [(name.lower().lstrip("@_").split(".")[-1], leaf) for name, leaf in _leaves(record)]
     fields = dict(reversed(leaves))  # the first of a name counts
     texts = [fields[name] for name in _TEXT if isinstance(fields.get(name), str)]
     text = (
@@ -207,7 +228,12 @@ def _headed(fields, text=""):
 
 def _goes_on(record, fields):
     """Tell whether more of a text is to come, as docker, CRI, log drivers and journald say it."""
-    if {"log", "stream"} <= set(record) <= {"log", "stream", "time", "attrs"}:
+    if isinstance(record, dict) and {"log", "stream"} <= set(record) <= {
+        "log",
+        "stream",
+        "time",
+        "attrs",
+    }:
         return not str(record["log"]).endswith("\n")
     if fields.get("logtag", fields.get("p")) == "P" or fields.get("line_break") == "line-max":
         return True

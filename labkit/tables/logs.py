@@ -18,6 +18,7 @@ _COLUMNS = {
     "weights": tables.WEIGHTS,
     "filters": tables.FILTERS,
     "placements": tables.PLACEMENTS,
+    "requests": ["seq", "time", "request", "instance", "outcome", "host"],
     "unread": ["seq", "what", "lines", "first"],
 }
 _TYPES = {
@@ -44,6 +45,9 @@ _NOTES = {
     "takes {} of these",
 }
 _NULL = "MESSAGE is null"
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+)
 _MOST = 100_000  # rows of hosts that are counted, but not named
 _SUFFIX = re.compile(  # devstack's, oslo.log's, and devstack's before journald
     r" (?:\{\{.*\}\}|(?:from \(pid=\d+\) )?\S+ \S+\.py:\d+)$"
@@ -87,9 +91,11 @@ _PAIR = re.compile(r"\(u?'([^']*)', u?'([^']*)'\)")
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """What one log says: ``weights``, ``filters``, ``placements``; ``unread`` and ``notes``.
+    """What one log says: ``weights``, ``filters``, ``placements``; ``requests``; ``unread``, ``notes``.
 
-    The columns are those of a simulated run. Logs do not say minval and maxval (NaN), nor who is
+    ``requests`` has a row for each server that was asked for: the time as it stands in the log, the
+    request id, the server, "placed", "no host" or "not said", and the host. The columns of the
+    other three are those of a simulated run. Logs do not say minval and maxval (NaN), nor who is
     an alternate (NA); a host that is counted but not named is "?"; what Nova weighs once more, to
     find alternates, has the instance "alternates"; a request that comes again under its id gets
     "#2", as does a second pass for a server that is not named (old releases name none). A weight
@@ -111,6 +117,7 @@ class Log:
     weights = functools.cached_property(lambda self: self._frame("weights"))
     filters = functools.cached_property(lambda self: self._frame("filters"))
     placements = functools.cached_property(lambda self: self._frame("placements"))
+    requests = functools.cached_property(lambda self: self._frame("requests"))
     unread = functools.cached_property(lambda self: self._frame("unread"))
 
 
@@ -150,6 +157,7 @@ class _Pass:
         self.start, self.left, self.chosen, self.lines, self.last = None, None, None, {}, 0
         self.before, self.reasons, self.group, self.steps = [], {}, {}, []
         self.weighers, self.ranked = {}, []
+        self.time, self.refused = "", False
 
     def filters(self, fill):
         """Yield filter, host, passed, reason; follow the names as long as the counts agree."""
@@ -198,8 +206,16 @@ class _Pass:
         for rank, (host, weight) in enumerate(sorted(ranked, key=lambda one: one[0] != first), 1):
             yield host, weight, rank, host == first, None
 
+    def request(self):
+        """Return the row of the table of requests."""
+        if self.chosen:
+            return self.time, "placed", self.chosen[0]
+        no_host = self.refused or (self.steps and not self.steps[-1].left)
+        return self.time, "no host" if no_host else "not said", ""
+
     def none_left(self, instance, text):
         """Nova says it twice: at DEBUG with the hosts left by each filter, at INFO with counts."""
+        self.refused = True
         self.instance, counts, results = instance, _COUNTS.findall(text), _RESULTS.findall(text)
         if counts:
             self.start = int(counts[0][1])
@@ -280,6 +296,8 @@ class _Reader:
         if not holder:
             return self.unread, f"other: {logger}"
         holder.last = self.lines
+        if not holder.time and (when := _TIME.search(line.raw)):
+            holder.time = when[0]
         return holder.lines, f"no row: {logger}"
 
     def _pass(self, name, stage, again=False):
@@ -297,7 +315,15 @@ class _Reader:
 
     def _request(self, name):
         new = types.SimpleNamespace(
-            name=name, times=0, servers=None, hosts={}, now=None, passes=[], waiting={}, lines={}
+            name=name,
+            times=0,
+            servers=None,
+            hosts={},
+            now=None,
+            passes=[],
+            waiting={},
+            lines={},
+            time="",
         )
         return self.requests.setdefault(name, new)
 
@@ -332,6 +358,9 @@ class _Reader:
             }
             for table, found in rows.items():
                 self.rows[table] += [(*who, *row) for row in found]
+            if now.instance != "alternates" and any(rows.values()):
+                time, *outcome = now.request()
+                self.rows["requests"].append((time, *who, *outcome))
             if not any(rows.values()):
                 idle.append(now.lines)
                 continue
@@ -441,6 +470,7 @@ class _Reader:
 
     def _no_candidates(self, name, found):
         now = self._pass(name, 1, again=True)
+        now.refused = True
         now.before.append(("allocation_candidates", "?", False, found.string))
         self._request(name).now = None
         return now
