@@ -83,8 +83,10 @@ def test_a_decision_and_a_log_have_the_same_columns(root, name):
 def test_what_is_placed_and_what_is_unread_have_their_columns(root):
     _, placed = place(Fleet.read(root / "data" / "four_hosts"), [SPEC], Options())
     assert list(placed.columns) == DECISION["placed"]
-    assert list(logs.read([]).unread.columns) == DECISION["unread"]
-    assert set(DECISION) == {"filters", "weights", "placements", "placed", "unread"}
+    log = logs.read([])
+    for table in ("requests", "unread"):
+        assert list(getattr(log, table).columns) == DECISION[table]
+    assert set(DECISION) == {"filters", "weights", "placements", "placed", "requests", "unread"}
 
 
 def test_the_tables_of_a_broker_and_of_a_host_have_their_columns(root):
