@@ -75,7 +75,7 @@ class ContextDial(Panel):
         code = WAYS[way]
         if self.read_deleted.value != "no":
             code += f'; context.read_deleted = "{self.read_deleted.value}"'
-        drawn = self._grid.ax.get_figure(root=True)
+        drawn = self._grid.ax.figure
         said = self._said(role, way)
         self._show(drawn, said, f"<code>{code}</code>", said)
 

@@ -161,7 +161,7 @@ class CreationDial(Panel):
         self._drawing.take(kept, LEAST_S, lambda row, state: words.get(row, ""))
         self._drawing.show(self._ax)
         self._name_rows(self._struck())
-        self._show(self._ax.get_figure(root=True), answer)
+        self._show(self._ax.figure, answer)
 
     def _lay_out(self, tried: list[str]) -> None:
         hosts = [f"compute@{host}" for host in self._fleet.rows]

@@ -93,7 +93,7 @@ class OvercommitDial(Panel):
         table = inventory_table(fleet, asked).set_index("resource_class")
         self.table = table.loc[list(CLASSES)].reset_index()
         self._bars.show(rows_of(self.table))
-        self._show(self._bars.ax.get_figure(root=True), self._said(fleet))
+        self._show(self._bars.ax.figure, self._said(fleet))
 
     def _reported(self) -> Fleet:
         vcpus, memory_mb, disk_gb = self._size

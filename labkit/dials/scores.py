@@ -151,7 +151,7 @@ class ScoresDial(Panel):
             self._lay_out(needed, room)
         self._bars.show(table, order, winner=winner)
         self._nobody.set_visible(not order)
-        self._show(self._bars.ax.get_figure(root=True), answer)
+        self._show(self._bars.ax.figure, answer)
 
     def _lay_out(self, needed: set[str], room: int) -> None:
         """Make the figure with room for every host's name and for sums of *room* characters.

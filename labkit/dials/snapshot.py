@@ -103,7 +103,7 @@ class SnapshotDial(Panel):
         stages = _stages(self.cloud, start_s)
         self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
         said = self._said(stages, end_s, other.now - start_s, other)
-        self._show(self._rows.ax.get_figure(root=True), said)
+        self._show(self._rows.ax.figure, said)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
         # A cloud in which the snapshot was taken, and when it was asked for.

@@ -225,7 +225,7 @@ def finished(own: Axes, answer: str, ax: Axes | None, pad: float | None = None) 
 
     Where axes *ax* were given, others may share the figure: the answer stands above these alone.
     """
-    figure = own.get_figure(root=True)
+    figure = own.figure
     if ax is not None:
         lines = title_lines(answer, 330)
         ax.set_title("\n".join(lines), loc="left", fontsize=TITLE, pad=pad)
@@ -261,7 +261,7 @@ def pixel_axes(
 
 def pixels_of(ax: Axes) -> tuple[float, float]:
     """Return width and height of axes, in pixels of the lab's figures."""
-    box, scale = ax.get_window_extent(), DPI / ax.get_figure(root=True).dpi
+    box, scale = ax.get_window_extent(), DPI / ax.figure.dpi
     return box.width * scale, box.height * scale
 
 
@@ -311,7 +311,7 @@ def legend(
     words = [handle.get_label() for handle in handles] if words is None else words
     style = {"frameon": False, "fontsize": SMALL, "ncols": ncols, **style}
     if outside:
-        figure = ax.get_figure(root=True)
+        figure = ax.figure
         figure.legend(handles, words, **{"loc": "outside lower left", **style})
     else:
         below = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": pad, "ncols": 2}

@@ -611,7 +611,7 @@ def _legends(ax, legends, given: bool) -> None:
     for side, (title, own) in zip(("left", "right"), legends, strict=False):
         words = [label(word) for word in own]
         at = {"loc": f"outside lower {side}", "borderaxespad": 0.3, "ncols": 1 + (len(own) > 2)}
-        figure = ax.get_figure(root=True)
+        figure = ax.figure
         figure.legend(list(own.values()), words, title=title, **at, **style)
 
 

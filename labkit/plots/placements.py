@@ -228,7 +228,7 @@ def _draw_fills(ax: Axes, fills: np.ndarray, shown: list[int], placed: int, name
     right.set_yticks(range(len(shown)), ends, fontsize=SMALL)
     right.tick_params(length=0)
     right.spines[:].set_visible(False)
-    ax.get_figure(root=True).colorbar(image, ax=ax, pad=0.08, label=f"{name} fill, %")
+    ax.figure.colorbar(image, ax=ax, pad=0.08, label=f"{name} fill, %")
     ax.set_yticks([y + 0.5 for y in range(len(shown) - 1)], minor=True)
     ax.grid(axis="y", which="minor", color="white", lw=1.5)
     ax.tick_params(axis="y", which="both", length=0)

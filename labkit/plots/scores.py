@@ -138,7 +138,7 @@ def weighing(
         figure = canvas(wide, 3 * height + 0.7)
         grid = figure.add_gridspec(3, len(names))
     else:
-        figure = ax.get_figure(root=True)
+        figure = ax.figure
         grid = ax.get_subplotspec().subgridspec(3, len(names))
         ax.remove()
 
@@ -240,7 +240,8 @@ class ScoreBars:
             ]
             for name in weighers
         }
-        self.band = ax.axhspan(-0.5, 0.5, color=GREY, alpha=0.35, linewidth=0, zorder=0)
+        across = {"transform": ax.get_yaxis_transform(), "color": GREY, "alpha": 0.35}
+        self.band = ax.add_patch(Rectangle((0, -0.5), 1, 1, linewidth=0, zorder=0, **across))
         (self.diamonds,) = ax.plot(
             [], [], "D", ms=6, mfc="white", mec="black", zorder=4, clip_on=False
         )

@@ -71,7 +71,7 @@ def sequence(
     arrows, orphans = arrows_of(messages, calls)
     most = MOST_ROWS
     if ax is not None:  # as many as the axes, with heads and legend, have room for
-        most = max(3, min(most, int(ax.bbox.height / ax.get_figure(root=True).dpi / ROW) - 4))
+        most = max(3, min(most, int(ax.bbox.height / ax.figure.dpi / ROW) - 4))
     kept, left_out = _fitting_in(arrows, most)
     answer = _said(arrows, left_out, orphans)
     if not kept:
@@ -186,7 +186,7 @@ def _said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
 # -- the drawing --------------------------------------------------------------------------
 def _draw(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> int:
     """Draw lifelines with heads, arrows and the legend; return the lines of the tallest head."""
-    figure = ax.get_figure(root=True)
+    figure = ax.figure
     width = (figure.get_figwidth() if outside else ax.bbox.width / figure.dpi) * 72 - SIDES
     texts, points = _heads(_ends(arrows), width)
     right, places = 0.0, {}

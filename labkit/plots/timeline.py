@@ -74,7 +74,7 @@ def timeline(events: pd.DataFrame, instance: str | None = None, ax: Axes | None 
     drawing = Drawing(services[:MOST_SERVICES], few=len(servers) <= MOST_NAMED)
     drawing.take(rows)
     drawing.arrange()
-    if ax is not None and 72 * ax.bbox.height / ax.get_figure(root=True).dpi < drawing.height:
+    if ax is not None and 72 * ax.bbox.height / ax.figure.dpi < drawing.height:
         drawing.take(rows, words=lambda row, state: "")  # no room for words
         drawing.arrange()
     own = axes_of(ax, WIDTH, drawing.height / 72 + 1.7)
