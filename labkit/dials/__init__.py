@@ -9,6 +9,7 @@ Uses: cloud, decision, fleet, neighbours, nova, nova13, plots, qcow2, studies, t
 
 from labkit.dials.context import ContextDial, context
 from labkit.dials.creation import CreationDial, creation
+from labkit.dials.fleet import FleetDial, fleet
 from labkit.dials.overcommit import OvercommitDial, overcommit
 from labkit.dials.overlay import OverlayDial, overlay
 from labkit.dials.player import PlayerDial, player
@@ -21,6 +22,7 @@ __all__ = [
     "MULTIPLIERS",
     "ContextDial",
     "CreationDial",
+    "FleetDial",
     "OvercommitDial",
     "OverlayDial",
     "PlayerDial",
@@ -30,6 +32,7 @@ __all__ = [
     "SnapshotDial",
     "context",
     "creation",
+    "fleet",
     "overcommit",
     "overlay",
     "player",
