@@ -41,7 +41,9 @@ class Feedback:
         sign, colour = SIGNS[self.outcome]
         verdict = f'<b style="color:{colour}">{sign}</b> {escape(self._sentence)}'
         lines = (escape(self.head), verdict, escape(self.after))
-        inside = "".join(f'<p style="margin:0.2em 0">{line}</p>' for line in lines if line)
+        inside = "".join(
+            f'<p style="margin:0.2em 0;white-space:pre-line">{line}</p>' for line in lines if line
+        )
         style = f"border-left:5px solid {colour};padding:0.1em 0.9em"
         html = f'<div style="{style}">{inside}</div>'
         return {"text/plain": repr(self), "text/html": html}

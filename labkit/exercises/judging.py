@@ -15,7 +15,7 @@ from labkit.neighbours.arguments import is_whole, shown
 
 _FILES = {
     "lesson_00": "no-room never-heard",
-    "lesson_01": "road who-is-left three-apart",
+    "lesson_01": "road who-is-left headroom",
     "lesson_02": (
         "two-hosts two-hosts-minval identical-hosts identical-hosts-minval third-host "
         "multiplier-minus-1 negative-free-ram only-0-and-1 sticky-ends"
@@ -127,8 +127,10 @@ def hint(name, number=None) -> Feedback:
     return Feedback("hint", hints[number - 1], head, after=more)
 
 
-def solution(name) -> Feedback:
+def solution(name, *more) -> Feedback:
     """Give the answer to the question *name*, as the model computes it, and why it is so.
+
+    In: a question's name, or several. Out: a Feedback, with a line for each of several.
 
     >>> solution("identical-hosts").text[:16]
     'cn-1 0, cn-2 0. '
@@ -136,9 +138,13 @@ def solution(name) -> Feedback:
     Source: the model, which computes each right answer.
     """
     try:
-        return Feedback("solution", find(name).solution(), f'The solution of "{name}":')
+        found = [(one, find(one).solution()) for one in (name, *more)]
     except Uncheckable as reason:
         return Feedback("not checkable", str(reason))
+    if not more:
+        return Feedback("solution", found[0][1], f'The solution of "{name}":')
+    text = "\n".join(f"{one}: {told}" for one, told in found)
+    return Feedback("solution", text, "The solutions:")
 
 
 def problem(name):

@@ -1,18 +1,15 @@
-"""The road of a request: its order, who is left, and what becomes of servers that ask together."""
+"""Lesson 01: the road of a request, who is left at its end, and a filter of the learner's own."""
 
 from labkit.decision import select_destinations
 from labkit.exercises import DATA
-from labkit.exercises.answers import choose, listed, names, number_is, too_high_or_low
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import choose, listed, names, result, shown
+from labkit.exercises.judging import Question, Uncheckable, Wrong
 from labkit.fleet import Fleet
-from labkit.nova.exception import NoValidHost
-from labkit.nova.objects import Flavor, InstanceGroup, RequestSpec
+from labkit.nova.objects import Flavor, RequestSpec
 
-_ASKED = "how many of the three servers find a host, one number"
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
 HOSTS = ["cn-1", "cn-2", "cn-3", "cn-4"]
 LARGE = RequestSpec(Flavor(vcpus=2, memory_mb=16384, root_gb=20))
-SMALL = RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20))
 
 
 def fleet():
@@ -25,14 +22,28 @@ def left():
     return sorted(select_destinations(fleet(), LARGE).placements.host)
 
 
-def built(policy="anti-affinity"):
-    """How many of three servers find a host when they ask together."""
-    group = InstanceGroup(policy) if policy else None
-    spec_obj = SMALL.replace(num_instances=3, instance_group=group)
-    try:
-        return len(select_destinations(fleet(), spec_obj).hosts)
-    except NoValidHost:
-        return 0
+def _judge_headroom(answer):
+    asked = "a class with a method host_passes(self, host_state, spec_obj)"
+    if not isinstance(answer, type) or not hasattr(answer, "host_passes"):
+        raise Uncheckable(f"You gave {shown(answer)}. Asked: {asked}.")
+    for host_state in fleet():
+        for memory_mb in (512, 4096, 8192, 12288, 16384, 40960):
+            spec_obj = RequestSpec(Flavor(vcpus=2, memory_mb=memory_mb, root_gb=20))
+            words = f"a server of {memory_mb} MiB on {host_state.host}"
+            given = result(lambda: answer().host_passes(host_state, spec_obj), of=words)  # noqa: B023
+            if given is None or given is ...:
+                raise Uncheckable("host_passes returns nothing so far: write what it returns.")
+            exact = headroom(host_state, memory_mb)
+            if bool(given) != exact:
+                raise Wrong(
+                    f"For {words} you gave {bool(given)}. {host_state.free_ram_mb} of "
+                    f"{host_state.total_usable_ram_mb} MiB are free before the server comes."
+                )
+
+
+def headroom(host_state, memory_mb):
+    """Whether a quarter of the RAM is free when a server of *memory_mb* has come."""
+    return host_state.free_ram_mb - memory_mb >= host_state.total_usable_ram_mb / 4
 
 
 def _judge_road(answer):
@@ -66,14 +77,6 @@ _IN = {
     "cn-2": "One host with room and a service that is up is missing.",
     "cn-3": "One more host has exactly enough. Does exactly enough fit?",
 }
-
-
-def _slip(given, exact):
-    slips = {
-        2: "Two hosts have room, and two servers are claimed at first. Then the third asks.",
-        built(None): "So it is without a group. How many hosts are there for three servers apart?",
-    }
-    return slips.get(given, f"{too_high_or_low(given, exact)} Asked: {_ASKED}.")
 
 
 QUESTIONS = (
@@ -112,18 +115,17 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "three-apart",
-        "Three servers ask in one request, in a group with the policy anti-affinity, on the "
-        "four hosts of this lesson (2 vCPUs, 4096 MiB, 20 GiB each). How many of them find a "
-        "host? Give a number.",
-        number_is(built, _ASKED, _slip),
+        "headroom",
+        "Write the class so that a quarter of a host's RAM is still free when the server has come. "
+        "What the server takes is spec_obj.memory_mb. Give the class.",
+        _judge_headroom,
         (
-            "Two hosts may take such a server. What does the third server get?",
-            "A request is answered as a whole: with a host for each server, or with NoValidHost.",
+            "How much is free when the server has come: free_ram_mb less what it takes.",
+            "Compare that with total_usable_ram_mb / 4. Exactly a quarter is enough.",
         ),
         lambda: (
-            f"{built()}. The third server finds no host, so the whole request fails, and the two "
-            "claims made before are given back."
+            "return host_state.free_ram_mb - spec_obj.memory_mb >= host_state.total_usable_ram_mb "
+            "/ 4. Tried with six sizes of servers on each of the four hosts."
         ),
     ),
 )

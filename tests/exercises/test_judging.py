@@ -172,3 +172,13 @@ def test_a_problem_is_what_the_question_works_with_or_its_words():
     assert judging.problem("two-hosts") == judging.check("two-hosts", None)
     assert [line[:4] for line in judging.problem("how-long-did-it-compress")] == ["2026"] * 8
     assert callable(judging.problem("isolate-places"))
+
+
+def test_several_solutions_have_a_line_each():
+    told = judging.solution("two-hosts", "third-host")
+    assert told.outcome == "solution"
+    assert [line.partition(":")[0] for line in told.text.splitlines()] == [
+        "two-hosts",
+        "third-host",
+    ]
+    assert judging.solution("two-hosts", "third").outcome == "not checkable"

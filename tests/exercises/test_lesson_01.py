@@ -3,19 +3,34 @@
 from types import SimpleNamespace
 
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 
 from labkit.exercises import judging, lesson_01
+from labkit.nova.scheduler import filters
 from tests.helpers.asked import Asked
 
 ROAD = ["request filters", "placement", "filters", "weighers", "claim"]
 LEFT = ["cn-2", "cn-3"]
+
+
+def headroom(asked=True, share=4, least=0, raises=False, blank=False):
+    """A learner's filter, right or with one mistake."""
+
+    class Given(filters.BaseHostFilter):
+        def host_passes(self, host_state, spec_obj):
+            if raises:
+                raise ValueError
+            left = host_state.free_ram_mb - (spec_obj.memory_mb if asked else 0) - least
+            return None if blank else left >= host_state.total_usable_ram_mb / share
+
+    return Given
+
+
 RIGHT = {
     "road": [ROAD],
     "who-is-left": [LEFT, {"cn-3", "cn-2"}, ("cn-2", "cn-3"), "cn-2, cn-3", pd.Series(LEFT)],
-    "three-apart": [0, 0.0, np.int64(0)],
+    "headroom": [headroom()],
 }
 WRONG = {
     "road": [
@@ -35,7 +50,12 @@ WRONG = {
         (["cn-2", "cn-3", "cn-4"], "its service say"),
         ([], "an empty list"),
     ],
-    "three-apart": [(1, "Asked"), (2, "the third"), (3, "without a group"), (-1, "Asked")],
+    "headroom": [
+        (headroom(asked=False), "MiB on cn-1 you gave"),
+        (headroom(share=2), "you gave False"),
+        (headroom(least=1), "you gave False"),
+        (headroom(raises=True), "you gave raises ValueError"),
+    ],
 }
 NOT_CHECKABLE = [
     ("who-is-left", ["cn2"], "spelt 'cn-2'"),
@@ -43,14 +63,14 @@ NOT_CHECKABLE = [
     ("who-is-left", [2], "2 is not one of these"),
     ("road", {"claim": 5}, "(dict)"),
     ("road", ["weigher"], "spelt 'weighers'"),
-    ("three-apart", "none", "'none' (str)"),
-    ("three-apart", True, "True (bool)"),
-    ("three-apart", [0, 1], "(list)"),
+    ("headroom", 3, "a class with a method host_passes"),
+    ("headroom", headroom()(), "a class with a method host_passes"),
+    ("headroom", headroom(blank=True), "write what it returns"),
 ]
 SOLUTIONS = {
     "road": "request filters, placement, filters, weighers, claim. ",
     "who-is-left": "cn-2, cn-3. ",
-    "three-apart": "0. ",
+    "headroom": "return host_state.free_ram_mb - spec_obj.memory_mb >= ",
 }
 
 
