@@ -51,7 +51,7 @@ WRONG = {
         ([], "an empty list"),
     ],
     "headroom": [
-        (headroom(asked=False), "MiB on cn-1 you gave"),
+        (headroom(asked=False), "on cn-2 you gave True"),
         (headroom(share=2), "you gave False"),
         (headroom(least=1), "you gave False"),
         (headroom(raises=True), "you gave raises ValueError"),
