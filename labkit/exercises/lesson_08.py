@@ -379,7 +379,7 @@ QUESTIONS = (
         f"with which the image arrives: {', '.join(PLACES)}? Give a list.",
         _judge_places,
         (
-            "The notes name two.",
+            "With type and class alone, what was qemu-img told to write?",
             "For whom has a snapshot to be cold?",
         ),
         lambda: (
