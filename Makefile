@@ -1,6 +1,7 @@
 # Everything is set up in .venv the first time it is needed: by uv where it is at hand, else by pip.
 PORT = 8888
 PY = .venv/bin/python
+SITE_PY = build/site-venv/bin/python
 PYTEST = $(PY) -m pytest
 # Without a display JupyterLab only prints its address.
 NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
@@ -22,15 +23,17 @@ $(shell mkdir -p "$(CURDIR)/build/home")
 $(info Your home folder cannot be written to: settings are kept in build/home.)
 endif
 
-.PHONY: help lab lesson copies test lint test-browser notebooks notebooks-check bench record record-check lock clean not-root
+.PHONY: help lab lesson copies site site-serve test lint test-browser test-site notebooks notebooks-check bench record record-check lock clean not-root
 
 help:
 	@echo "make lab           open the lessons in JupyterLab (PORT=9000 for another port)"
 	@echo "make lesson L=01   the newest edition of a lesson, beside your copy"
 	@echo "make copies        for a class: lessons without answers, and with them"
+	@echo "make site          the lab as a folder that runs in a browser; make site-serve shows it"
 	@echo "make test          everything that needs no browser"
 	@echo "make test-browser  the lessons in the real JupyterLab, in Chromium"
 	@echo "make notebooks     run every lesson and keep its outputs"
+	@echo "make test-site     the lessons in build/site, in Chromium (PYODIDE=folder)"
 	@echo "For maintainers: notebooks-check bench record record-check lock clean"
 
 lab: not-root .venv/lab
@@ -41,6 +44,15 @@ lesson: .venv/lab
 
 copies: .venv/lab
 	@$(PY) tools/lab.py --class-copies
+
+# PYODIDE: a folder or an address; without it, the address that the kernel was made for.
+site: build/site-venv/made
+	@$(SITE_PY) -m tools.site --pyodide="$(PYODIDE)" --into=build/site
+
+site-serve:
+	@test -f build/site/index.html || { echo "There is no build/site yet: make site" >&2; exit 1; }
+	@echo "The lab is at http://127.0.0.1:$(PORT)/ until you press Ctrl-C."
+	@python3 -m http.server -b 127.0.0.1 -d build/site $(PORT) >/dev/null 2>&1
 
 not-root:
 	@test -n "$(ALLOW_ROOT)" || test "`id -u`" != 0 || { echo "JupyterLab does not run as root:" \
@@ -55,6 +67,11 @@ lint: .venv/test
 
 test-browser: .venv/test
 	$(PYTEST) -m browser tests/browser
+
+test-site: .venv/test build/site-venv/made
+	@test -n "$(PYODIDE)" || { echo "Which Pyodide? make test-site PYODIDE=folder" >&2; exit 1; }
+	@$(SITE_PY) -m tools.site --pyodide="$(PYODIDE)" --into=build/test-site
+	$(PYTEST) -m site tests/site
 
 notebooks: .venv/lab
 	$(PY) tools/notebooks.py --write
@@ -75,9 +92,22 @@ record-check: .venv/test
 lock:
 	$(LOCK) -o requirements.lock --extra lab
 	$(LOCK) -o requirements-test.lock --extra lab --extra test --extra nova --extra rpc -c requirements.lock
+	$(subst pyproject.toml --group build,--group site,$(LOCK)) -o requirements-site.lock
 
 clean:
 	rm -rf .venv build test-results .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+build/site-venv/made: requirements-site.lock
+	@echo "Setting up build/site-venv from $< (once)"
+	@mkdir -p build
+	@if command -v uv >/dev/null; then \
+		uv venv -q --allow-existing build/site-venv && \
+		uv pip install -q -p $(SITE_PY) --require-hashes -r $<; \
+	else \
+		python3 -m venv build/site-venv && \
+		$(SITE_PY) -m pip install -q --require-hashes -r $<; \
+	fi
+	@touch $@
 
 .venv/lab: requirements.lock pyproject.toml
 	@$(call install,$<)

@@ -22,6 +22,12 @@ import labkit
 # What labkit needs, and no more; PIL is matplotlib's own need.
 NEEDED = {"numpy", "pandas", "matplotlib", "ipywidgets", "simpy"}
 ALLOWED = NEEDED | {"PIL"}
+LOCKS = (
+    "requirements.lock",
+    "requirements-test.lock",
+    "requirements-site.lock",
+    ".ci/pyodide.lock",
+)
 # pip brings these two; every other dependency conda brings.
 BY_PIP = {"numpy", "simpy"}
 
@@ -92,7 +98,7 @@ def test_both_locks_have_the_same_versions(root):
     assert {name: test.get(name) for name in lab} == lab
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_names_no_address(root, name):
     text = (root / name).read_text()
     assert "://" not in text
@@ -156,6 +162,17 @@ def test_pyplot_is_never_loaded(root):
         EVERY_MODULE.format(package="labkit") + "assert 'matplotlib.pyplot' not in sys.modules"
     )
     loaded_by(statement, root)
+
+
+def test_labkit_can_be_imported_where_there_are_no_threads_processes_and_sockets(root):
+    """As in a browser; what needs them imports them when it is called."""
+    loaded_by(
+        "import matplotlib.figure, matplotlib.backends.backend_agg, matplotlib.backends.backend_svg\n"
+        "import ipywidgets, pandas, simpy, matplotlib.colors, matplotlib.patches, matplotlib.ticker\n"
+        "for name in 'threading subprocess socket ssl multiprocessing signal select fcntl'.split():\n"
+        "    sys.modules[name] = None\n" + EVERY_MODULE.format(package="labkit"),
+        root,
+    )
 
 
 def test_labkit_imports_five_packages_and_no_other(root):

@@ -1,0 +1,220 @@
+"""The lab in a browser's own Python: every lesson as committed, and what a learner does with it."""
+
+import json
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from playwright.sync_api import expect
+
+from tests.browser.test_lessons import (
+    BAD_OUTPUTS,
+    CELLS,
+    CHOICES,
+    LESSONS,
+    NOBODY,
+    REAL,
+    choose,
+    controls,
+    turn,
+)
+from tests.site.conftest import SITE, watched
+
+pytestmark = pytest.mark.site
+
+FIRST = LESSONS[0].name
+#: Text outputs that may differ from the committed ones: {cell id: why}.
+DIFFERENT = {}
+TEXTS = ("text/plain", "text/html", "text/markdown")
+
+SAYS = "#nova-lab-says"
+PANEL = "window.jupyterapp.shell.currentWidget"
+OPEN = f"""name => {PANEL}?.context?.path === name && {PANEL}.context.isReady
+  && {PANEL}.sessionContext.isReady && Boolean({PANEL}.sessionContext.session?.kernel)"""
+DONE = f"""() => {PANEL}.sessionContext.session?.kernel?.status === "idle" && (
+  {CELLS}.every(cell => cell.executionCount)
+  || {CELLS}.some(cell => cell.toJSON().outputs.some(output => output.output_type === "error")))"""
+RUN = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: it may hang
+CLOSE = f"async () => {{ const it = {PANEL}; await it.sessionContext.shutdown(); it.dispose(); }}"
+
+
+def joined(text):
+    return text if isinstance(text, str) else "".join(text)
+
+
+def texts(cell):
+    """Every text that a cell shows, with its kind."""
+    return [
+        (kind, joined(text))
+        for output in cell["outputs"]
+        for kind, text in [("stream", output.get("text")), *output.get("data", {}).items()]
+        if text is not None and kind in ("stream", *TEXTS)
+    ]
+
+
+def ready(page):
+    """Wait until Python has answered; the page said what it waited for."""
+    expect(page.locator(SAYS)).to_be_hidden(timeout=180_000)
+
+
+@pytest.fixture(scope="module")
+def page(learner, server):
+    """The address as a newcomer opens it: the first lesson is there, Python is on its way."""
+    page = learner.new_page()
+    page.goto(server.url)
+    page.locator(".jp-Notebook h1").first.wait_for()
+    yield page
+    page.close()
+
+
+def opened(page, name):
+    """Open a lesson, with a kernel of its own."""
+    page.evaluate(
+        "name => void window.jupyterapp.commands.execute('docmanager:open', {path: name})", name
+    )
+    page.wait_for_function(OPEN, arg=name)
+    ready(page)
+
+
+def test_pyodide_has_what_labkit_asks_for(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    locked = json.loads((root / SITE / "python" / "pyodide-lock.json").read_text())["packages"]
+    for need in map(Requirement, project["dependencies"]):
+        assert locked[need.name]["version"] in need.specifier, need
+    assert not {"scipy", "fonttools", "jedi"} & set(locked)
+
+
+def test_the_page_says_what_it_waits_for(page):
+    expect(page.locator(SAYS)).to_contain_text("about 30 MB and half a minute")
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    ready(page)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_says_what_is_committed_and_its_dials_turn(page, learner, lesson):
+    opened(page, f"notebooks/{lesson.name}")
+    page.evaluate(RUN, "notebook:run-all-cells")
+    page.wait_for_function(DONE)
+    assert page.evaluate(BAD_OUTPUTS) == []
+    committed = {
+        cell["id"]: cell for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]
+    }
+    for cell in page.evaluate(f"() => {CELLS}.map(cell => cell.toJSON())"):
+        if cell["id"] not in DIFFERENT:
+            assert texts(cell) == texts(committed[cell["id"]]), cell["id"]
+    panels = page.locator(".jp-OutputArea-output:has(div[role=img])")
+    for place in range(panels.count()):
+        for control, keys in controls(panels.nth(place)):
+            turn(page, panels.nth(place), control, keys)
+        for choices in panels.nth(place).locator(CHOICES).all():
+            choose(page, panels.nth(place), choices)
+    for button in page.get_by_role("button", name=REAL).all():
+        panel = page.locator(".jp-OutputArea-output", has=button)
+        button.click()
+        expect(panel).not_to_contain_text(NOBODY)
+        expect(panel).to_contain_text("qemu-img cannot run in a browser")
+    page.evaluate(CLOSE)
+    assert learner.asked_elsewhere == []
+
+
+def said(page, code):
+    """What Python says to *code*, asked in the lesson's own kernel."""
+    return page.evaluate(
+        f"""async code => {{
+          const future = {PANEL}.sessionContext.session.kernel.requestExecute({{code}});
+          const parts = [];
+          future.onIOPub = ({{content}}) =>
+            parts.push(content.text ?? content.data?.["text/plain"] ?? content.evalue ?? "");
+          await future.done;
+          return parts.join("");
+        }}""",
+        code,
+    )
+
+
+def test_a_check_is_answered_right_and_wrong(page):
+    opened(page, f"notebooks/{FIRST}")
+    assert said(page, "from labkit import check; check('no-room', 'cn-1')").startswith("Not right")
+    assert said(page, "check('no-room', 'cn-2')").startswith("Right")
+
+
+def test_no_index_of_packages_is_asked(page, learner):
+    opened(page, f"notebooks/{FIRST}")
+    assert "PyPI fallback is disabled" in said(page, "%pip install humanize")
+    assert learner.asked_elsewhere == []
+
+
+def test_what_a_learner_wrote_stays_until_the_lesson_is_started_over(page, server):
+    opened(page, f"notebooks/{FIRST}")
+    before = page.evaluate(f"() => {CELLS}[0].sharedModel.source")
+    page.evaluate(f"() => {CELLS}[0].sharedModel.setSource('# mine')")
+    page.evaluate(f"async () => {PANEL}.context.save()")
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    assert page.evaluate(f"() => {CELLS}[0].sharedModel.source") == "# mine"
+    ready(page)
+    with page.expect_download() as download:
+        page.evaluate(RUN, "docmanager:download")
+    assert "# mine" in download.value.path().read_text(encoding="utf-8")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Start this lesson over").click()
+    page.wait_for_function(f"before => {CELLS}[0]?.sharedModel.source === before", arg=before)
+    ready(page)
+
+
+def test_without_a_service_worker_python_has_the_lessons_data(browser, server):
+    """As at an address without https."""
+    context = watched(browser.new_context(service_workers="block"), server)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    ready(page)
+    assert "cn-1" in said(page, "from labkit import Fleet; Fleet.read('../data/two_hosts').hosts")
+    assert context.asked_elsewhere == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "missing", ["pyodide.js", "pyodide.asm.wasm", "pyodide-lock.json", "pandas-*.whl"]
+)
+def test_python_that_does_not_come_gets_a_sentence(browser, server, missing):
+    context = browser.new_context(service_workers="block")
+    context.route(f"**/python/{missing}", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(SAYS)).to_contain_text("Python could not be loaded", timeout=60_000)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("taken_away", "sentence"),
+    [
+        ("delete self.WebAssembly", "This browser cannot run Python"),
+        ("indexedDB.open = () => { throw new Error('off') }", "What you write is lost"),
+    ],
+)
+def test_a_browser_that_lacks_something_gets_a_sentence(browser, server, taken_away, sentence):
+    context = browser.new_context(service_workers="block")
+    context.add_init_script(taken_away)
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(SAYS)).to_contain_text(sentence, timeout=30_000)
+    context.close()
+
+
+def test_opened_again_it_needs_no_server(page, learner, server):
+    """The last of all: the server stops."""
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    ready(page)
+    page.wait_for_function(
+        "async () => (await caches.keys()).some(name => name.startsWith('nova-lab-'))"
+    )
+    server.stop()
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    opened(page, f"notebooks/{LESSONS[1].name}")
+    page.evaluate(RUN, "notebook:run-all-cells")
+    page.wait_for_function(DONE)
+    assert page.evaluate(BAD_OUTPUTS) == []
+    assert learner.asked_elsewhere == []

@@ -1,0 +1,1 @@
+"""Builds the lab for a browser: `make site`; serves it: `make site-serve`."""

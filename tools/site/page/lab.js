@@ -1,0 +1,86 @@
+// The lab's part of the page: says what is being loaded and what failed, and starts a lesson over.
+{
+  const LONG_S = 180;
+  const said = new Map();
+
+  // A line at the foot of the page; no text takes it away.
+  const say = (name, text) => {
+    said.set(name, text);
+    const lines = [...said.values()].filter(Boolean);
+    let box = document.getElementById("nova-lab-says");
+    if (!box) {
+      if (!document.body) return addEventListener("DOMContentLoaded", () => say(name, said.get(name)));
+      box = document.createElement("div");
+      box.id = "nova-lab-says";
+      box.setAttribute("role", "status");
+      box.style.cssText =
+        "position:fixed;right:16px;bottom:36px;max-width:34em;padding:8px 12px;z-index:10000;" +
+        "font:14px/1.4 sans-serif;color:#000;background:#fff8dc;border:1px solid #b8860b;white-space:pre-line";
+      document.body.append(box);
+    }
+    box.hidden = !lines.length;
+    box.textContent = lines.join("\n");
+  };
+
+  const failed = (why) =>
+    say("python", `Python could not be loaded: ${why}\nCheck the network, then reload this page.`);
+
+  if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
+    say("python", "This browser cannot run Python (it has no WebAssembly). Please open this page in a present-day Firefox, Chrome, Edge or Safari.");
+  }
+
+  const LOST = "What you write is lost when this page is closed: ";
+  const storage = new Promise((yes, no) => {
+    const asked = indexedDB.open("nova-lab-storage");
+    asked.onsuccess = yes;
+    asked.onerror = no;
+  });
+  storage.catch(() => say("storage", `${LOST}this browser stores nothing for this address. File > Download keeps a copy.`));
+
+  // Opened again, the page comes from this browser's cache: performance knows what it loaded.
+  performance.setResourceTimingBufferSize(5000);
+  const keep = () => {
+    const urls = performance.getEntriesByType("resource").map((entry) => entry.name);
+    navigator.serviceWorker?.controller?.postMessage({ keep: [location.href, ...urls] });
+  };
+
+  new BroadcastChannel("nova-lab").onmessage = (event) => failed(event.data);
+
+  // Until Python has answered once, the page says what it waits for.
+  const wait = (kernel) => {
+    say("python", "Loading Python and its packages: about 30 MB and half a minute on the first visit, a few seconds after that. You can read on.");
+    const late = setTimeout(() => failed("nothing has come for three minutes."), LONG_S * 1000);
+    kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
+      clearTimeout(late);
+      say("python", "");
+      keep();
+    }, () => clearTimeout(late));
+  };
+
+  const startOver = async (app) => {
+    const { context, sessionContext } = app.shell.currentWidget;
+    if (!confirm("Start this lesson over? What you wrote in it is deleted.")) return;
+    await app.serviceManager.contents.delete(context.path);
+    await context.revert();
+    await sessionContext.restartKernel();
+  };
+
+  const watched = new WeakSet();
+  const timer = setInterval(() => {
+    const app = window.jupyterapp;
+    if (!app?.shell) return;
+    if (!app.commands.hasCommand("nova-lab:start-over")) {
+      app.commands.addCommand("nova-lab:start-over", {
+        label: "Start this lesson over",
+        execute: () => startOver(app),
+      });
+    }
+    const kernel = app.shell.currentWidget?.sessionContext?.session?.kernel;
+    if (!kernel || watched.has(kernel)) return;
+    watched.add(kernel);
+    kernel.statusChanged.connect((_, status) => {
+      if (status === "restarting" || status === "autorestarting") wait(kernel);
+    });
+    wait(kernel);
+  }, 250);
+}
