@@ -16,6 +16,9 @@ from labkit.neighbours import arguments
 
 LONGEST = 200  # characters of a name
 
+#: What is said of numbers that are not whole.
+ROUNDED = "Three decimals are enough."
+
 
 def shown(one):
     """Say what was given, and of which type it is."""
@@ -188,11 +191,12 @@ def choose(choices, right, asked, too_many, too_few):
     return judge
 
 
-def by_host(name, asks, *, wanted, compute, because, hints, slips=list):
+def by_host(name, asks, *, wanted, compute, because, hints, slips=list, in_short=ROUNDED):
     """Make a question whose answer is one number per host.
 
     *wanted* says for each host what its number is; *compute* returns the numbers; *slips* returns
-    pairs of what comes out of a common mistake and the sentence that points to it.
+    pairs of what comes out of a common mistake and the sentence that points to it; *in_short*
+    says how exact the numbers are to be.
     """
 
     def judge(answer):
@@ -208,7 +212,7 @@ def by_host(name, asks, *, wanted, compute, because, hints, slips=list):
                 asked = "three decimals, and this is close" if near else wanted[host]
                 raise Wrong(f"For {host} you gave {one:.6g}. Asked: {asked}.")
 
-    asks = f"{asks} Give a list: {', '.join(wanted)}. Three decimals are enough."
+    asks = f"{asks} Give a list: {', '.join(wanted)}. {in_short}"
     return Question(name, asks, judge, hints, lambda: f"{_show(wanted, compute())}. {because}")
 
 

@@ -172,6 +172,7 @@ QUESTIONS = (
             "vcpus_used": "the vCPUs of both servers",
         },
         compute=seen,
+        in_short="All three are whole numbers.",
         because=(
             "Of the disk: int(60 + 1.5) = 61, then int(61 + 60 + 1.5) = 122 of 199 GiB are used, "
             "77 are free, which is less than int(120.9)."
