@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from labkit.dials.panel import Buttons, Choices, Panel
+from labkit.dials.panel import Buttons, Panel
 from labkit.nova.context import RequestContext, get_admin_context, get_context
 from labkit.plots.rights import NOTE, RightsGrid, grid_axes, rows_of
 from labkit.studies.rights import QUESTIONS, SERVERS, rights
@@ -27,6 +27,11 @@ WAYS = {
     "get_context": "context = get_context()",
 }
 READ_DELETED = ("no", "yes", "only")
+WORDS = {
+    "role": ("role", "Alice's role in the project physics; it counts where the request is hers."),
+    "way": ("way to the context", "How Nova's code came by the context."),
+    "read_deleted": ("read_deleted", "Whether queries find deleted rows too, or only these."),
+}
 _CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance.example"}]}]
 
 
@@ -36,7 +41,7 @@ def context() -> ContextDial:
     Out: a panel. Each control is an attribute: ``role`` of the user alice of the project physics
     ("reader", "member", "admin"), ``way`` to the context ("from the request", "elevated",
     "by hand", "get_admin_context", "get_context") and ``read_deleted`` ("no", "yes", "only").
-    All together are ``dial.value``, a dict; ``dial.answer`` is the sentence below the figure,
+    All together are ``dial.value``, a dict; ``dial.answer`` is the sentence above the figure,
     ``dial.context`` the RequestContext and ``dial.table`` the table ``rights`` of it. Raises
     ValueError for a value that a control does not have.
 
@@ -58,15 +63,19 @@ class ContextDial(Panel):
     """The panel that ``context`` makes."""
 
     def __init__(self) -> None:
-        self._begin(self._make_controls())
         self._asked = [(system, asked) for asked, (system, _) in QUESTIONS.items()]
+        choices = {"role": tuple(ROLES), "way": tuple(WAYS), "read_deleted": READ_DELETED}
+        controls = {name: Buttons(options) for name, options in choices.items()}
+        controls["role"].value = "member"
+        self._begin(controls, WORDS)
+
+    def _lay_out(self) -> None:
         axes = grid_axes(list(SERVERS), self._asked, NOTE)
         self._grid = RightsGrid(axes, list(SERVERS), self._asked, NOTE)
-        self._turned()
-        super().__init__([*self._controls.values(), self.picture])
 
     def _turned(self) -> None:
         role, way = self.role.value, self.way.value
+        self.role.disabled = way not in ("from the request", "elevated")
         self.context = made(role, way, self.read_deleted.value)
         self.table: pd.DataFrame = rights({way: self.context})
         _, rows = rows_of(self.table)
@@ -77,7 +86,7 @@ class ContextDial(Panel):
             code += f'; context.read_deleted = "{self.read_deleted.value}"'
         drawn = self._grid.ax.figure
         said = self._said(role, way)
-        self._show(drawn, said, f"<code>{code}</code>", said)
+        self._show(drawn, said, f"<code>{code}</code>", f"<b>{said}</b>")
 
     def _said(self, role: str, way: str) -> str:
         yes = self.table.groupby("asked").allowed.sum()
@@ -96,20 +105,6 @@ class ContextDial(Panel):
             f" policy lets it stop {yes['stop']} of {len(SERVERS)} servers;"
             f" it reads and saves {yes['read']} of {len(SERVERS)} rows; glance {image}."
         )
-
-    def _make_controls(self) -> dict[str, Any]:
-        controls: dict[str, Any] = {
-            "role": Choices(options=tuple(ROLES), value="member", description="role"),
-            "way": Buttons(options=tuple(WAYS), description="way"),
-            "read_deleted": Buttons(options=READ_DELETED, description="read_deleted"),
-        }
-        widths = {"role": "26em", "way": "62em", "read_deleted": "40em"}
-        for name in ("way", "read_deleted"):
-            controls[name].style.button_width = "auto"
-        for name, control in controls.items():
-            control.style.description_width = "initial"
-            control.layout.width = widths[name]
-        return controls
 
 
 def looked_at(context: RequestContext) -> dict[str, str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import ipywidgets
 
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
 from labkit.decision import checked
-from labkit.dials.panel import Buttons, Panel
+from labkit.dials.panel import Buttons, Panel, Steps, tick
 from labkit.fleet import Fleet
 from labkit.nova.clock import Reply
 from labkit.nova.conf import Options
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
-from labkit.plots.figure import VERMILLION, broken, canvas, listed, settle, text_width
+from labkit.plots.figure import VERMILLION, broken, canvas, fitting, listed, settle, text_width
 from labkit.plots.timeline import (
     LOOKS,
     NAMES,
@@ -30,17 +30,17 @@ from labkit.plots.timeline import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 NAME = "web-1"
 ALWAYS = 99  # times: more than any road has attempts
 MOST_ATTEMPTS = 4
 PATIENCE_S = 60.0
-LEAST_S = 8.0  # the axis of time is at least that long
+LEAST_S = 16.0  # the axis of time is at least that long: no fault here takes longer
 #: What the figure marks, in which of two lanes, and the lines of words above each service.
 LANES = {"refused": 0, "error": 0, "Request": 0, "Message": 0, "Reply": 0, "undo": 1}
 LEVELS = {"api": 2, "conductor": 3, "scheduler": 1}
 LEVELS_OF_COMPUTE = 3
-ROWS_OF_COMPUTES = 3
 STATES = ("scheduling", "building", "networking", "block_device_mapping", "spawning", "deleting")
 
 
@@ -71,6 +71,14 @@ FAULTS = {
 }
 
 
+WORDS = {
+    "fault": ("what goes wrong", "The step that fails."),
+    "every_host": ("on every host", "Not only on the first host that comes to it."),
+    "max_attempts": ("max_attempts", "[scheduler]max_attempts: on how many hosts Nova tries."),
+}
+UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22}\b")
+
+
 def creation(
     fleet: Fleet, spec_obj: RequestSpec, options: Options | None = None, seed: int = 0
 ) -> CreationDial:
@@ -79,7 +87,7 @@ def creation(
     In: what ``Cloud`` and ``Cloud.create`` take. Out: a panel. ``dial.fault`` is the step that
     fails ("none", or as in ``FAULTS``), ``dial.every_host`` whether on every host or only the
     first one that comes to it, ``dial.max_attempts`` Nova's option; all of them together are
-    ``dial.value``, a dict. ``dial.answer`` is the sentence below the figure, ``dial.table`` the
+    ``dial.value``, a dict. ``dial.answer`` is the sentence above the figure, ``dial.table`` the
     table ``states`` and ``dial.cloud`` the whole cloud after the create.
     A create that the API refuses, or that finds no host, is an answer too. Raises ValueError for
     a fleet without hosts, or a value that a control does not have.
@@ -106,11 +114,8 @@ class CreationDial(Panel):
         if spec_obj.num_instances != 1:
             raise ValueError(f"This dial creates one server, not {spec_obj.num_instances}.")
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._begin(self._make_controls())
-        self._drawing: Drawing | None = None
-        self._turned()
-        others = ipywidgets.HBox([self.every_host, self.max_attempts])
-        super().__init__([self.fault, others, self.picture])
+        self._drawings: dict[tuple[str, ...], tuple[Drawing, Axes]] = {}
+        self._begin(self._make_controls(), WORDS)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -154,8 +159,11 @@ class CreationDial(Panel):
         table = self.cloud.events
         rows = [with_alternates(row, self.cloud) for row in events_of(table)] if len(table) else []
         tried = [row.service for row in rows if row.service.startswith("compute@")]
-        if self._drawing is None or not set(tried) <= set(self._drawing.services):
-            self._lay_out(list(dict.fromkeys(tried)))
+        chosen = [f"compute@{host}" for host in selected(self.cloud)[:1]]
+        services = (*LEVELS, *dict.fromkeys([*chosen, *tried]))
+        if services not in self._drawings:
+            self._drawings[services] = self._axes_for(services)
+        self._drawing, self._ax = self._drawings[services]
         kept = [row for row in rows if row.kind == "Save" or look_of(row) in LANES]
         words = words_beside(kept)
         self._drawing.take(kept, LEAST_S, lambda row, state: words.get(row, ""))
@@ -163,20 +171,18 @@ class CreationDial(Panel):
         self._name_rows(self._struck())
         self._show(self._ax.figure, answer)
 
-    def _lay_out(self, tried: list[str]) -> None:
-        hosts = [f"compute@{host}" for host in self._fleet.rows]
-        chosen = [f"compute@{host}" for host in selected(self.cloud)]
-        computes = list(dict.fromkeys([*chosen, *tried, *hosts]))
-        services = [*LEVELS, *computes[: max(ROWS_OF_COMPUTES, len({*chosen, *tried}))]]
+    def _axes_for(self, services: Sequence[str]) -> tuple[Drawing, Axes]:
+        """A figure with a row for each service."""
         self._drawing = Drawing(services, few=True, lanes=LANES)
         self._drawing.take([])
         self._drawing.arrange({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
-        figure = canvas(WIDTH, self._drawing.height / 72 + 1.5)
+        figure = canvas(WIDTH, self._drawing.height / 72 + 1.3)
         self._ax = figure.add_subplot()
         self._drawing.frame(self._ax, [name for name in LOOKS if name in LANES], STATES)
         widest = max(map(struck, FAULTS), key=lambda sign: max(map(text_width, sign.split("\n"))))
         self._name_rows(dict.fromkeys(services, widest))
         settle(figure)
+        return self._drawing, self._ax
 
     def _name_rows(self, signs: dict[str, str]) -> None:
         names = [
@@ -184,8 +190,8 @@ class CreationDial(Panel):
             for name in self._drawing.services
         ]
         self._ax.set_yticks(self._ax.get_yticks(), names)
-        for tick, name in zip(self._ax.get_yticklabels(), self._drawing.services, strict=True):
-            tick.set_color(VERMILLION if name in signs else "black")
+        for words, name in zip(self._ax.get_yticklabels(), self._drawing.services, strict=True):
+            words.set_color(VERMILLION if name in signs else "black")
 
     def _struck(self) -> dict[str, str]:
         if self.fault.value == "none":
@@ -198,16 +204,11 @@ class CreationDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         most = self._options.max_attempts
         controls = {
-            "fault": Buttons(
-                options=[(fault.label, step) for step, fault in FAULTS.items()],
-                style={"button_width": "auto"},
-            ),
-            "every_host": ipywidgets.Checkbox(False, layout=ipywidgets.Layout(width="16em")),
-            "max_attempts": ipywidgets.IntSlider(most, min=1, max=max(MOST_ATTEMPTS, most)),
+            "fault": Buttons([(fault.label, step) for step, fault in FAULTS.items()]),
+            "every_host": tick(),
+            "max_attempts": Steps(most, min=1, max=max(MOST_ATTEMPTS, most)),
         }
         controls["fault"].refusal = "No fault {1!r} in this dial"
-        for control in controls.values():
-            control.style.description_width = "7.5em"
         return controls
 
 
@@ -262,7 +263,8 @@ def _api(cloud: Cloud, name: str) -> str:
     if faults.empty or cloud.show(name) is None:
         return ""
     code, message = faults[["code", "message"]].iloc[-1]
-    return f"The API shows {code}: {message}"
+    short = UUID.sub(r"\1…", message)
+    return f"The API shows {code}: {short}"
 
 
 def selected(cloud: Cloud) -> list[str]:
@@ -289,7 +291,7 @@ def words_beside(rows: list[Event]) -> dict[Event, str]:
 
 def struck(step: str) -> str:
     """A fault beside the host that it strikes."""
-    return broken(f"\N{BALLOT X} {FAULTS[step].label}", 90)
+    return "\n".join(fitting(f"\N{BALLOT X} {FAULTS[step].label}", 90))
 
 
 def with_alternates(event: Event, cloud: Cloud) -> Event:

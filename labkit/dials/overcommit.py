@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from labkit.decision import place, select_destinations
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Numbers, Panel, Steps
 from labkit.neighbours.arguments import is_number, shown
 from labkit.nova.conf import Options
 from labkit.nova.exception import NoValidHost
@@ -36,6 +34,18 @@ RATIOS = {
     "ram_allocation_ratio": (1.0, 4.0, 0.25),
     "disk_allocation_ratio": (1.0, 4.0, 0.25),
 }
+WORDS = {
+    "cpu_allocation_ratio": (
+        "cpu_allocation_ratio",
+        "How often a CPU is given away; 0: Nova's 4.0.",
+    ),
+    "ram_allocation_ratio": ("ram_allocation_ratio", "How often RAM is given away; 0: Nova's 1.0."),
+    "disk_allocation_ratio": (
+        "disk_allocation_ratio",
+        "How often disk is given away; 0: Nova's 1.0.",
+    ),
+    "reserved_host_memory_mb": ("reserved_host_memory_mb", "MiB that the host keeps for itself."),
+}
 
 
 def overcommit(
@@ -50,7 +60,7 @@ def overcommit(
     beginning. ``dial.servers`` is how many servers fit, ``dial.table``
     what placement then says of one more (see ``labkit.tables.hosts.inventory_table``),
     ``dial.host_state`` what the scheduler believes of the full host, and ``dial.answer`` the
-    sentence below the figure. Raises ValueError for a size below 1, or a value outside of a
+    sentence above the figure. Raises ValueError for a size below 1, or a value outside of a
     slider.
 
     >>> dial = overcommit()
@@ -80,10 +90,7 @@ class OvercommitDial(Panel):
                 raise ValueError(f"{name} = {shown(value)}; expected {asked}")
         self._size = int(vcpus), int(memory_mb), disk_gb
         self._spec = RequestSpec(flavor)
-        self._begin(self._make_controls(), ("15em", "34em"))
-        self._bars = self._lay_out()
-        self._turned()
-        super().__init__([*self._controls.values(), self.picture])
+        self._begin(self._make_controls(), WORDS)
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
@@ -126,23 +133,22 @@ class OvercommitDial(Panel):
         return f"{fit}, and more."
 
     # -- drawing ------------------------------------------------------------------------
-    def _lay_out(self) -> InventoryBars:
+    def _lay_out(self) -> None:
         longest = f"{self._size[1]:,} MiB, {self._size[1]:,} reserved, ratio 3.75"
         head, foot, left, right = 8, 46, 96, max(220, 16 + wide(longest))
         around = {"left": left, "right": right, "foot": foot, "head": head}
         axes = pixel_axes(WIDTH * DPI, ROW * DPI * len(CLASSES), **around)
-        bars = InventoryBars(axes, [(HOST, name) for name in CLASSES])
-        draw_legend(bars.ax, loc="lower left")
-        return bars
+        self._bars = InventoryBars(axes, [(HOST, name) for name in CLASSES])
+        draw_legend(self._bars.ax, loc="lower left")
 
     def _make_controls(self) -> dict[str, Any]:
         controls: dict[str, Any] = {
-            name: ipywidgets.FloatSlider(value, min=0.0, max=most, step=step)
+            name: Numbers(value, min=0.0, max=most, step=step)
             for name, (value, most, step) in RATIOS.items()
         }
         memory_mb = self._size[1]
         step = 2 ** max(0, math.floor(math.log2(memory_mb)) - 6)  # 64 to 128 steps
-        controls["reserved_host_memory_mb"] = ipywidgets.IntSlider(
+        controls["reserved_host_memory_mb"] = Steps(
             min(512, memory_mb), min=0, max=memory_mb, step=min(step, 512)
         )
         return controls

@@ -6,10 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from labkit import qcow2
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Panel, Steps, tick
 from labkit.neighbours import arguments
 from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
 from labkit.plots.figure import canvas, settle
@@ -20,6 +18,11 @@ if TYPE_CHECKING:
 KIB = 1024
 COLUMNS = 32
 KINDS = ("data", "backing", "zero", "unallocated")
+WORDS = {
+    "start_kib": ("write begins at, KiB", "Where on the guest's disk the write begins."),
+    "length_kib": ("length, KiB", "How much the guest writes."),
+    "write_zeroes": ("zeroes instead", "The guest asks for zeros in place of writing data."),
+}
 
 
 def overlay(base: str | Path) -> OverlayDial:
@@ -28,7 +31,7 @@ def overlay(base: str | Path) -> OverlayDial:
     In: the path of a qcow2 file of at most 1,024 clusters; it is only read. Out: a panel. Each
     control is an attribute (``dial.start_kib.value = 60``), all of them together are
     ``dial.value``, a dict with ``start_kib``, ``length_kib`` and ``write_zeroes`` (whether the guest
-    zeroes instead of writing); ``dial.answer`` is the sentence below the figure, ``dial.table`` the clusters
+    zeroes instead of writing); ``dial.answer`` is the sentence above the figure, ``dial.table`` the clusters
     of the overlay and ``dial.grown`` the bytes that its file grew by. What does not lie on the
     disk is an answer too. Raises ValueError for a disk without clusters, one that is too large to
     draw, or a value outside of a slider.
@@ -59,10 +62,7 @@ class OverlayDial(Panel):
             raise ValueError(f"A dial needs a disk of 1 to {MOST:,} clusters, not {count:,}.")
         self._base = base.resolve()
         self._count = count
-        self._lay_out()
-        self._begin(self._make_controls(), ("9em", "36em"))
-        self._turned()
-        super().__init__([*self._controls.values(), self.picture])
+        self._begin(self._make_controls(), WORDS)
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
@@ -129,9 +129,9 @@ class OverlayDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         whole = max(4, self._size // KIB)
         return {
-            "start_kib": ipywidgets.IntSlider(0, min=0, max=max(4, whole - 4), step=4),
-            "length_kib": ipywidgets.IntSlider(4, min=4, max=whole, step=4),
-            "write_zeroes": ipywidgets.Checkbox(False),
+            "start_kib": Steps(0, min=0, max=max(4, whole - 4), step=4),
+            "length_kib": Steps(4, min=4, max=whole, step=4),
+            "write_zeroes": tick(),
         }
 
 

@@ -1,10 +1,10 @@
-"""What every dial shares: controls by name, one figure below them, the answer in words."""
+"""What every dial shares: controls with their words, the answer, one figure below it."""
 
 from __future__ import annotations
 
 import difflib
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,68 +16,133 @@ from labkit.plots.figure import Figure, page_width, plain, svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
+LIVE = "A dial, live in JupyterLab: run this cell to turn it."
+MORE, FEWER = "more …", "fewer …"
+
 
 class Refusing:
     """A control that refuses a value it does not have with a sentence, instead of the nearest.
 
-    ``refusal`` begins the sentence, with the control's description and the value.
+    ``called`` is its name in the dial; ``refusal`` begins the sentence about a value.
     """
 
+    called = "this control"
     refusal = "{0} is not {1!r}"
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "value":
-            refuse(self, value)
+            self.refuse(value)
+            value = round(value, 9) if isinstance(value, float) else value  # 0.6000000000000001
         super().__setattr__(name, value)
 
-
-class Buttons(Refusing, ipywidgets.ToggleButtons):
-    """A button for each choice."""
-
-
-class Choices(Refusing, ipywidgets.SelectionSlider):
-    """A slider from the first choice to the last."""
+    def refuse(self, value: Any) -> None:
+        """Raise ValueError for a value that the control does not have, and say what there is."""
+        if not self.min <= value <= self.max:
+            limits = f"from {self.min} to {self.max}"
+            raise ValueError(f"{self.called} goes {limits}, not {value}.")
 
 
 class Steps(Refusing, ipywidgets.IntSlider):
     """A slider of whole numbers."""
 
 
-def refuse(control: Any, value: Any) -> None:
-    """Raise ValueError for a value that a control does not have, and say what there is."""
-    if hasattr(control, "max"):
-        if not control.min <= value <= control.max:
-            limits = f"from {control.min} to {control.max}"
-            raise ValueError(f"{control.description} goes {limits}, not {value}.")
-    elif isinstance(control, Refusing):
-        choices = [one[1] if isinstance(one, tuple) else one for one in control.options]
-        if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
-            raise ValueError(f"{control.refusal.format(control.description, value)}; {hint}")
+class Numbers(Refusing, ipywidgets.FloatSlider):
+    """A slider of numbers with decimals."""
+
+
+class Buttons(Refusing, ipywidgets.ToggleButtons):
+    """A button for each choice; with *often*, the others stand behind "more"."""
+
+    def __init__(self, options: Sequence, often: Sequence[str] = (), **more: Any) -> None:
+        self.choices = [one[1] if isinstance(one, tuple) else one for one in options]
+        self._few = [*often] or self.choices
+        self.folding = False
+        super().__init__(options=options if not often else [*often, MORE], **more)
+        self.style.button_width = "auto"
+        self.observe(self._fold, "value")
+
+    def refuse(self, value: Any) -> None:
+        """Raise ValueError for a choice that there is not; show a button of one behind "more"."""
+        if value in (MORE, FEWER):
+            return
+        if value not in self.choices:
+            near = difflib.get_close_matches(str(value), self.choices, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self.choices)}"
+            raise ValueError(f"{self.refusal.format(self.called, value)}; {hint}")
+        if self._few is not self.choices and value not in self.options:
+            self._offer([*self._few, value, MORE])
+
+    def _fold(self, change: Any) -> None:
+        if change.new in (MORE, FEWER):
+            few = self._few if change.old in self._few else [*self._few, change.old]
+            self._offer([*self.choices, FEWER] if change.new == MORE else [*few, MORE], change.old)
+
+    def _offer(self, options: list[str], value: str | None = None) -> None:
+        self.folding = True  # ipywidgets chooses the first of new options for a moment
+        self.options = options
+        if value is not None:
+            self.value = value
+        self.folding = False
+
+
+class Ticks(ipywidgets.Checkbox):
+    """A box to tick."""
+
+    called = ""
+
+    def refuse(self, value: Any) -> None:
+        """Take everything that can be true."""
+
+
+def tick(on: bool = False) -> Ticks:
+    """Return a box to tick."""
+    return Ticks(on, indent=False)
 
 
 class Panel(ipywidgets.VBox):
-    """Controls, a figure that follows them, and the answer below.
+    """Controls, the answer below them, and a figure that follows.
 
     Each control is an attribute, all of them together are ``value``, a dict. A dial calls
     ``_begin`` with its controls, does its work in ``_turned`` and ends that with ``_show``.
     """
 
-    def _begin(self, controls: dict[str, Any], widths: tuple[str, str] | None = None) -> None:
-        """Take the controls by their names, and listen to them.
+    def _begin(self, controls: dict[str, Any], words: Mapping[str, tuple[str, str]]) -> None:
+        """Take the controls by their names, listen to them, and show them once all is drawn.
 
-        *widths* are those of the names and of the controls, where the dial has not set them.
+        *words* has for each control what stands beside it, and what is told when one points at it.
         """
-        self._controls = controls
-        self._quiet = False
-        self.picture = ipywidgets.HTML()
+        self._controls, self._quiet = controls, False
+        self.picture, self.sentence = ipywidgets.HTML(), ipywidgets.HTML()
         for name, control in controls.items():
             setattr(self, name, control)
-            control.description = control.description or name
-            if widths:
-                control.style.description_width, control.layout.width = widths
+            control.called = name
+            control.description, control.tooltip = words[name]
+            control.style.description_width = "initial"
+            if isinstance(control, (Steps, Numbers)):
+                control.description_allow_html = True
+                ends = f"{control.min:g} to {control.max:g}"
+                control.description += f" <small>({ends})</small>"
+                control.layout = ipywidgets.Layout(flex="1 1 380px", min_width="300px")
+            elif isinstance(control, Buttons):
+                control.layout = ipywidgets.Layout(width="100%")
             control.observe(self._changed, "value")
+        self._first = self.value
+        again = ipywidgets.Button(description="Reset", icon="undo", tooltip="As it was at first")
+        again.layout = ipywidgets.Layout(width="6em", flex="0 0 6em")
+        again.on_click(lambda _: setattr(self, "value", self._first))
+        self.reset = again
+        self.sentence.layout.flex = "1 1 auto"
+        with plain():
+            self._lay_out()
+            self._turned()
+        answer = ipywidgets.HBox([self.sentence, again])
+        answer.layout.align_items = "flex-start"
+        super().__init__([*self._arranged(), answer, self.picture])
+
+    def _arranged(self) -> list[ipywidgets.Widget]:
+        """The controls as they stand: as many beside each other as there is room for."""
+        row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px", align_items="center")
+        return [ipywidgets.HBox([*self._controls.values()], layout=row)]
 
     def __repr__(self) -> str:
         return self._told
@@ -85,7 +150,7 @@ class Panel(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The panel itself, and for where there are no panels its figure and its words."""
         panel = super()._repr_mimebundle_(**kwargs) or {}
-        picture, shown = self.figure.bundle("A dial:")
+        picture, shown = self.figure.bundle(f"{LIVE} {self._told}", LIVE)
         return panel | picture, shown
 
     @property
@@ -103,7 +168,7 @@ class Panel(ipywidgets.VBox):
         for name, value in wanted.items():
             if name not in self._controls:
                 raise ValueError(f"This dial has no {name!r}, only {', '.join(self._controls)}.")
-            refuse(self._controls[name], value)
+            self._controls[name].refuse(value)
         before = self.value
         with self._at_once():
             try:
@@ -116,30 +181,44 @@ class Panel(ipywidgets.VBox):
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
+        try:
+            with self._unseen():
+                yield
+        finally:
+            self._changed()
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Turn controls without showing it, and without asking the model."""
         self._quiet = True
         try:
             yield
         finally:
             self._quiet = False
-            self._changed()
 
-    def _changed(self, change: object = None) -> None:
+    def _changed(self, change: Any = None) -> None:
         # Draw what the controls say now, never what an event said: so no picture can be old.
-        if not self._quiet:
+        folding = change and (
+            getattr(change.owner, "folding", False) or change.new in (MORE, FEWER)
+        )
+        if not self._quiet and not folding:
             with plain():
                 self._turned()
+
+    def _lay_out(self) -> None:
+        """Make what does not change when a control is turned."""
 
     def _turned(self) -> None:
         """Do what the controls say, and show it."""
         raise NotImplementedError
 
     def _show(self, figure: MatplotlibFigure, told: str, *paragraphs: str) -> None:
-        """Write the figure and its words into the page; *paragraphs* are HTML, *told* without."""
+        """Write the words and the figure into the page; *paragraphs* are HTML, *told* without."""
         self._drawn, self._told = figure, Sentence(told)
         self.answer = self._told
         words = html.escape(told)
-        width = page_width(figure)
-        style = f"display:block;width:{width}px;max-width:100%;height:auto"
+        lines = "<br>".join(paragraphs or (f"<b>{words}</b>",))
+        self.sentence.value = f'<div style="line-height:1.35;white-space:normal">{lines}</div>'
+        style = f"display:block;width:{page_width(figure)}px;max-width:100%;height:auto"
         picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)
-        below = "".join(f"<p>{text}</p>" for text in paragraphs or (words,))
-        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div>{below}'
+        self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div>'

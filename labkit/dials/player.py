@@ -29,6 +29,15 @@ TRIES = {
     for action in ACTIONS
     for words, arguments in _WITH.get(action, {action: {}}).items()
 }
+#: What has a button of its own; the others stand behind "more".
+OFTEN = (
+    "stop start reboot pause suspend resize confirmResize createImage rebuild rescue shelve delete"
+)
+OFTEN = OFTEN.split()
+WORDS = {
+    "step": ("step", "What happened, one after the other."),
+    "action": ("try here", "Ask the API for it at this step; nothing happens. A cross: refused."),
+}
 BUTTONS = {"first": "fast-backward", "back": "step-backward"}
 BUTTONS |= {"forward": "step-forward", "last": "fast-forward"}
 
@@ -40,7 +49,7 @@ def player(cloud: Cloud, name: str, is_admin: bool = True) -> PlayerDial:
     tries the actions. Out: a panel. ``player.step.value`` is the step, from 1; the buttons
     ``player.first``, ``back``, ``forward`` and ``last`` move it; ``player.action.value`` is an
     action of the API ("stop", "reboot HARD"). ``player.answer`` is what the API would answer to it
-    at this step; nothing happens. ``player.happens`` says what happens at the step,
+    at this step (a button with a cross: it would refuse); nothing happens. ``player.happens`` says what happens at the step,
     ``player.table`` is the table ``states`` up to it; ``player.events`` lists all steps and
     ``player.answers`` the answers to the chosen action at all of them.
     ``player.value`` is a dict of step and action, to turn both at once. What the cloud does after
@@ -75,17 +84,16 @@ class PlayerDial(Panel):
         self._records = self._history.records
         self._states = cloud.states.query("instance == @name")
         self._events = self._listed(cloud.events)
-        self._lay_out(cloud.notifications)
-        step = Steps(1, min=1, max=len(self._records), description="step")
-        step.layout.width = "34em"
-        action = Buttons(options=list(TRIES), value="stop", description="try here")
-        action.refusal = "unknown action {1!r}"
-        action.style.button_width = "auto"
-        self._begin({"step": step, "action": action})
+        self._notifications = cloud.notifications
+        controls = {"step": Steps(1, min=1, max=len(self._records))}
+        controls["action"] = Buttons(list(TRIES), often=OFTEN, value="stop")
+        controls["action"].refusal = "unknown action {1!r}"
+        self._begin(controls, WORDS)
+
+    def _arranged(self) -> list[ipywidgets.Widget]:
         buttons = [self._button(word, icon) for word, icon in BUTTONS.items()]
-        self._turned()
-        row = ipywidgets.HBox([*buttons, self.step], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        super().__init__([row, self.action, self.picture])
+        row = ipywidgets.Layout(flex_flow="row wrap")
+        return [ipywidgets.HBox([*buttons, self.step], layout=row), self.action]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -103,14 +111,15 @@ class PlayerDial(Panel):
 
         The index is the step.
         """
-        tried = [self._try(seq) for seq, _ in self._records]
+        tried = [self._try(seq, self.action.value) for seq, _ in self._records]
         status, answer = zip(*((status, str(answer)) for status, answer in tried), strict=True)
         return self._events[["t_s"]].assign(status=status, answer=answer)
 
     # -- turning --------------------------------------------------------------------------
     def _button(self, word, icon):
         button = ipywidgets.Button(description=word, icon=icon)
-        button.layout.width = "7em"
+        button.layout.width = "6.5em"
+        button.tooltip = f"{word} step"
         button.on_click(lambda _: self._jump(word))
         setattr(self, word, button)
         return button
@@ -126,20 +135,23 @@ class PlayerDial(Panel):
 
     def _turned(self) -> None:
         seq, action = self._seq, self.action.value
-        status, answer = self._try(seq)
+        self.action.icons = [
+            "" if one not in TRIES or self._try(seq, one)[0] < 400 else "times"
+            for one in self.action.options
+        ]
+        status, answer = self._try(seq, action)
         self.happens = Sentence(self._happening(seq))
         record = self._history.records[self.step.value - 1][1]
         self._cursor.move(seq, f"{seconds(record.t_s)} s, {action}: {status}")
         told = f"{self.happens} Try {action} here: {answer}"
         words = html.escape(f"{action}: {answer}")
-        self._show(self._axes.figure, told, html.escape(self.happens), f"<b>{words}</b>")
+        self._show(self._axes.figure, told, f"<b>{words}</b>", html.escape(self.happens))
         self.answer = answer
 
-    def _try(self, seq):
-        # The status of the answer to the chosen action after record *seq*, and all of it.
-        action = self.action.value
+    def _try(self, seq: float, action: str) -> tuple[int, Sentence]:
+        # The status of the answer to an action after record *seq*, and all of it.
         status, words = self._history.answer(
-            seq, action.split()[0], self._is_admin, **TRIES[action]
+            seq, action.split(maxsplit=1)[0], self._is_admin, **TRIES[action]
         )
         return status, Sentence(f"{status} {words}" if words else f"{status}, accepted.")
 
@@ -160,9 +172,9 @@ class PlayerDial(Panel):
         by = [getattr(record, "by", None) or "" for _, record in self._records]
         return own.assign(by=by).set_axis(range(1, len(own) + 1)).rename_axis("step")
 
-    def _lay_out(self, notifications):
+    def _lay_out(self) -> None:
         states = states_of(self._states)
-        marks = marks_of(notifications, self._name, states, None)
+        marks = marks_of(self._notifications, self._name, states, None)
         moments = [(seq, record.t_s) for seq, record in self._records]
         lanes = lanes_of_server(states, marks, moments)
         self._axes = paper(lanes, remarks(lanes))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Numbers, Panel, Steps, tick
 from labkit.neighbours.messaging import (
     Broker,
     MessagingTimeout,
@@ -28,6 +26,16 @@ SLIDERS = {
     "work_s": (20, 0, 100, 1),
     "timeout_s": (60, 1, 120, 1),
     "call_monitor_timeout": (0, 0, 60, 1),
+}
+WORDS = {
+    "latency_s": ("way of a message, s", "How long each message is on its way."),
+    "work_s": ("work, s", "How long the host works on the call."),
+    "timeout_s": ("patience, s", "rpc_response_timeout: how long the caller waits."),
+    "call_monitor_timeout": (
+        "call_monitor_timeout, s",
+        "Waits on after each heartbeat; 0: none come.",
+    ),
+    "host_up": ("host reads its queue", "Whether the nova-compute runs."),
 }
 END_S = 124  # the figure's last second
 CALLER, WORKER = 1.0, 0.0
@@ -62,10 +70,7 @@ class RpcDial(Panel):
     """The panel that ``rpc`` makes."""
 
     def __init__(self) -> None:
-        self._lay_out()
-        self._begin(self._make_controls(), ("12em", "36em"))
-        self._turned()
-        super().__init__([*self._controls.values(), self.picture])
+        self._begin(self._make_controls(), WORDS)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -200,7 +205,7 @@ class RpcDial(Panel):
     def _make_controls(self) -> dict[str, Any]:
         controls: dict[str, Any] = {}
         for name, (first, low, high, step) in SLIDERS.items():
-            slider = ipywidgets.FloatSlider if isinstance(first, float) else ipywidgets.IntSlider
+            slider = Numbers if isinstance(first, float) else Steps
             controls[name] = slider(first, min=low, max=high, step=step)
-        controls["host_up"] = ipywidgets.Checkbox(True)
+        controls["host_up"] = tick(True)
         return controls

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
 import numpy as np
 
 from labkit.decision import Decision, checked, select_destinations
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Numbers, Panel, Steps, tick
 from labkit.fleet import Fleet
 from labkit.neighbours.arguments import all_of
 from labkit.nova.conf import OPTIONS, Options
@@ -20,7 +19,7 @@ from labkit.nova.scheduler import fast
 from labkit.nova.scheduler.host_manager import HostManager
 from labkit.plots.figure import SMALL, canvas, labels, number, settle
 from labkit.plots.filters import said, stages_of
-from labkit.plots.scores import MOST_HOSTS, STAR, ScoreBars, Scores, size_of
+from labkit.plots.scores import MOST_HOSTS, STAR, ScoreBars, Scores, huge_of, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +30,13 @@ MULTIPLIERS = (
     "disk_weight_multiplier",
     "io_ops_weight_multiplier",
 )
+WEIGHED = "How much this weigher's normalized weight counts; below 0 its order is turned round."
+WORDS = {
+    "minval": ("minval", "Off: each weigher scales its list from the list's own smallest value."),
+    "hosts": ("hosts", "How many hosts the fleet has, the first ones."),
+    "memory_mb": ("RAM asked, MiB", "The flavor's memory_mb."),
+    "vcpus": ("CPUs asked", "The flavor's vcpus."),
+}
 LEAST = {opt.name: opt.min for opt in OPTIONS}
 
 
@@ -45,7 +51,7 @@ def scores(
 
     In: what ``select_destinations`` takes; *multipliers* names the options that get a slider.
     Out: a panel. Each control is an attribute (``dial.ram_weight_multiplier.value = -1.0``), all
-    of them together are ``dial.value``, a dict; ``dial.answer`` is the sentence below the figure
+    of them together are ``dial.value``, a dict; ``dial.answer`` is the sentence above the figure
     and ``dial.table`` the table ``weights`` behind it. ``dial.minval`` off takes the fixed minval
     from every weigher, and each list is scaled from its own smallest value.
     A request that no host can take is an answer too. Raises ValueError for a fleet without
@@ -84,11 +90,11 @@ class ScoresDial(Panel):
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
         self._weighers = [type(weigher) for weigher in HostManager(options).weighers]
         self._loose = [type(cls.__name__, (cls,), {"minval": None}) for cls in self._weighers]
-        self._begin(self._make_controls(multipliers))
         self._bars: ScoreBars | None = None
-        self._room = 0
-        self._redraw(self._decide())
-        super().__init__([self._arranged(len(multipliers)), self.picture])
+        self._room = len("-10.00")
+        self._begin(
+            self._make_controls(multipliers), {n: (n, WEIGHED) for n in multipliers} | WORDS
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -100,12 +106,23 @@ class ScoresDial(Panel):
 
     # -- turning ------------------------------------------------------------------------
     def _turned(self) -> None:
+        nobody = Scores([], {}, [])
         try:
-            decided = self._decide()
+            decision = self._ask()
+        except NoValidHost as error:
+            stages = stages_of(error.decision.filters)
+            words = said(stages) if stages else str(error)
+            self._redraw(nobody, None, _fallen(error.decision), words)
         except Exception as error:
             # A learner's weigher may fail; the figure before it must not stand as the answer.
-            decided = Scores([], {}, []), None, f"{type(error).__name__}: {error}"
-        self._redraw(decided)
+            self._redraw(nobody, None, {}, f"{type(error).__name__}: {error}")
+        else:
+            table = _scores_of(decision)
+            answer, best = table.answer(), table.hosts[table.order()[0]]
+            if decision.host != best:
+                answer += f" Chosen is {decision.host}: the options leave it to chance."
+            all_there = len(table.hosts) == len(self._fleet)
+            self._redraw(table, decision.host, {} if all_there else _fallen(decision), answer)
 
     def _ask(self) -> Decision:
         value = self.value
@@ -120,57 +137,64 @@ class ScoresDial(Panel):
             self._fleets[count], self._spec.replace(flavor=flavor), options, self._seed
         )
 
-    def _decide(self) -> tuple[Scores, int | None, str]:
-        # The scores, the position of the chosen host, and the answer; no tables on the way.
-        try:
-            decision = self._ask()
-        except NoValidHost as error:
-            stages = stages_of(error.decision.filters)
-            return Scores([], {}, []), None, said(stages) if stages else str(error)
-        weighing = decision.record.weighings[0]
-        names, totals = weighing.hosts, np.zeros(len(weighing.hosts))
-        by_weigher = {}
-        for step in weighing.weighers:
-            totals += step.score  # in Nova's order, so that the sums are Nova's to the last bit
-            by_weigher[step.weigher] = np.broadcast_to(step.score, len(names)).tolist()
-        table = Scores(names, by_weigher, totals.tolist())
-        answer = table.answer()
-        if decision.host != names[table.order()[0]]:
-            answer += f" Chosen is {decision.host}: the options leave it to chance."
-        return table, names.index(decision.host), answer
-
     # -- drawing ------------------------------------------------------------------------
-    def _redraw(self, decided: tuple[Scores, int | None, str]) -> None:
-        table, winner, answer = decided
-        order = table.order()[:MOST_HOSTS]
+    def _lay_out(self) -> None:
+        """Choose the hosts that have a row, and how far the axis must go."""
+        hosts = list(self._fleet.rows)
+        try:
+            begun = _scores_of(self._ask())
+        except Exception:  # which the first turn says
+            begun = Scores(hosts, {}, [0.0] * len(hosts))
+        if len(hosts) > MOST_HOSTS:
+            hosts = [begun.hosts[i] for i in begun.order()[:MOST_HOSTS]]
+        self._hosts = hosts
+        reach = {}
+        for cls, name in self._weighers_of.items():
+            own = self._controls.get(name)
+            now = getattr(self._options, name)
+            reach[cls] = [own.min, own.max] if own else [min(now, 0), max(now, 0)]
+        scored = {*self._sliders, *(n for n, v in begun.by_weigher.items() if any(v))}
+        ends = {cls: reach.get(cls, [0, 1]) for cls in self._sliders | begun.by_weigher.keys()}
+        ends = {cls: pair for cls, pair in ends.items() if cls in scored}
+        counting = ends.keys() - huge_of(ends)
+        low, high = (sum(ends[cls][side] for cls in counting) for side in (0, 1))
+        self._limits = (low, high) if low < high else None
+
+    def _redraw(self, table: Scores, winner: str | None, out: dict[str, str], answer: str) -> None:
+        out = dict.fromkeys([*self._fleet.rows][self.hosts.value :], "not in this fleet") | out
+        rows = self._hosts
+        if winner is not None and winner not in rows:
+            rows = [*rows[:-1], winner]
+        places = [table.hosts.index(host) for host in rows if host in table.hosts]
         needed = {
-            name for name, values in table.by_weigher.items() if any(values[i] for i in order)
+            name for name, values in table.by_weigher.items() if any(values[i] for i in places)
         }
-        room = max([len(number(table.totals[i])) for i in order], default=0)
+        room = max([len(number(table.totals[i])) for i in places], default=0)
         if self._bars is None or room > self._room or not needed <= self._bars.bars.keys():
-            self._lay_out(needed, room)
-        self._bars.show(table, order, winner=winner)
-        self._nobody.set_visible(not order)
+            self._draw_axes(needed, room)
+            self._bars.show(table, rows, winner=winner, out=out)
+            self._bars.keep()
+        self._bars.show(table, rows, winner=winner, out=out)
+        self._nobody.set_visible(not table.hosts)
         self._show(self._bars.ax.figure, answer)
 
-    def _lay_out(self, needed: set[str], room: int) -> None:
+    def _draw_axes(self, needed: set[str], room: int) -> None:
         """Make the figure with room for every host's name and for sums of *room* characters.
 
         After this nothing moves but bars and texts: laying out again at every turn would cost
         more than all the rest. It happens again only when another weigher begins to count, or
         when a sum is longer than any before.
         """
-        drawn = needed | (self._bars.bars.keys() if self._bars else self._shown)
+        drawn = needed | (self._bars.bars.keys() if self._bars else self._sliders)
         names = [cls.__name__ for cls in self._weighers if cls.__name__ in drawn]
-        rows = min(len(self._fleet), MOST_HOSTS)
-        figure = canvas(*size_of(rows, names))
-        self._bars = ScoreBars(figure.add_subplot(), names, rows)
-        self._room = max(room, len("-10.00"))
+        figure = canvas(*size_of(len(self._hosts), names))
+        self._bars = ScoreBars(figure.add_subplot(), names, len(self._hosts), limits=self._limits)
+        self._room = max(room, self._room)
         self._nobody = self._bars.ax.text(
-            0.5, 0.5, "NoValidHost", transform=self._bars.ax.transAxes, ha="center", fontsize=14
+            0.5, 1.0, "NoValidHost", transform=self._bars.ax.transAxes, ha="center", fontsize=14
         )
         self._bars.ax.set_xlabel("\n" * 2, fontsize=SMALL)
-        longest = sorted(labels(list(self._fleet.rows)), key=len)[-rows:]
+        longest = sorted(labels(list(self._fleet.rows)), key=len)[-len(self._hosts) :]
         for text, name in zip(self._bars.names, longest, strict=True):
             text.set(text=f"{STAR}{name}", fontweight="bold")
         self._bars.sums[0].set_text("0" * self._room)
@@ -193,34 +217,41 @@ class ScoresDial(Panel):
             now = getattr(self._options, name)
             most = max(2.0, 2 * abs(now))
             least = -most if LEAST[name] is None else LEAST[name]
-            controls[name] = ipywidgets.FloatSlider(now, min=least, max=most, step=most / 20)
-        self._shown = {of[name] for name in multipliers}
+            controls[name] = Numbers(now, min=least, max=most, step=most / 20)
+        self._weighers_of = {cls: name for name, cls in of.items()}
+        self._sliders = {of[name] for name in multipliers}
         flavor, count = self._spec.flavor, len(self._fleet)
         ram, vcpus = (
             int(np.nanmax([getattr(state, name) for state in self._fleet], initial=1.0))
             for name in ("total_usable_ram_mb", "vcpus_total")
         )
-        step = 2 ** max(0, ram.bit_length() - 7)  # 64 to 128 steps to the largest host
-        controls["minval"] = ipywidgets.Checkbox(True)
-        controls["hosts"] = ipywidgets.IntSlider(count, min=1, max=count)
-        controls["memory_mb"] = ipywidgets.IntSlider(
+        step = 2 ** max(0, ram.bit_length() - 6)  # 32 to 64 steps to the largest host
+        controls["minval"] = tick(True)
+        controls["hosts"] = Steps(count, min=1, max=count)
+        controls["memory_mb"] = Steps(
             flavor.memory_mb,
             min=min(step, flavor.memory_mb),
             max=max(ram, flavor.memory_mb),
             step=step,
         )
-        controls["vcpus"] = ipywidgets.IntSlider(
+        controls["vcpus"] = Steps(
             flavor.vcpus, min=min(1, flavor.vcpus), max=max(vcpus + 1, flavor.vcpus)
         )  # one more than any host has: the slider ends where nobody is left
         return controls
 
-    def _arranged(self, multipliers: int) -> ipywidgets.Box:
-        controls = list(self._controls.values())
-        columns = []
-        for column in (controls[:multipliers], controls[multipliers:]):
-            longest = max((len(control.description) for control in column), default=0)
-            for control in column:
-                control.style.description_width = f"{longest * 0.62 + 2:.0f}em"
-                control.layout.width = f"{longest * 0.62 + 19:.0f}em"
-            columns.append(ipywidgets.VBox(column))
-        return ipywidgets.HBox(columns, layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+def _scores_of(decision: Decision) -> Scores:
+    """The scores; no tables on the way."""
+    weighing = decision.record.weighings[0]
+    names, totals = weighing.hosts, np.zeros(len(weighing.hosts))
+    by_weigher = {}
+    for step in weighing.weighers:
+        totals += step.score  # in Nova's order, so that the sums are Nova's to the last bit
+        by_weigher[step.weigher] = np.broadcast_to(step.score, len(names)).tolist()
+    return Scores(names, by_weigher, totals.tolist())
+
+
+def _fallen(decision: Decision) -> dict[str, str]:
+    """What stands in the place of a host's bars: where it fell."""
+    stages = stages_of(decision.filters)
+    return {host: f"out: {stage.name}" for stage in stages for host in stage.fell}

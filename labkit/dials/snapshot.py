@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.durations import SnapshotCosts, steps
-from labkit.dials.panel import Buttons, Panel
+from labkit.dials.panel import Buttons, Panel, Steps, tick
 from labkit.fleet import Fleet
 from labkit.neighbours.arguments import is_number, shown
 from labkit.nova.conf import Options
@@ -40,7 +38,17 @@ CHOICES = {
     "images_type": ("raw", "qcow2", "lvm", "rbd"),
     "snapshot_image_format": ("unset", "raw", "qcow2"),
 }
-MOST_MIB_S = 250
+MOST_MIB_S, SLOW_MIB_S = 250, 20
+WORDS = {
+    "images_type": ("images_type", "Where the host keeps disks: [libvirt]images_type."),
+    "snapshot_image_format": (
+        "snapshot_image_format",
+        "What the image shall be; unset: as the disk.",
+    ),
+    "snapshot_compression": ("snapshot_compression (-c)", "Whether qemu-img compresses."),
+    "allocated_percent": ("allocated, % of the disk", "How much of the disk was ever written."),
+    "net_mib_s": ("network, MiB/s", "How fast the host sends to glance."),
+}
 _HOST = (
     "host total_usable_ram_mb free_ram_mb total_usable_disk_gb free_disk_mb vcpus_total vcpus_used"
 )
@@ -83,12 +91,7 @@ class SnapshotDial(Panel):
         RootDisk(ratio=ratio)  # which says what is wrong with it
         self._size_mb, self._ratio = size_mb, ratio
         self._fleet = Fleet([_FLEET])
-        self._begin(self._make_controls())
-        self._rows = self._lay_out()
-        self._turned()
-        storage = ipywidgets.HBox([self.images_type, self.snapshot_image_format])
-        rest = [self.snapshot_compression, self.allocated_percent, self.net_mib_s]
-        super().__init__([storage, ipywidgets.HBox(rest), self.picture])
+        self._begin(self._make_controls(), WORDS)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -98,11 +101,14 @@ class SnapshotDial(Panel):
     def _turned(self) -> None:
         on = self.snapshot_compression.value
         self.cloud, start_s = self._taken(on)
-        other, _ = self._taken(not on)
+        other, other_s = self._taken(not on)
         end_s = self.cloud.now - start_s
         stages = _stages(self.cloud, start_s)
-        self._rows.show(stages, _tasks(self.cloud, start_s), end_s)
-        said = self._said(stages, end_s, other.now - start_s, other)
+        ghost = _stages(other, other_s) if other.now - other_s != end_s else []
+        words = f"; dotted: {'without' if on else 'with'} -c" if ghost else ""
+        tasks = _tasks(self.cloud, start_s)
+        self._rows.show(stages, tasks, end_s, axis_s=self._axis_s, others=ghost, said=words)
+        said = self._said(stages, end_s, other.now - other_s, other)
         self._show(self._rows.ax.figure, said)
 
     def _taken(self, compress: bool) -> tuple[Cloud, float]:
@@ -147,8 +153,7 @@ class SnapshotDial(Panel):
 
     def _said(self, stages: list[Stage], end_s: float, other_s: float, other: Cloud) -> str:
         sent = [stage.bytes_out for stage in stages if stage.stage == "upload"]
-        copied = f"{mib(stages[0].bytes_out)} MiB are copied in Ceph, nothing is sent"
-        bytes_sent = f"{mib(sent[0])} MiB are sent" if sent else copied
+        bytes_sent = f"{mib(sent[0])} MiB are sent" if sent else "nothing is sent by the host"
         pause = still_s(stages, end_s)
         guest = f"stands still for {pause:.1f} s" if pause else "never stands still"
         kind = "cold" if pause else "live"
@@ -171,24 +176,32 @@ class SnapshotDial(Panel):
         turned = "Without" if on else "With"
         return f"{turned} -c it would take {other_s:.1f} s: compression {verdict}."
 
-    def _lay_out(self) -> StageRows:
+    def _lay_out(self) -> None:
         box = {"left": max(map(wide, TASKS)) + 16, "right": 20, "foot": FOOT, "head": 10}
         axes = pixel_axes(WIDTH * DPI, ROW * height_of(LOOKS, TASKS), **box)
-        return StageRows(axes, list(LOOKS), TASKS)
+        self._rows = StageRows(axes, list(LOOKS), TASKS)
+        self._axis_s = self._longest()
+
+    def _longest(self) -> float:
+        """The seconds of the longest snapshot over a slow network; slower ones run out of the axis."""
+        begun, longest = self.value, 0.0
+        with self._unseen():
+            for kind in CHOICES["images_type"]:
+                self.images_type.value = kind
+                self.allocated_percent.value, self.net_mib_s.value = 100, SLOW_MIB_S
+                cloud, start_s = self._taken(False)
+                longest = max(longest, cloud.now - start_s)
+            for name, value in begun.items():
+                self._controls[name].value = value
+        return longest
 
     def _make_controls(self) -> dict[str, Any]:
-        controls: dict[str, Any] = {
-            name: Buttons(options=options, style={"button_width": "5em"})
-            for name, options in CHOICES.items()
-        }
+        controls: dict[str, Any] = {name: Buttons(options) for name, options in CHOICES.items()}
         for control in controls.values():
             control.refusal = "{0} is not {1!r} in this dial"
-        controls["snapshot_compression"] = ipywidgets.Checkbox(False, indent=False)
-        controls["allocated_percent"] = ipywidgets.IntSlider(50, min=0, max=100, step=5)
-        controls["net_mib_s"] = ipywidgets.IntSlider(119, min=1, max=MOST_MIB_S)
-        for name, control in controls.items():
-            control.style.description_width = "10em"
-            control.layout.width = "16em" if name == "snapshot_compression" else "27em"
+        controls["snapshot_compression"] = tick()
+        controls["allocated_percent"] = Steps(50, min=0, max=100, step=5)
+        controls["net_mib_s"] = Steps(120, min=5, max=MOST_MIB_S, step=5)
         return controls
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DPI = 96  # one CSS pixel in JupyterLab
 SMALL = 9  # points, the smallest text in any figure
 TITLE = 10.5
-COLOURS_OF_PNG, MOST_DOTS = 32, 2_000_000
+COLOURS_OF_PNG, MOST_DOTS = 64, 2_000_000
 #: Of matplotlib's settings, those that say how it runs and not what it draws.
 RUNNING = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "date.epoch"}
 
@@ -81,8 +81,8 @@ class Figure:
         self._settle()
         return svg(self.figure)
 
-    def png(self) -> bytes:
-        """Return the figure as PNG, two dots per pixel, in few colours: a third of the bytes."""
+    def png(self, words: str = "") -> bytes:
+        """Return the figure as PNG, two dots per pixel, in few colours; *words* stand above it."""
         # matplotlib, which needs Pillow itself, cannot write a PNG with a palette.
         from PIL import Image
 
@@ -90,20 +90,43 @@ class Figure:
         full, small = io.BytesIO(), io.BytesIO()
         with plain():
             self.figure.savefig(full, format="png", dpi=self._dots() * DPI)
-        colours = Image.open(full).convert("RGB").quantize(COLOURS_OF_PNG, dither=Image.Dither.NONE)
+        picture = Image.open(full).convert("RGB")
+        if words:
+            above = self._above(words, Image.open)
+            picture, below = (
+                Image.new("RGB", (picture.width, picture.height + above.height)),
+                picture,
+            )
+            picture.paste(above, (0, 0))
+            picture.paste(below, (0, above.height))
+        how = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+        colours = picture.quantize(COLOURS_OF_PNG, **how)
         colours.save(small, format="png", optimize=True)
         return small.getvalue()
+
+    def _above(self, words: str, opened: Callable) -> Any:
+        """Words as a picture as wide as the figure."""
+        width, out = self.figure.get_figwidth(), io.BytesIO()
+        lines = title_lines(words, 72 * width - 16)
+        with plain():
+            strip = canvas(width, (16 * len(lines) + 8) / 72)
+            strip.text(6 / 72 / width, 0.5, "\n".join(lines), va="center", fontsize=TITLE)
+            strip.savefig(out, format="png", dpi=self._dots() * DPI)
+        return opened(out).convert("RGB")
 
     def _dots(self) -> float:
         width, height = self.figure.get_size_inches() * DPI
         return min(2.0, math.sqrt(MOST_DOTS / (width * height)))
 
-    def bundle(self, head: str = "A figure:") -> tuple[dict[str, str], dict[str, Any]]:
+    def bundle(
+        self, above: str = "", head: str = "A figure:"
+    ) -> tuple[dict[str, str], dict[str, Any]]:
         """Return picture and words as a notebook keeps them, and how wide the picture is shown.
 
-        *head* is the first line of the words; it tells nothing, for it stands beside a folded output.
+        *above* is written above the picture; *head* is the first line of the words: it tells nothing,
+        for it stands beside a folded output.
         """
-        picture = base64.b64encode(self.png()).decode()
+        picture = base64.b64encode(self.png(above)).decode()
         shown = {"alt": self.answer, "width": page_width(self.figure)}
         return {"image/png": picture, "text/plain": f"{head}\n{self.answer}"}, {"image/png": shown}
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.neighbours import arguments
 from labkit.plots.figure import (
+    BLUE,
+    GREEN,
     GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
     SMALL,
+    VERMILLION,
+    YELLOW,
     Figure,
     amount,
     axes_of,
@@ -25,7 +32,6 @@ from labkit.plots.figure import (
     number,
     plainly,
     rows_of,
-    styles_of,
     titled,
 )
 
@@ -41,22 +47,25 @@ HUGE = 50  # a score that many times larger than the rest is cut
 TEETH = ((0.0, -0.36), (0.03, -0.18), (-0.03, 0.0), (0.03, 0.18), (0.0, 0.36))  # of a cut
 STEPS = {"raw": "raw", "normalized": "normalized", "multiplied": "score"}
 COLUMNS = ("host", "weigher", "raw", "minval", "maxval", "normalized", "multiplier", "score")
-# Those that decide most often come first: they get the plainest colours and hatches.
-WEIGHERS = (
-    "RAMWeigher",
-    "CPUWeigher",
-    "DiskWeigher",
-    "IoOpsWeigher",
-    "BuildFailureWeigher",
-    "HypervisorVersionWeigher",
-    "NumInstancesWeigher",
-    "MetricsWeigher",
-    "PCIWeigher",
-    "ServerGroupSoftAffinityWeigher",
-    "ServerGroupSoftAntiAffinityWeigher",
-    "CrossCellWeigher",
-    "ImagePropertiesWeigher",
-)
+#: Colour and hatch of each weigher, the same in every figure; no two are alike.
+LOOKS = {
+    "RAMWeigher": (SKY, ""),
+    "CPUWeigher": (ORANGE, "//"),
+    "DiskWeigher": (GREEN, "\\\\"),
+    "IoOpsWeigher": (YELLOW, "||"),
+    "BuildFailureWeigher": (VERMILLION, "--"),
+    "HypervisorVersionWeigher": (PURPLE, "xx"),
+    "NumInstancesWeigher": (BLUE, "++"),
+    "MetricsWeigher": (GREY, "////"),
+    "PCIWeigher": (GREY, ""),
+    "ServerGroupSoftAffinityWeigher": (ORANGE, "xx"),
+    "ServerGroupSoftAntiAffinityWeigher": (GREEN, "++"),
+    "CrossCellWeigher": (YELLOW, "\\\\"),
+    "ImagePropertiesWeigher": (PURPLE, "||"),
+}
+WEIGHERS = tuple(LOOKS)  # those that decide most often come first
+#: For a learner's own weighers.
+OWN = ((VERMILLION, ""), (BLUE, "xx"), (PURPLE, ""), (SKY, "--"), (BLUE, ""))
 
 
 @plainly
@@ -82,7 +91,7 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     weighers = [n for n, values in table.by_weigher.items() if any(values[i] for i in order)]
     own = axes_of(ax, *size_of(len(order), weighers))
     bars = ScoreBars(own, weighers, len(order), legend_outside=ax is None)
-    bars.show(table, order, remark)
+    bars.show(table, [table.hosts[i] for i in order], remark)
     return finished(own, table.answer(), ax)
 
 
@@ -142,7 +151,7 @@ def weighing(
         grid = ax.get_subplotspec().subgridspec(3, len(names))
         ax.remove()
 
-    styles = styles_of(names, WEIGHERS)
+    styles = styles_of(names)
     for column, name in enumerate(names):
         part = by_weigher[name].drop_duplicates("host")
         part = part.set_index(part["host"].astype(str)).loc[hosts]
@@ -165,6 +174,13 @@ def weighing(
         titled(figure, table.answer())
     sentences = [table.answer(), *(_sentence(name, by_weigher[name]) for name in names)]
     return Figure(figure, " ".join(sentences), complete=ax is None)
+
+
+def styles_of(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return colour and hatch for each weigher; Nova's have the same in every figure."""
+    own = [name for name in names if name not in LOOKS]
+    looks = LOOKS | {name: OWN[place % len(OWN)] for place, name in enumerate(own)}
+    return {name: dict(zip(("facecolor", "hatch"), looks[name], strict=True)) for name in names}
 
 
 # -- the sums -----------------------------------------------------------------------------
@@ -212,27 +228,36 @@ class Scores(NamedTuple):
 
 
 class ScoreBars:
-    """Stacked bars for *weighers* in *rows* rows of *ax*; ``show`` moves them in place."""
+    """Stacked bars for *weighers* in *rows* rows of *ax*; ``show`` moves them in place.
+
+    The axis goes from one of *limits* to the other, or as far as the bars.
+    """
 
     def __init__(
-        self, ax: Axes, weighers: Sequence[str], rows: int, legend_outside: bool = True
+        self,
+        ax: Axes,
+        weighers: Sequence[str],
+        rows: int,
+        legend_outside: bool = True,
+        limits: tuple[float, float] | None = None,
     ) -> None:
         from matplotlib.patches import Rectangle
         from matplotlib.ticker import MaxNLocator
 
-        self.ax, self.rows = ax, range(rows)
+        self.ax, self.rows, self.limits = ax, range(rows), limits
         outline = {"edgecolor": "black", "linewidth": 0.7}
         self.bars = {
             name: [
                 ax.add_patch(Rectangle((0, row - 0.3), 0, 0.6, **outline, **style))
                 for row in self.rows
             ]
-            for name, style in styles_of(weighers, WEIGHERS).items()
+            for name, style in styles_of(weighers).items()
         }
         small = {"va": "center", "fontsize": SMALL, "zorder": 5}
         beside = {"transform": ax.get_yaxis_transform(), **small}
         self.names = [ax.text(-0.015, row, "", ha="right", **beside) for row in self.rows]
         self.sums = [ax.text(1.02, row, "", ha="left", **beside) for row in self.rows]
+        self.reasons = [ax.text(0, row, "", color="#767676", **small) for row in self.rows]
         self.cut_scores = {
             name: [
                 ax.text(0, row, "", ha="center", backgroundcolor="white", **small)
@@ -254,37 +279,64 @@ class ScoreBars:
         ax.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
         handles = [self.diamonds, *(patches[0] for patches in self.bars.values())]
         words = ["weight, the sum", *map(label, weighers)]
-        legend(ax, handles, legend_outside, words, pad=4.5)
+        legend(ax, handles, legend_outside, words, ncols=4, pad=4.5)
 
     def show(
-        self, table: Scores, order: Sequence[int], remark: str = "", winner: int | None = None
+        self,
+        table: Scores,
+        hosts: Sequence[str],
+        remark: str = "",
+        winner: str | None = None,
+        out: Mapping[str, str] | None = None,
     ) -> None:
-        """Move the bars to the hosts at the positions *order*, from top to bottom.
+        """Move the bars to these *hosts*, from top to bottom; the star stands at the *winner*.
 
-        The star stands at the position *winner*, or else at the first of *order*.
+        The first of *hosts* wins unless another is given. Those that are in *out* and not in the
+        table have the reason in the place of their bars.
         """
-        winner = order[0] if winner is None and order else winner
-        drawn = {name: [0.0] * len(self.rows) for name in self.bars}
-        for name in self.bars.keys() & table.by_weigher.keys():
-            drawn[name][: len(order)] = drawable([table.by_weigher[name][i] for i in order])
-        huge = _huge(drawn)
+        winner = hosts[0] if winner is None and out is None else winner
+        places = {host: place for place, host in enumerate(table.hosts)}
+        there = [places.get(host) for host in hosts] + [None] * (len(self.rows) - len(hosts))
+        drawn = {
+            name: drawable(
+                [
+                    0.0 if i is None or name not in table.by_weigher else table.by_weigher[name][i]
+                    for i in there
+                ]
+            )
+            for name in self.bars
+        }
+        huge = huge_of(drawn)
         self._stack(drawn, huge)
-        hosts = labels(table.hosts[i] for i in order)
-        totals = [table.totals[i] for i in order]
-        for row in self.rows:
-            there = row < len(order)
-            wins = there and order[row] == winner
-            name = f"{STAR * wins}{hosts[row]}" if there else ""
-            self.names[row].set(text=name, fontweight="bold" if wins else "normal")
-            self.sums[row].set_text(minus(number(totals[row])) if there else "")
+        shown = labels(hosts) + [""] * len(self.rows)
+        totals = [math.nan if i is None else table.totals[i] for i in there]
+        for row, place in enumerate(there):
+            wins = place is not None and hosts[row] == winner
+            ink = "black" if place is not None else "#767676"
+            self.names[row].set(text=STAR * wins + shown[row], color=ink)
+            self.names[row].set_fontweight("bold" if wins else "normal")
+            self.sums[row].set_text("" if place is None else minus(number(totals[row])))
+            why = (out or {}).get(hosts[row], "") if row < len(hosts) and place is None else ""
+            self.reasons[row].set_text(why)
             if wins:
                 self.band.set_y(row - 0.5)
-        self.band.set_visible(winner in order)
+        self.band.set_visible(winner in hosts)
         low, high = self.ax.get_xlim()
         inside = [total if low <= total <= high else math.nan for total in totals]
-        self.diamonds.set_data(inside, range(len(order)))
-        self.ax.set_ylim(max(len(order), len(self.rows) / 2) - 0.5, -0.5)
-        self.ax.set_xlabel(self._words(table, order, huge, remark), fontsize=SMALL)
+        self.diamonds.set_data(inside, self.rows)
+        self.ax.set_xlabel(self._words(table, len(hosts), huge, remark), fontsize=SMALL)
+
+    def keep(self) -> None:
+        """Leave an outline where the bars are now, for the turns to come."""
+        from matplotlib.collections import PolyCollection
+
+        boxes = [
+            [(low, row - 0.38), (high, row - 0.38), (high, row + 0.38), (low, row + 0.38)]
+            for row, low, high in zip(self.rows, self.ends[-1], self.ends[1], strict=True)
+            if high > low
+        ]
+        style = {"facecolors": "none", "edgecolors": "#555555", "linestyles": ":", "zorder": 3}
+        self.ax.add_collection(PolyCollection(boxes, linewidths=1.1, **style), autolim=False)
 
     def _stack(self, drawn: dict[str, list[float]], huge: set[str]) -> None:
         """Put the bars end to end, the huge ones last, and set the limits of the axis."""
@@ -297,7 +349,8 @@ class ScoreBars:
                     side = ends[1 if score > 0 else -1]
                     patch.set(x=side[row], width=score)
                     side[row] += score
-        low, high = _limits(min(ends[-1]), max(ends[1]))
+        self.ends = ends
+        low, high = self.limits or _limits(min(ends[-1]), max(ends[1]))
         self.ax.set_xticks([t for t in self.ticks.tick_values(low, high) if low <= t <= high])
         below, teeth_below = self._cut(drawn, huge, ends[-1], low, 0.4 * (low - high))
         above, teeth_above = self._cut(drawn, huge, ends[1], high, 0.4 * (high - low))
@@ -331,11 +384,11 @@ class ScoreBars:
                 end = stop if abs(stop) > abs(end) else end
         return end, teeth
 
-    def _words(self, table: Scores, order: Sequence[int], huge: set[str], remark: str) -> str:
+    def _words(self, table: Scores, rows: int, huge: set[str], remark: str) -> str:
         """What stands below the axis: its name, what is not drawn, what is not to scale."""
-        lower = len(table.hosts) - len(order)
+        lower = len(table.hosts) - rows
         idle = len(table.by_weigher.keys() - self.bars.keys())
-        missing = [f"{lower} lower host{'s' * (lower > 1)}"] * (lower > 0)
+        missing = [f"{lower} other host{'s' * (lower > 1)}"] * (lower > 0)
         missing += [f"{idle} weigher{'s' * (idle > 1)} without a score here"] * (idle > 0)
         lines = [f"multiplier × normalized{f' ({remark})' * bool(remark)}"]
         lines.append(f"not drawn: {listed(missing)}" if missing else "")
@@ -345,13 +398,13 @@ class ScoreBars:
 
 def size_of(rows: int, weighers: Sequence[str]) -> tuple[float, float]:
     """Return width and height, in inches, of a figure of so many bars with its legend below."""
-    return 8.4, 0.3 * rows + 1.65 + 0.2 * (len(weighers) // 3 + 1)
+    return 8.4, 0.27 * rows + 1.6 + 0.2 * (len(weighers) // 4 + 1)
 
 
-def _huge(scores: dict[str, list[float]]) -> set[str]:
+def huge_of(scores: dict[str, list[float]]) -> set[str]:
     """Return weighers with a score of at least 50, and 50 times larger than those of the rest.
 
-    >>> _huge({"RAMWeigher": [0.5, 1.0], "BuildFailureWeigher": [-1e6, 0.0]})
+    >>> huge_of({"RAMWeigher": [0.5, 1.0], "BuildFailureWeigher": [-1e6, 0.0]})
     {'BuildFailureWeigher'}
     """
     peaks = sorted((max(map(abs, values), default=0.0), name) for name, values in scores.items())

@@ -35,7 +35,7 @@ CALLS = ("seq", "t_s", "service", "system", "call")
 MOST_ROWS = 60
 MOST_COMPUTES = 6
 MOST_BESIDE_NEIGHBOURS = 4  # computes, where neighbours take room
-WIDTH = 9.6  # inches
+WIDTH = 8.6  # inches
 ROW = 0.29  # inches that one arrow takes, its name above it
 SIDES = 56  # points left and right of the lifelines: the times, the margins
 #: kind: the line, the head of the arrow, its mark in the legend, and what the legend says.

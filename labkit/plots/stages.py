@@ -227,7 +227,6 @@ class StageRows:
         ax.tick_params(axis="y", length=0)
         ax.tick_params(axis="x", labelsize=SMALL)
         ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.set_xlabel("seconds since the request", fontsize=SMALL)
         if tasks:
             ax.axhline(len(stages) + 0.7, color=GREY, linewidth=0.8)
 
@@ -237,12 +236,28 @@ class StageRows:
         tasks: Sequence[Task],
         end_s: float,
         guest: str = "runs all the time",
+        axis_s: float | None = None,
+        others: Sequence[Stage] = (),
+        said: str = "",
     ) -> None:
-        """Draw these stages and tasks on an axis from 0 to *end_s*, in seconds."""
+        """Draw these stages and tasks on an axis from 0 to *end_s*, or to *axis_s*, in seconds.
+
+        *others* are stages to compare with: dotted outlines, which *said* explains.
+        """
         for artist in self._artists:
             artist.remove()
         self._artists = []
-        self.ax.set_xlim(0, (end_s or 1) * 1.01)
+        self.ax.set_xlim(0, (axis_s or end_s or 1) * 1.01)
+        self.ax.set_xlabel("seconds since the request" + said, fontsize=SMALL)
+        for stage in others:
+            style = {
+                "facecolor": "none",
+                "edgecolor": "#333333",
+                "linestyle": ":",
+                "linewidth": 1.4,
+            }
+            long = stage.end_s - stage.start_s
+            self._artists += self.ax.barh(self.rows[stage.stage], long, 0.9, stage.start_s, **style)
         for stage in stages:
             look = LOOKS.get(stage.stage, (GREY, ""))
             self._bar(stage.stage, stage.start_s, stage.end_s, look, stage.words)
@@ -258,7 +273,8 @@ class StageRows:
         colour, hatch = look
         style = {"facecolor": colour, "hatch": hatch, "edgecolor": "#333333", "linewidth": 0.8}
         self._artists += self.ax.barh(self.rows[row], end - start, BAR, start, **style)
-        self._write(row, start, end, words)
+        most = self.ax.get_xlim()[1]
+        self._write(row, min(start, most), min(end, most), words + (" →" if end > most else ""))
 
     def _write(self, row: str, start: float, end: float, words: str) -> None:
         """Write beside a bar where there is room, else into it, else where there is most."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+SHORT = 14  # characters of a word that is never broken
 LONGEST = 400  # characters of a cell; what is longer is cut
 LEFT = ' style="text-align:left"'
 #: A place in a name after which a line may end, in names too long for a narrow column.
-BREAK = re.compile(r"(?<=[_.@/:,;=\-])(?=[^\s_.@/:,;=<&-]{3})")
+BREAK = re.compile(r"(?<=[_.@/:,;=\-])(?=[^\s_.@/:,;=<&-]{3})|(?<=[a-z])(?=[A-Z][a-z])")
 CELL = re.compile(r"<t([hd])((?: [^>]*)?)>(.*?)</t[hd]>", re.S)
 
 
@@ -83,6 +84,8 @@ def _row(text: str, left: list[bool]) -> str:
     def styled(found: re.Match) -> str:
         kind, more, words = found.groups()
         style = LEFT if spans or next(places) else ""
+        if style and len(words) <= SHORT and "-" in words:  # where a browser would break it
+            style = style.replace("left", "left;white-space:nowrap")
         return f"<t{kind}{more}{style}>{_breakable(words)}</t{kind}>"
 
     places = iter(left)
@@ -90,8 +93,8 @@ def _row(text: str, left: list[bool]) -> str:
 
 
 def _breakable(words: str) -> str:
-    """Let words of over 14 characters end a line where their parts do."""
-    return " ".join(BREAK.sub("<wbr>", w) if len(w) > 14 else w for w in words.split(" "))
+    """Let words of over SHORT characters end a line where their parts do."""
+    return " ".join(BREAK.sub("<wbr>", w) if len(w) > SHORT else w for w in words.split(" "))
 
 
 def use_in_notebooks() -> None:

@@ -44,6 +44,7 @@ BOTH_DIFFER = f"""([panel, before]) => {{
 }}"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
 CHOICES = ".widget-toggle-buttons"
+MORE = "more …"  # shows more buttons, and asks nothing
 CHOSEN = ".mod-active"  # a button that is down
 OTHER_ENTRY = "e => [...e.options].filter(o => !o.selected).slice(0, 1).map(o => o.text[0])"
 NAME = "e => e.closest('.jupyter-widgets').innerText"
@@ -138,7 +139,7 @@ def choose(page, panel, choices):
     """Press each button of a choice: each changes figure and words. Then the first one again."""
     begun = choices.locator(CHOSEN).inner_text()
     for button in choices.locator("button").all():
-        if button.evaluate(f"e => e.matches('{CHOSEN}')"):
+        if button.evaluate(f"e => e.matches('{CHOSEN}')") or MORE in button.inner_text():
             continue
         before = panel.evaluate(SHOWN)
         button.focus()

@@ -75,7 +75,7 @@ def test_no_two_choices_look_the_same(dial, name):
 def test_the_code_that_makes_the_context_stands_in_the_page(dial):
     dial.value = {"way": "get_admin_context", "read_deleted": "only"}
     code = 'context = get_admin_context(); context.read_deleted = "only"'
-    assert code in html.unescape(dial.picture.value)
+    assert code in html.unescape(dial.sentence.value)
 
 
 def test_the_figure_is_laid_out_once_and_does_not_depend_on_the_turns_before(dial):
@@ -99,9 +99,3 @@ def test_a_wrong_value_gets_a_sentence_and_changes_nothing(dial, value, sentence
     with pytest.raises(ValueError, match=sentence):
         dial.value = {"way": "elevated"} | value
     assert dial.value == before
-
-
-def test_without_panels_there_are_a_picture_and_the_answer(dial):
-    bundle = dial._repr_mimebundle_()[0]
-    assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("A dial:\nA member's context")

@@ -4,7 +4,6 @@ import html
 import itertools
 import re
 
-import ipywidgets
 import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, dials
@@ -13,7 +12,7 @@ from tests.helpers.readable import complaints
 from tests.helpers.roads import LONG, SPEC, fleet_of
 
 STEPS = list(FAULTS)
-UUID = r"[0-9a-f-]{36}"
+UUID = r"[0-9a-f]{8}…"
 
 
 @pytest.fixture
@@ -72,7 +71,10 @@ def test_the_answer_is_the_clouds(dial, step, every_host):
     assert shown["status"] in answer
     assert f"on {shown['host'] or 'no host'} after" in answer
     if len(cloud.faults):
-        assert answer.endswith(f"The API shows 500: {cloud.faults.message.iloc[-1].strip()}")
+        short = re.sub(
+            r"(\b[0-9a-f]{8})-[0-9a-f-]{27}", r"\1…", cloud.faults.message.iloc[-1]
+        ).strip()
+        assert answer.endswith(f"The API shows 500: {short}")
     held = cloud.books("web-1")["allocations"]
     stays = shown["status"] != "ACTIVE" and bool(held)
     assert ("nobody cleans up, its allocation on cn-1 stays" in answer) == stays
@@ -239,7 +241,6 @@ def test_names_from_a_file_are_only_text():
     assert "<script" not in dial.picture.value
     label = re.search('<div role="img" aria-label="([^"]*)">', dial.picture.value)[1]
     assert html.unescape(label) == dial.answer
-    assert dial.picture.value.endswith(f"<p>{label}</p>")
 
 
 # -- the figure ---------------------------------------------------------------------------------
@@ -270,22 +271,5 @@ def test_more_attempts_than_rows_get_a_row_each(dial):
 
 
 # -- in a notebook ----------------------------------------------------------------------------
-def test_shows_itself_as_a_panel_a_picture_and_its_answer(dial):
-    data = dial._repr_mimebundle_()[0]
-    assert data["text/plain"] == f"A dial:\n{dial.answer}"
-    assert repr(dial) == dial.answer
-    assert data["image/png"].startswith("iVBOR")
-    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
-
-
-def test_there_is_no_output_widget_in_it(dial):
-    found, todo = [], [dial]
-    while todo:
-        found.append(todo.pop())
-        todo += getattr(found[-1], "children", ())
-    assert not any(isinstance(widget, ipywidgets.Output) for widget in found)
-    assert len([widget for widget in found if isinstance(widget, ipywidgets.HTML)]) == 1
-
-
 def test_the_answer_is_shown_without_quotes(dial):
     assert repr(dial.answer).startswith("web-1 is ACTIVE")

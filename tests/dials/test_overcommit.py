@@ -116,9 +116,3 @@ def test_a_wrong_value_gets_a_sentence(value, sentence):
 def test_a_host_that_is_none_gets_a_sentence(size, sentence):
     with pytest.raises(ValueError, match=sentence):
         dials.overcommit(**size)
-
-
-def test_without_panels_there_are_a_picture_and_the_answer():
-    bundle = dials.overcommit()._repr_mimebundle_()[0]
-    assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("A dial:\n3 servers fit.")

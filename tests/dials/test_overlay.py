@@ -109,9 +109,3 @@ def test_a_disk_that_cannot_be_drawn_gets_a_sentence(tmp_path, clusters):
     qcow2.create(tmp_path / "disk", clusters * CLUSTER).close()
     with pytest.raises(ValueError, match="1 to 1,024 clusters"):
         dials.overlay(tmp_path / "disk")
-
-
-def test_without_panels_there_are_a_picture_and_the_answer(base):
-    bundle = dials.overlay(base)._repr_mimebundle_()[0]
-    assert {"text/plain", "image/png"} <= bundle.keys()
-    assert bundle["text/plain"].startswith("A dial:\nThe guest writes")

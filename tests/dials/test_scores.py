@@ -4,7 +4,6 @@ import html
 import itertools
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -82,7 +81,7 @@ def test_the_answer_is_the_engines(fleet, option, value):
 
 
 def test_the_bars_are_the_scores_in_the_table(fleet):
-    dial = dials.scores(fleet, SPEC)
+    dial = dials.scores(fleet.first(8), SPEC)
     dial.value = {"hosts": 6, "ram_weight_multiplier": 0.5}
     scores = dial.table.score[dial.table.score != 0]
     assert sorted(widths(dial)) == sorted(scores)
@@ -153,7 +152,7 @@ def test_a_request_that_fits_nowhere_is_an_answer_and_the_dial_goes_on(two):
         "2 hosts enter; allocation_candidates removes cn-1 and cn-2; none is left: NoValidHost."
     )
     assert "NoValidHost" in in_the_page(dial)
-    assert "cn-1" not in in_the_page(dial)
+    assert in_the_page(dial).count("out: allocation_candidates") == 2
     assert widths(dial) == []
     assert dial.table.empty
     dial.memory_mb.value = 512
@@ -211,22 +210,6 @@ def test_each_multiplier_asked_for_has_a_slider(two):
     assert dial.pci_weight_multiplier.min == 0.0  # Nova accepts nothing below
 
 
-def test_every_control_has_a_name_with_room_for_it(fleet):
-    dial = dials.scores(fleet, SPEC, multipliers=["soft_anti_affinity_weight_multiplier"])
-    for name, control in dial._controls.items():
-        assert control.description == name
-        assert float(control.style.description_width.removesuffix("em")) > 0.6 * len(name)
-
-
-def test_there_is_no_output_widget_in_it(two):
-    found, todo = [], [dials.scores(two, SPEC)]
-    while todo:
-        found.append(todo.pop())
-        todo += getattr(found[-1], "children", ())
-    assert not any(isinstance(widget, ipywidgets.Output) for widget in found)
-    assert len([widget for widget in found if isinstance(widget, ipywidgets.HTML)]) == 1
-
-
 def test_a_learners_weigher_has_bars_of_its_own(two):
     class FewServers(BaseHostWeigher):
         def _weigh_object(self, host_state, weight_properties):
@@ -253,7 +236,6 @@ def test_names_from_a_file_are_only_text():
     assert "<script" not in dial.picture.value
     label = re.search('<div role="img" aria-label="([^"]*)">', dial.picture.value)[1]
     assert html.unescape(label) == dial.answer
-    assert dial.picture.value.endswith(f"<p>{label}</p>")
 
 
 # -- the figure -------------------------------------------------------------------------
@@ -265,6 +247,46 @@ def test_the_figure_is_laid_out_once(fleet):
         dial.value = {"ram_weight_multiplier": value, "hosts": 12 + int(value)}
     assert dial.figure.figure is figure
     assert figure.axes[0].get_position().bounds == where
+
+
+def test_axis_and_rows_stay_and_a_weigher_keeps_its_colour(fleet):
+    dial = dials.scores(fleet.first(8), SPEC)
+    axes = dial._bars.ax
+    limits, rows = axes.get_xlim(), [text.get_text().strip("★ ") for text in dial._bars.names]
+    colours = {name: bars[0].get_facecolor() for name, bars in dial._bars.bars.items()}
+    for name in dials.MULTIPLIERS:
+        for end in ("min", "max"):
+            dial.value = {name: getattr(getattr(dial, name), end)}
+            assert dial._bars.ax.get_xlim() == limits
+            assert [text.get_text().strip("★ ") for text in dial._bars.names] == rows
+            assert (
+                colours.items()
+                <= {name: bars[0].get_facecolor() for name, bars in dial._bars.bars.items()}.items()
+            )
+    low, high = limits
+    assert all(
+        low <= bar.get_x() and bar.get_x() + bar.get_width() <= high
+        for bars in dial._bars.bars.values()
+        for bar in bars
+    )
+
+
+def test_a_host_that_leaves_says_so(fleet):
+    dial = dials.scores(fleet.first(8), SPEC)
+    dial.hosts.value = 3
+    assert in_the_page(dial).count("not in this fleet") == 5
+
+
+def test_a_winner_without_a_row_gets_the_last_one(fleet):
+    dial = dials.scores(fleet, SPEC)
+    rows = [text.get_text() for text in dial._bars.names][:-1]
+    for value in (-2.0, -1.0, 2.0):
+        dial.value = {"ram_weight_multiplier": value, "disk_weight_multiplier": -value}
+        winner = str(dial.answer).split()[0]
+        assert f"★ {winner}" in [text.get_text() for text in dial._bars.names]
+    assert [text.get_text().strip("★ ") for text in dial._bars.names][:-1] == [
+        row.strip("★ ") for row in rows
+    ]
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 30])
@@ -292,15 +314,6 @@ def test_a_sum_longer_than_any_before_is_not_cut_off():
 
 
 # -- in a notebook ----------------------------------------------------------------------
-def test_shows_itself_as_a_panel_a_picture_and_its_answer(two):
-    dial = dials.scores(two, SPEC)
-    data = dial._repr_mimebundle_()[0]
-    assert data["text/plain"] == f"A dial:\n{dial.answer}"
-    assert repr(dial) == dial.answer
-    assert data["image/png"].startswith("iVBOR")
-    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
-
-
 def test_the_answer_is_shown_without_quotes(two):
     assert repr(dials.scores(two, SPEC).answer).startswith("cn-2 wins")
 

@@ -102,7 +102,7 @@ def test_more_written_means_more_bytes(dial):
 
 
 @pytest.mark.parametrize("setting", SETTINGS[::3])
-@pytest.mark.parametrize("more", [{"net_mib_s": 1}, {"allocated_percent": 0, "net_mib_s": 250}])
+@pytest.mark.parametrize("more", [{"net_mib_s": 5}, {"allocated_percent": 0, "net_mib_s": 250}])
 def test_the_figure_can_be_read(dial, setting, more):
     dial.value = setting | more
     assert complaints(dial.figure) == []
@@ -137,7 +137,7 @@ def test_several_controls_are_turned_at_once(dial):
 
 def test_a_value_that_a_control_does_not_have_is_refused_and_nothing_turns(dial):
     before = dial.value
-    with pytest.raises(ValueError, match="net_mib_s goes from 1 to 250, not 900"):
+    with pytest.raises(ValueError, match="net_mib_s goes from 5 to 250, not 900"):
         dial.value = {"images_type": "lvm", "net_mib_s": 900}
     with pytest.raises(ValueError, match="images_type is not 'qcow' in this dial; did you mean"):
         dial.value = {"images_type": "qcow"}
@@ -155,17 +155,6 @@ def test_a_value_that_a_control_does_not_have_is_refused_and_nothing_turns(dial)
 def test_a_disk_that_makes_no_sense_is_refused(bad, sentence):
     with pytest.raises(ValueError, match=sentence):
         dials.snapshot(**bad)
-
-
-def test_shows_itself_as_a_panel_a_picture_and_its_answer(dial):
-    data = dial._repr_mimebundle_()[0]
-    assert data["text/plain"] == f"A dial:\n{dial.answer}"
-    assert repr(dial) == dial.answer
-    assert data["image/png"].startswith("iVBOR")
-    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.model_id
-    label = re.search('<div role="img" aria-label="([^"]*)">', dial.picture.value)[1]
-    assert html.unescape(label) == dial.answer
-    assert "mirror" in in_the_page(dial)
 
 
 def test_there_is_no_output_widget_in_it(dial):
