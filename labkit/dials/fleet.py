@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.decision import Decision, checked, select_destinations
-from labkit.dials.panel import Panel
+from labkit.dials.panel import Panel, Typed, tick
 from labkit.nova.exception import NoValidHost
 from labkit.plots.figure import settle
 from labkit.plots.filters import funnel, said, stages_of
@@ -74,13 +74,9 @@ class FleetDial(Panel):
                 top = math.inf if most is None else row[most]
                 top = {"free_disk_mb": top * 1024, "free_ram_mb": top}.get(column, 1000)
                 controls[f"{host} {column}"] = _number(row[column], -top, top)
-            controls[f"{host} disabled"] = ipywidgets.Checkbox(bool(row.disabled), indent=False)
+            controls[f"{host} disabled"] = tick(bool(row.disabled))
         self._told_of = {host: ipywidgets.HTML() for host in table.index}
-        self._begin(controls)
-        for name, control in controls.items():
-            control.tooltip, control.description = name, ""
-        self._changed()
-        super().__init__([self._arranged(list(table.index)), self.picture])
+        self._begin(controls, {name: ("", name) for name in controls})
 
     def _turned(self) -> None:
         try:
@@ -113,12 +109,12 @@ class FleetDial(Panel):
         short = words.removeprefix(f"{host} ").removeprefix("was ").partition(": its")[0]
         return f'<div style="line-height:1.3" title="{html.escape(words)}">{sign} {html.escape(short)}</div>'
 
-    def _arranged(self, names: list[str]) -> ipywidgets.Box:
+    def _arranged(self) -> list[ipywidgets.Widget]:
         name, number, tick, told = WIDTHS
         columns = [name, *[number] * len(COLUMNS), tick, told]
         heads = ["host", *(head for head, _ in COLUMNS.values()), "disabled", "what became of it"]
         cells = [ipywidgets.HTML(f"<b>{head}</b>") for head in heads]
-        for host in names:
+        for host in self._told_of:
             cells.append(ipywidgets.HTML(f"<b>{html.escape(host)}</b>"))
             cells += [self._controls[f"{host} {column}"] for column in (*COLUMNS, "disabled")]
             cells.append(self._told_of[host])
@@ -130,8 +126,8 @@ class FleetDial(Panel):
             self._controls["memory_mb"],
         ]
         self._controls["memory_mb"].layout.width = number
-        return ipywidgets.VBox([ipywidgets.HBox(asked), ipywidgets.GridBox(cells, layout=layout)])
+        return [ipywidgets.HBox(asked), ipywidgets.GridBox(cells, layout=layout)]
 
 
-def _number(value: float, least: float, most: float) -> ipywidgets.BoundedIntText:
-    return ipywidgets.BoundedIntText(int(value), min=int(least), max=int(most))
+def _number(value: float, least: float, most: float) -> Typed:
+    return Typed(int(value), min=int(least), max=int(most))

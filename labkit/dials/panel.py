@@ -50,6 +50,10 @@ class Numbers(Refusing, ipywidgets.FloatSlider):
     """A slider of numbers with decimals."""
 
 
+class Typed(Refusing, ipywidgets.BoundedIntText):
+    """A whole number to type."""
+
+
 class Buttons(Refusing, ipywidgets.ToggleButtons):
     """A button for each choice; with *often*, the others stand behind "more"."""
 

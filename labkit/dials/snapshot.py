@@ -71,7 +71,7 @@ def snapshot(size_mb: float = 1024, ratio: float = 0.5) -> SnapshotDial:
 
     >>> dial = snapshot()
     >>> dial.answer
-    raw, live: 9.7 s, 1,024 MiB are sent, the guest never stands still. No -c: the image is not qcow2.
+    raw, live: 9.6 s, 1,024 MiB are sent, the guest never stands still. No -c: the image is not qcow2.
     >>> dial.value = {"snapshot_image_format": "qcow2", "net_mib_s": 10}
     >>> dial.answer
     raw, live: 52.4 s, 512 MiB are sent, the guest never stands still. With -c it would take 36.6 s: compression pays.
