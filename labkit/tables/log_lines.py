@@ -4,12 +4,10 @@ Files, packed or not, are opened; escapes, records of JSON and marks of pieces a
 the pieces of one line are put together. What a line says is read in labkit/tables/logs.py.
 """
 
-import bz2
 import codecs
-import gzip
+import importlib
 import io
 import json
-import lzma
 import os
 import re
 import zlib
@@ -37,7 +35,7 @@ _LOGGER = "python_module logger_name name logger module".split()
 _STREAM = "stream container_id container_partial_id partial_id pid".split()
 _IS_LEVEL = re.compile("|".join(_LEVELS), re.IGNORECASE).fullmatch
 _IS_LOGGER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+").fullmatch
-_PACKED = (b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ\0", lzma)
+_PACKED = (b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma")
 
 
 class Line(NamedTuple):
@@ -100,17 +98,22 @@ def _lines_of(path):
         raise ValueError(f"{name} is no ordinary file: name the logs one by one, in a list")
     with open(name, "rb") as file:
         magic = file.read(6)
-    opener = next((module.open for start, module in _PACKED if magic.startswith(start)), open)
+    packer = next((packer for start, packer in _PACKED if magic.startswith(start)), "builtins")
     try:
-        with opener(name, "rb") as file:
+        module = importlib.import_module(packer)
+    except ImportError:  # a browser's Python has no lzma
+        raise ValueError(f"{name} is packed with {packer}, which is missing here") from None
+    damaged = EOFError, OSError, zlib.error, getattr(module, "LZMAError", zlib.error)
+    try:
+        with module.open(name, "rb") as file:
             head = file.read(8192).lstrip(b"\0")  # logrotate's copytruncate leaves zeros there
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise ValueError(f"{name} is UTF-16: save it as UTF-8")
         if len(re.findall(rb"[\x00-\x06\x0e-\x1a]", head)) > len(head) / 100:
             raise ValueError(f"{name} is no text: expected a log, plain or packed with gzip")
-        with opener(name, "rt", encoding="utf-8-sig", errors="replace") as lines:
+        with module.open(name, "rt", encoding="utf-8-sig", errors="replace") as lines:
             yield from lines
-    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+    except damaged as error:
         raise ValueError(f"{name} is packed and cut short or damaged: {error}") from None
 
 
