@@ -18,7 +18,7 @@ from tests.helpers.replay import masked
 
 HELD_S = 1500.0  # how long somebody waits at a held step: no call is given up meanwhile
 ARRIVES_S = 12.0  # until then he has arrived
-CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
+CALM_S = 40.0  # while somebody waits a step is over when for so long nothing has happened
 PROJECT = RequestSpec(Flavor(1, 1)).project_id
 
 
