@@ -18,7 +18,8 @@ from tests.helpers.replay import masked
 
 HELD_S = 1500.0  # how long somebody waits at a held step: no call is given up meanwhile
 ARRIVES_S = 12.0  # until then he has arrived
-CALM_S = 40.0  # while somebody waits a step is over when for so long nothing has happened
+CALM_S = 10.0  # while somebody waits a step is over when for so long nothing has happened
+AT_ONCE = {"memory_copy": 1.0}  # it is no calm while a guest is on its way
 PROJECT = RequestSpec(Flavor(1, 1)).project_id
 
 
@@ -47,7 +48,7 @@ class Player:
         self.cloud = Cloud(
             Fleet([row(host, each) for host, each in case["hosts"].items()], aggregates(case)),
             options(case),
-            durations=DURATIONS,
+            durations=DURATIONS | AT_ONCE,
             quota=limits(case["quota"].get("project", {})),
             user_quota={"owner": limits(case["quota"].get("user", {}))},
         )
