@@ -190,6 +190,7 @@ def test_a_random_cloud_has_several_servers_and_is_of_every_kind():
     assert {step["user"] for case in CLOUDS for step in case["steps"] if "user" in step} == {
         "admin",
         "owner",
+        "manager",
         "colleague",
         "reader",
         "other",

@@ -25,7 +25,8 @@ def of_server(site, drivers, name) -> dict:
     return {
         "row": _row(site, uuid),
         "build_request": uuid in site.api_db.build_requests,
-        "instance_mapping": mapping and vars(mapping).copy(),
+        "instance_mapping": mapping
+        and {name: getattr(mapping, name) for name in ("cell", "queued_for_delete")},
         "allocations": {list(site.fleet.rows)[row]: held[row] for row in held},
         "ports": list(site.neutron.ports.get(name, ())),
         "guests": {

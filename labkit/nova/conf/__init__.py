@@ -21,7 +21,7 @@ class Opt:
     """One option: where Nova keeps it, what it accepts, what it is when nobody sets it.
 
     *modelled* is False for options that Nova has and the lab has no use for; those of
-    _MUST_BE_DEFAULT would change the answer: they are accepted with their default only.
+    MUST_BE_DEFAULT would change the answer: they are accepted with their default only.
     *deprecated* are groups in which Nova finds it too; *multi*: a file may say it several times.
     """
 
@@ -217,7 +217,7 @@ _BY_NAME = {opt.name: opt for opt in OPTIONS}
 #: Sections in which a misspelt name is refused: a setting of the scheduler would have no effect.
 _CHECKED = (_FS, _S, _M)
 #: Options that would change an answer of the lab, and what it leaves out.
-_MUST_BE_DEFAULT = {
+MUST_BE_DEFAULT = {
     "image_metadata_prefilter": "its Placement is not asked for traits of the image",
     "query_placement_for_routed_network_aggregates": "it has no routed networks",
     "available_filters": "hand filters of your own over as classes: enabled_filters=[YourFilter]",
@@ -444,10 +444,10 @@ class _Said:
             )
         elif opt.kind is float and value is not None and math.isinf(value):
             opt.refuse(value, "a finite number: with an infinite one, weights become nan")
-        if opt.name in _MUST_BE_DEFAULT and value != opt.default:
+        if opt.name in MUST_BE_DEFAULT and value != opt.default:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             raise NotModelled(
-                f"{where}{shown}: the lab does not model this: {_MUST_BE_DEFAULT[opt.name]}"
+                f"{where}{shown}: the lab does not model this: {MUST_BE_DEFAULT[opt.name]}"
             )
         return value
 
@@ -458,7 +458,7 @@ class _Said:
             if name in known:
                 continue
             if any(one.text.rpartition(".")[2] == name for one in own):
-                raise NotModelled(f"{where}{name}: {_MUST_BE_DEFAULT['available_filters']}")
+                raise NotModelled(f"{where}{name}: {MUST_BE_DEFAULT['available_filters']}")
             near = difflib.get_close_matches(name, known, 1, 0.9)
             hint = (
                 f"did you mean {near[0]}?" if near else _OF_OLD.get(name, "it has " + _list(known))
@@ -586,6 +586,6 @@ def _list(names):
 def _checked(opt: Opt, value):
     """Turn *value* into what the option holds; some options may only have their default."""
     result = opt.checked(value)
-    if not opt.modelled and opt.name in _MUST_BE_DEFAULT and result != opt.default:
+    if not opt.modelled and opt.name in MUST_BE_DEFAULT and result != opt.default:
         opt.refuse(value, f"{opt.default!r}: the lab does not model anything else")
     return result

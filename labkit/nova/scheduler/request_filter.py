@@ -20,11 +20,11 @@ NOT_MODELLED = (
     "owner_nova_filter",
 )
 _EXTRA_SPEC = re.compile(r"^(resources|trait)([a-zA-Z0-9_-]{1,64})?:(.*)$")
-_REFUSED_SPECS = """hw:numa_ hw:cpu_policy hw:cpu_thread_policy hw:emulator_threads_policy hw:mem_
+REFUSED_SPECS = """hw:numa_ hw:cpu_policy hw:cpu_thread_policy hw:emulator_threads_policy hw:mem_
 hw:locked_memory hw:pmem hw:tpm_ hw:virtio_packed_ring hw:ephemeral_encryption hw:sound_model
 hw:maxphysaddr_mode hw:pci_numa_affinity_policy hw:viommu_model hw:cpu_realtime os:secure_boot
 accel: pci_passthrough:""".split()
-_REFUSED_PROPERTIES = """hw_cpu_policy hw_cpu_thread_policy hw_mem_ hw_numa_ hw_tpm_
+REFUSED_PROPERTIES = """hw_cpu_policy hw_cpu_thread_policy hw_mem_ hw_numa_ hw_tpm_
 hw_virtio_packed_ring hw_ephemeral_encryption hw_sound_model hw_maxphysaddr_mode os_secure_boot
 hw_firmware_stateless hw_pci_numa_affinity_policy hw_locked_memory""".split()
 #: The resource classes of os-resource-classes; others must start with CUSTOM_.
@@ -135,7 +135,7 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
     """
     resources, required, forbidden = {}, [], []
     for key, value in spec_obj.flavor.extra_specs.items():
-        _refuse(key, _REFUSED_SPECS, "extra spec", value)
+        _refuse(key, REFUSED_SPECS, "extra spec", value)
         match = _EXTRA_SPEC.match(key)
         if match is None:
             continue
@@ -153,7 +153,7 @@ def resources_from_flavor(spec_obj) -> tuple[dict[str, int], list[str], list[str
             (required if value == "required" else forbidden).append(name)
     properties = spec_obj.image.properties.to_dict() if spec_obj.image else {}
     for key, value in properties.items():
-        _refuse(key, _REFUSED_PROPERTIES, "image property", value)
+        _refuse(key, REFUSED_PROPERTIES, "image property", value)
     required += properties.get("traits_required", [])
     if "PCPU" not in resources:
         resources.setdefault("VCPU", spec_obj.vcpus)
