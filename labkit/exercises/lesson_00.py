@@ -44,7 +44,7 @@ QUESTIONS = (
             {"cn-1": f"It has {FREE_RAM_MB['cn-1']} MiB free.", "cn-2": "Which host is fuller?"},
         ),
         (
-            "Set both sliders of the dial and read the sentence below it.",
+            'In the dial of round 2, set ram_weight_multiplier and "RAM asked, MiB", and read its answer.',
             "Compare 3584 with what is free on each host.",
         ),
         lambda: (
@@ -68,7 +68,7 @@ QUESTIONS = (
             },
         ),
         (
-            "Cover the picture from below, and uncover it message by message.",
+            "Read the picture from the top, message by message. Which one asks for a host?",
             "Who finds out that there is no host? The messages after that one are not sent.",
         ),
         lambda: (
