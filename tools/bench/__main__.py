@@ -4,14 +4,14 @@
 
 The scheduler is measured against the installed Nova, the dial against ipywidgets.interact in
 the real browser (skipped with a sentence where there is no Chromium), qcow2 files against qemu-img
-(skipped likewise). The cloud is measured in seconds, MB and events; beside what qemu-img takes on
+(skipped likewise). The lab in a browser alone is timed where there is a build/site. The cloud is measured in seconds, MB and events; beside what qemu-img takes on
 this machine stands what data/snapshot_costs.csv foresees.
 """
 
 import subprocess
 import sys
 
-NAMES = ("cloud", "dials", "qcow2", "rpc", "scheduler", "snapshot")
+NAMES = ("cloud", "dials", "qcow2", "rpc", "scheduler", "site", "snapshot")
 
 
 def main(names):

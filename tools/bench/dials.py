@@ -169,9 +169,9 @@ def slider(page, which):
     return sliders.nth(0 if which == "dial" else 1)
 
 
-def measured(page, presses):
-    """Milliseconds for each press, the two ways in turns so that both meet the same load."""
-    times = {"dial": [], "interact": []}
+def measured(page, presses, ways=("dial", "interact")):
+    """Milliseconds for each press, the ways in turns so that all meet the same load."""
+    times = {way: [] for way in ways}
     for press in range(WARM_UP + presses):
         key = "ArrowLeft" if press // 20 % 2 == 0 else "ArrowRight"
         for which, values in times.items():

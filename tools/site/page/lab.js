@@ -50,11 +50,20 @@
   const wait = (kernel) => {
     say("python", "Loading Python and its packages: about 30 MB and half a minute on the first visit, a few seconds after that. You can read on.");
     const late = setTimeout(() => failed("nothing has come for three minutes."), LONG_S * 1000);
-    kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
+    const stop = () => {
       clearTimeout(late);
-      say("python", "");
-      keep();
-    }, () => clearTimeout(late));
+      clearInterval(again);
+    };
+    const ask = () => {
+      if (kernel.isDisposed) return stop();
+      kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
+        stop();
+        say("python", "");
+        keep();
+      }, () => {});
+    };
+    const again = setInterval(ask, 3000); // a kernel that restarts loses what it is asked
+    ask();
   };
 
   const startOver = async (app) => {
