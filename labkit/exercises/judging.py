@@ -22,7 +22,7 @@ _FILES = {
     ),
     "lesson_03": "flip-by-hand failed-builds room-for-a-big-server how-many-votes",
     "lesson_04": "five-attempts which-message early-delete",
-    "lesson_05": "status-of-pairs messages-of-a-boot vm-state-filter left-out",
+    "lesson_05": "status-of-pairs messages-of-a-boot vm-state-filter",
     "lesson_05b": "held-in-verify-resize named-by-the-row leftovers",
     "lesson_06": (
         "guest-stands-still compressed-disks compression-pays-below how-long-did-it-compress"

@@ -10,15 +10,9 @@ from labkit.exercises.answers import each, function, result, text
 from labkit.exercises.judging import Question, Wrong
 from labkit.exercises.one_server import one_server
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.compute import task_states, vm_states
 from labkit.nova.conf import Options
 from labkit.nova.notifications.base import MODES
 
-NOTES = (
-    "ACTIVE BUILDING PAUSED SUSPENDED STOPPED RESCUED RESIZED SOFT_DELETED DELETED ERROR SHELVED"
-).split()
-#: The task_states that the notes name: those of a create.
-NOTES_TASKS = ("spawning", "networking", "scheduling", "block_device_mapping")
 PAIRS = (
     ("active", "image_uploading"),
     ("active", "rebooting_hard"),
@@ -38,16 +32,6 @@ def messages():
     """How many updates a boot sends, by mode."""
     boots = [one_server(options=Options(notify_on_state_change=mode)) for mode in MODES]
     return [int((boot.notifications.event_type == _UPDATE).sum()) for boot in boots]
-
-
-def left_out():
-    """The names of the vm_states that are Nova's and not in the notes."""
-    return [name for name in dir(vm_states) if getattr(vm_states, name) in _missing()]
-
-
-def _missing():
-    named = {getattr(vm_states, name) for name in NOTES}
-    return [state for state in vm_states.ALL if state not in named]
 
 
 def saves():
@@ -91,20 +75,6 @@ def _message_slip(mode, one, number):
     if mode == "vm_state" and one in (1, 2):
         return "That is what the name promises. What does Nova do with the other saves?"
     return f"Asked: how many messages {_UPDATE} a boot sends."
-
-
-def _judge_left_out(answer):
-    asked = "the name of one vm_state"
-    given = text(answer, asked)
-    name = re.sub(r"[\s-]+", "_", given).lower().removeprefix("vm_states.")
-    stored = {one.replace("-", "_"): one for one in (*vm_states.ALL, *task_states.ALL)}
-    if name.upper() in left_out() or stored.get(name) in _missing():
-        return
-    if name.upper() in NOTES or stored.get(name) in vm_states.ALL:
-        raise Wrong(f"You gave {given}. The list has it; mind that some are spelt in two ways.")
-    if name in stored:
-        raise Wrong(f"You gave {given}. That is a task_state. Asked: {asked}.")
-    raise Wrong(f"You gave {given}. Nova has no vm_state of this name.")
 
 
 def _judge_filter(answer):
@@ -189,20 +159,6 @@ QUESTIONS = (
             "old is None or old['vm_state'] != new['vm_state']. It keeps "
             f"{sum(wanted(*pair) for pair in saves())} of the {len(saves())} saves that the check "
             "looks at: a boot, a snapshot, a stop, a start, a delete, and a build that fails."
-        ),
-    ),
-    Question(
-        "left-out",
-        f"The notes list eleven vm_states: {', '.join(NOTES)}. Which one of Nova's is missing? "
-        "Give its name.",
-        _judge_left_out,
-        (
-            "vm_states.ALL has Nova's, as they are stored; SOFT_DELETED is stored as soft-delete.",
-            "A shelved server may still lie on its host, or no more.",
-        ),
-        lambda: (
-            f"{', '.join(left_out())}. Nova 34.0.0 has {len(vm_states.ALL)} vm_states and "
-            f"{len(task_states.ALL)} task_states, of which the notes name {len(NOTES_TASKS)}."
         ),
     ),
 )

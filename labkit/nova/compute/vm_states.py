@@ -28,8 +28,6 @@ ALL = (
     SHELVED,
     SHELVED_OFFLOADED,
 )
-#: The eleven that the notes list; SHELVED_OFFLOADED was there already.
-OF_THE_NOTES = tuple(state for state in ALL if state != SHELVED_OFFLOADED)
 
 ALLOW_SOFT_REBOOT = (ACTIVE,)
 ALLOW_HARD_REBOOT = (*ALLOW_SOFT_REBOOT, STOPPED, PAUSED, SUSPENDED, ERROR)
