@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import weakref
 import zlib
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Image:
     In: a path, and *backing_format* ("raw" or "qcow2") for an old file whose header does not name
     the format of its backing file. A backing file outside of the image's folder is opened only
     with *allow_outside*: who made the image may have named any file of this machine.
-    Use it in a ``with`` statement, or close it.
+    Use it in a ``with`` statement, or close it; one that nobody has any more closes itself.
     Raises Qcow2Error for a file that is damaged or uses what the lab does not read.
     """
 
@@ -48,6 +49,7 @@ class Image:
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
             raise Qcow2Error(f"{self.path} is no regular file")
         self._file = self.path.open(self.mode, buffering=0)
+        weakref.finalize(self, self._file.close)
         self.backing = None
         try:
             self._open(backing_format, allow_outside, _chain)

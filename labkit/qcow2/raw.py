@@ -2,6 +2,7 @@
 
 import errno
 import os
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class Raw:
     def __init__(self, path):
         self.path = Path(path)
         self._file = self.path.open("rb", buffering=0)
+        weakref.finalize(self, self._file.close)
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read_into(self, offset, view):

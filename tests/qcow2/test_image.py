@@ -204,3 +204,11 @@ def test_a_path_that_is_none_is_never_opened(path):
         qcow2.create(path, 4096)
     with pytest.raises(TypeError, match="is not a path"):
         qcow2.WritableImage(path)
+
+
+def test_an_image_that_nobody_has_any_more_closes_its_files(tmp_path):
+    with qcow2.create(tmp_path / "base", 1 << 20) as base:
+        base.write(0, b"x")
+    qcow2.create(tmp_path / "top", 1 << 20, "base", "qcow2")  # a file left open would warn
+    with qcow2.Image(tmp_path / "top") as top:
+        assert top.read(0, 1) == b"x"
