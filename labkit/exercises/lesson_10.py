@@ -163,7 +163,7 @@ QUESTIONS = (
         "the smallest whole number of seconds for timeout= with which the call is answered?",
         number_is(patience, "a whole number of seconds", _patience_slip),
         (
-            "A call is two messages.",
+            "A call is two messages, and both are on their way for some time.",
             "Patience > way there + work + way back.",
         ),
         lambda: (
