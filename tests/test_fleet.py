@@ -333,3 +333,15 @@ def test_ten_thousand_hosts_are_cut_at_max_placement_results():
     assert table[(table["filter"] == "allocation_candidates") & table.passed].shape[0] == 1000
     _, placed = place(fleet, [spec] * 3)
     assert placed.host.notna().all()
+
+
+def test_a_cloud_wants_hosts_that_have_said_what_they_have():
+    row = {"host": "cn-1", "total_usable_ram_mb": 8192, "vcpus_total": 8, "free_ram_mb": None}
+    with pytest.raises(ValueError, match="cn-1: free_ram_mb is missing"):
+        Cloud(Fleet([row]))
+
+
+def test_a_metric_is_a_whole_number():
+    table = Fleet.read("data/two_hosts").hosts.assign(**{"metric:cpu.percent": [66, 0.66]})
+    with pytest.raises(ValueError, match="metric:cpu.percent = 0.66; expected a whole number"):
+        Fleet.from_frame(table)

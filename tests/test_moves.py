@@ -273,3 +273,20 @@ def test_a_host_that_still_has_the_guest_does_not_take_the_server_in(cloud):
     cloud.settle()
     faults = cloud.books("web-1")["row"]["faults"]
     assert faults[0]["message"] == "Instance instance-00000001 already exists."
+
+
+def test_the_servers_of_a_host_come_in_the_order_of_their_ids():
+    cloud = Cloud(Fleet.read("data/two_hosts"), seed=1)
+    for name in ("a", "b"):
+        cloud.create(name, RequestSpec(Flavor(1, 512, 1)))
+        cloud.settle()
+        host = cloud.show(name)["host"]
+    for name in ("b", "a"):  # the younger one arrives first
+        for host in cloud.drivers:
+            if cloud.show(name)["host"] == host != "cn-1":
+                cloud.act(name, "migrate", host="cn-1")
+                cloud.settle()
+                cloud.act(name, "confirmResize")
+                cloud.settle()
+    uuids = [cloud.site.uuid_of(name) for name in ("a", "b")]
+    assert cloud.site.computes["cn-1"].uuids_of_host() == uuids

@@ -140,3 +140,18 @@ def test_a_confirm_was_refused_while_the_source_was_down():
     cloud.settle()
     assert refused == (409, "Service is unavailable at this time.")
     assert History(cloud.site, "web-1").answer(then, "confirmResize") == refused
+
+
+def test_whose_lock_it_was_is_known():
+    cloud = Cloud(Fleet.read("data/four_hosts"), seed=17)
+    cloud.create("web-1", SPEC, as_user="owner")
+    cloud.settle()
+    cloud.act("web-1", "lock", as_user="admin")
+    then = len(cloud.site.clock.records) - 1
+    refused = cloud.answer("web-1", "unlock", as_user="owner")
+    cloud.act("web-1", "unlock", as_user="admin")
+    cloud.act("web-1", "lock", as_user="owner")
+    history = History(cloud.site, "web-1")
+    assert (history.at(then).locked_by, history.at(10**6).locked_by) == ("admin", "owner")
+    assert history.answer(then, "unlock", as_user="owner") == refused
+    assert refused[0] == 403

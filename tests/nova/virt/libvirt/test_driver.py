@@ -21,6 +21,7 @@ MIB = 1 << 20
 FLAVOR = Flavor(vcpus=1, memory_mb=512, root_gb=1)
 #: A disk of 1 GiB, half written; 100 MiB/s to glance.
 DISK = RootDisk("file", "/var/lib/nova/instances/web-1/disk", size_mb=1024, allocated_mb=512)
+OVERLAP = {"cpu_shared_set": "0-2", "cpu_dedicated_set": "2-3"}
 COSTS = SnapshotCosts.read(net_mib_s=100)
 
 
@@ -305,6 +306,12 @@ def test_of_the_section_libvirt_few_options_are_read(tmp_path):
         (lambda f: Cloud(f).image_deleted("image-9"), KeyError, "no image 'image-9'"),
         (lambda f: LibvirtDriver(root_disk=DISK), TypeError, "a function of an instance"),
         (lambda f: LibvirtDriver(Options(images_type="lvm")), ValueError, "images_volume_group"),
+        (lambda f: LibvirtDriver(Options(cpu_shared_set="^0")), ValueError, "leaves no CPU"),
+        (
+            lambda f: LibvirtDriver(Options(**OVERLAP)),
+            ValueError,
+            "both name the CPUs 2: nova-comp",
+        ),
         (lambda f: RootDisk(driver_format="luks"), NotModelled, "no luks disks"),
         (lambda f: Options(images_type="ploop"), NotModelled, "no ploop disks"),
         (lambda f: RootDisk("tape"), ValueError, "source_type 'tape'"),
