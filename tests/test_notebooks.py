@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"teacher", "solution"}
 # Lessons that the rules of predictions, answers and second runs do not hold for yet.
-NOT_YET = "03".split()
+NOT_YET = "".split()
 # Folders of one machine: somebody's home, or where the project happened to lie.
 MACHINE_PATH = re.compile(r"/home/\w|/Users/\w|/root/|[A-Z]:\\\\?Users|" + re.escape(str(ROOT)))
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")

@@ -20,7 +20,7 @@ _FILES = {
         "two-hosts two-hosts-minval identical-hosts identical-hosts-minval third-host "
         "multiplier-minus-1 negative-free-ram only-0-and-1 sticky-ends"
     ),
-    "lesson_03": "flip-by-hand failed-builds room-for-a-big-server how-many-votes",
+    "lesson_03": "flip-by-hand room-for-a-big-server",
     "lesson_04": "five-attempts which-message early-delete",
     "lesson_05": "status-of-pairs messages-of-a-boot vm-state-filter",
     "lesson_05b": "held-in-verify-resize named-by-the-row leftovers",

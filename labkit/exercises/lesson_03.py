@@ -1,21 +1,18 @@
-"""Lesson 03: where a winner flips, what one failed build weighs, and what spreading costs."""
+"""Lesson 03: where a winner flips, and what spreading costs."""
 
 from collections.abc import Mapping
 
 from labkit.decision import place, select_destinations
 from labkit.exercises import DATA
-from labkit.exercises.answers import TOLERANCE, by_host, each, number, too_high_or_low
+from labkit.exercises.answers import TOLERANCE, each, number, too_high_or_low
 from labkit.exercises.judging import Question, Wrong
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
-from labkit.nova.weights import normalize
 
 SPEC = RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20))
 SMALL = RequestSpec(Flavor(vcpus=1, memory_mb=2048, root_gb=10))
 BIG_MB = 32768
-BUILDS = {"cn-1": 1, "cn-2": 2, "cn-3": 5}
-OTHERS = {"cn-1": 1.0, "cn-2": 2.0, "cn-3": 3.0}
 
 
 def two():
@@ -42,25 +39,6 @@ def _without_ram():
         weight = _weights(two(), ram_weight_multiplier=value)
         gaps.append(weight["cn-2"] - weight["cn-3"])
     return gaps[0], gaps[1] - gaps[0]
-
-
-def votes(normalized=True):
-    """The multiplier of the free share of RAM from which on ``small`` wins."""
-    fleet = Fleet.read(DATA / "small_and_large")
-    weight, hosts = _weights(fleet), fleet.hosts.set_index("host")
-    share = hosts.free_ram_mb / hosts.total_usable_ram_mb
-    if normalized:
-        share = share / share.max()
-    return float((weight["large"] - weight["small"]) / (share["small"] - share["large"]))
-
-
-def failures(minval=None, sign=-1):
-    """Weights of the three hosts: what the others give, and the score of BuildFailureWeigher."""
-    multiplier = sign * Options().build_failure_weight_multiplier
-    normalized = normalize(list(BUILDS.values()), minval=minval)
-    return [
-        others + multiplier * one for others, one in zip(OTHERS.values(), normalized, strict=True)
-    ]
 
 
 def rack():
@@ -146,41 +124,6 @@ QUESTIONS = (
         ),
         lambda: f"{flip():.6g}. Without RAM, cn-2 leads by 1.317, and each -1.0 takes off 0.333.",
     ),
-    by_host(
-        "failed-builds",
-        "Three hosts have had 1, 2 and 5 failed builds. All other weighers together give them 1.0, "
-        "2.0 and 3.0. What are their weights, with build_failure_weight_multiplier = 1000000.0?",
-        wanted={
-            host: f"what the others give, and a score for {builds} failed "
-            f"{'build' if builds == 1 else 'builds'} on the scale from low end to high end"
-            for host, builds in BUILDS.items()
-        },
-        compute=failures,
-        because="Without minval the low end is 1 failed build, and it costs nothing when every "
-        "host has one; the high end costs a million, whatever it is.",
-        hints=(
-            "BuildFailureWeigher sets no minval. Which of the three is the low end?",
-            "weight = others - 1000000 * (failed_builds - low end) / (high end - low end)",
-        ),
-        slips=lambda: [
-            (
-                failures(minval=0),
-                "That takes 0 as the low end; this weigher sets no minval.",
-            ),
-            (
-                failures(sign=1),
-                "BuildFailureWeigher turns the sign of its option; failures push a host down.",
-            ),
-            (
-                [OTHERS[host] - 1_000_000 * builds for host, builds in BUILDS.items()],
-                "That multiplies the raw weights; the normalized ones count.",
-            ),
-            (
-                [score - OTHERS[host] for host, score in zip(BUILDS, failures(), strict=True)],
-                "Those are the scores of one weigher; what do the others give?",
-            ),
-        ],
-    ),
     Question(
         "room-for-a-big-server",
         "Twelve idle hosts have 64 GiB of RAM each; servers of 2 GiB come, one after another. After "
@@ -195,30 +138,5 @@ QUESTIONS = (
             f"{room()[0]} under spread, {room()[1]} under pack. Spread: 17 on each of twelve hosts. "
             "Pack: 32 on each of eleven, and 17 on the last."
         ),
-    ),
-    Question(
-        "how-many-votes",
-        "small and large have 409600 of 524288 and 524288 of 2097152 MiB free; Nova's own weighers "
-        "give them 1.853 and 3. From which multiplier of FreeRAMShareWeigher (minval = 0) on does "
-        "small win? Give a number.",
-        _number_close_to(
-            votes,
-            "the multiplier with which the normalized shares make up the gap between the weights",
-            lambda: [
-                (
-                    votes(normalized=False),
-                    "That takes the shares as they are; the weigher's normalized weights count.",
-                ),
-                (
-                    votes() * 0.68,
-                    "That is the gap; how much of it does a multiplier of 1 make up?",
-                ),
-            ],
-        ),
-        (
-            "Normalize the two shares first: minval = 0, and the larger share becomes 1.",
-            "Set both weights equal: 1.853 + m * 1 = 3 + m * 0.25 / 0.78125.",
-        ),
-        lambda: f"{votes():.6g}. The gap is 1.147, and a multiplier of 1 makes up 0.68 of it.",
     ),
 )

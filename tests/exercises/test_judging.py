@@ -24,7 +24,7 @@ def test_the_table_says_where_each_question_is():
     assert {name: f"labkit.exercises.{file}" for name, file in judging.FILE_OF.items()} == dict(
         defined
     )
-    assert len(defined) == len(judging.FILE_OF) == 48
+    assert len(defined) == len(judging.FILE_OF)
 
 
 def test_a_question_loads_its_own_file_alone():
