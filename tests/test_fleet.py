@@ -343,5 +343,5 @@ def test_a_cloud_wants_hosts_that_have_said_what_they_have():
 
 def test_a_metric_is_a_whole_number():
     table = Fleet.read("data/two_hosts").hosts.assign(**{"metric:cpu.percent": [66, 0.66]})
-    with pytest.raises(ValueError, match="metric:cpu.percent = 0.66; expected a whole number"):
+    with pytest.raises(ValueError, match=r"metric:cpu.percent = 0\.66; expected a whole number"):
         Fleet.from_frame(table)

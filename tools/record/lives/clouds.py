@@ -168,15 +168,20 @@ class Player:
         return IMAGE if name == "image" else getattr(uuids, f"image_{name}")
 
     def limit(self, quota):
-        project, user = self.cloud.api_fixture.project_id, USERS["owner"][0]
+        """Set the quota of each project, and that of the owner in his."""
+        own, user = self.cloud.api_fixture.project_id, USERS["owner"][0]
+        for resource, limit in quota.get("user", {}).items():
+            self.limit_one(own, resource, limit, user_id=user)
+        for resource, limit in quota.get("project", {}).items():
+            for project in {project or own for _, project, _ in USERS.values()}:
+                self.limit_one(project, resource, limit)
+
+    def limit_one(self, project, resource, limit, **given):
         context = nova_context.get_admin_context()
-        for whose, limits in quota.items():
-            for resource, limit in limits.items():
-                given = {"user_id": user} if whose == "user" else {}
-                try:
-                    objects.Quotas.create_limit(context, project, resource, limit, **given)
-                except exception.QuotaExists:
-                    objects.Quotas.update_limit(context, project, resource, limit, **given)
+        try:
+            objects.Quotas.create_limit(context, project, resource, limit, **given)
+        except exception.QuotaExists:
+            objects.Quotas.update_limit(context, project, resource, limit, **given)
 
     # -- steps ----------------------------------------------------------------------------
     def step(self, step):
