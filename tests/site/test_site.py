@@ -1,6 +1,7 @@
 """The lab in a browser's own Python: every lesson as committed, and what a learner does with it."""
 
 import json
+import subprocess
 import tomllib
 
 import pytest
@@ -19,6 +20,7 @@ from tests.browser.test_lessons import (
     turn,
 )
 from tests.site.conftest import SITE, watched
+from tools.site.serving import Server
 
 pytestmark = pytest.mark.site
 
@@ -175,6 +177,24 @@ def test_without_a_service_worker_python_has_the_lessons_data(browser, server):
     assert "cn-1" in said(page, "from labkit import Fleet; Fleet.read('../data/two_hosts').hosts")
     assert context.asked_elsewhere == []
     context.close()
+
+
+def test_python_may_come_from_another_address(browser, root, tmp_path):
+    pyodide = Server(root / SITE / "python")
+    command = [root / "build/site-venv/bin/python", "-m", "tools.site"]
+    command += [f"--pyodide={pyodide.url}", f"--into={tmp_path / 'site'}"]
+    subprocess.run(command, cwd=root, check=True)
+    assert not list((tmp_path / "site" / "python").glob("pandas*"))
+    site = Server(tmp_path / "site")
+    page = browser.new_page()
+    page.goto(site.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}", timeout=180_000)
+    ready(page)
+    assert said(page, "import labkit, pandas; print(pandas.__name__)") == "pandas\n"
+    assert pyodide.sent > 20e6
+    page.close()
+    site.stop()
+    pyodide.stop()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,11 @@ import threading
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serves files as ``python -m http.server`` does, without a line for each; counts the bytes."""
 
+    def end_headers(self):
+        """Let pages of other addresses read the files, as a Pyodide's own address does."""
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
     def log_message(self, *_):
         """Say nothing."""
 

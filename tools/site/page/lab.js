@@ -60,6 +60,8 @@
         stop();
         say("python", "");
         keep();
+        // What each lesson's first cells need, while the learner still reads.
+        kernel.requestExecute({ code: "import labkit.cloud, labkit.dials", silent: true, store_history: false });
       }, () => {});
     };
     const again = setInterval(ask, 3000); // a kernel that restarts loses what it is asked
