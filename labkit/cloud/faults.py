@@ -227,7 +227,7 @@ class Faults:
         The host is the one that is at work or, where the controller is, that of the server.
         Raises ServiceStoppedError when it was the service itself that died.
         """
-        if not any(left for _, left in self._left):
+        if not self._left:
             return
         host = service.host
         if host not in self._hosts:

@@ -40,8 +40,9 @@ class Reports:
 def prepare(site, row, driver):
     """Write a host's row as it was before its nova-compute started, and give its driver a machine."""
     fleet = site.fleet
-    used = others(fleet, row)
-    node = compute_node(fleet, row)
+    state = fleet.host_states([row])[0]
+    used = others(state)
+    node = compute_node(state, row)
     site.db.compute_nodes[node.uuid] = node
     if fleet.reported:
         amounts = used.vcpus, used.memory_mb, used.local_gb
@@ -51,15 +52,14 @@ def prepare(site, row, driver):
                 fleet.inventories[name].put(row, None)  # the first report will say it
     if driver.host.costs is None:
         driver.host.costs = SnapshotCosts.read()
-    driver.host.hypervisor, driver.others = hypervisor(fleet, row, used), used
+    driver.host.hypervisor, driver.others = hypervisor(state, used), used
 
 
-def others(fleet, row) -> Others:
+def others(state) -> Others:
     """Return what the fleet says is used of a host, but for what the options reserve by default.
 
     These are servers that the cloud does not know by name; they stay.
     """
-    state = fleet.host_states([row])[0]
     free_gb = -(-(state.total_usable_disk_gb * 1024 - state.free_disk_mb) // 1024)
     used_mb = state.total_usable_ram_mb - state.free_ram_mb
     stats = {name: _counted(value) for name, value in state.stats.items()}
@@ -79,9 +79,8 @@ def _counted(value):
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-def hypervisor(fleet, row, used) -> Hypervisor:
+def hypervisor(state, used) -> Hypervisor:
     """Return what a host of the fleet has; *used* by Others."""
-    state = fleet.host_states([row])[0]
     vcpus = whole(
         f"vcpus_total of {state.host}", int(state.vcpus_total), ", up to a million", 0, 10**6
     )
@@ -100,12 +99,11 @@ def hypervisor(fleet, row, used) -> Hypervisor:
     )
 
 
-def compute_node(fleet, row) -> ComputeNode:
+def compute_node(state, row) -> ComputeNode:
     """Return a host's row as it was before its nova-compute started: only its ratios count.
 
     A ratio of 0.0 is not set yet: then initial_cpu_allocation_ratio and so on apply.
     """
-    state = fleet.host_states([row])[0]
     return ComputeNode(
         state.host,
         hypervisor_hostname=state.nodename,

@@ -47,6 +47,7 @@ class Site:
         self._calls = {}
         self.allocations = Allocations(fleet.inventories)
         self.keystone = Keystone(self.clock.env, seed, RequestContext)
+        self.own_context = RequestContext(is_admin=True, request_id="req-none")
         self.quota = quota
         self.user_quota = {self.keystone.user_id(who): each for who, each in user_quota.items()}
         self.glance = Glance()

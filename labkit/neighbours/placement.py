@@ -1,5 +1,6 @@
 """Placement as far as the scheduler needs it: inventories, allocation candidates, claims."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -85,10 +86,11 @@ class Inventory:
 
     def record(self, row: int) -> dict:
         """Return what is known of one host; empty where it has none of it."""
-        if np.isnan(self.columns["total"][row]):
+        known = {name: self.columns[name][row].item() for name in FIELDS}
+        if math.isnan(known["total"]):
             return {}
-        told = {name: _plain(self.columns[name][row]) for name in FIELDS}
-        return told | {"allocation_ratio": float(told["allocation_ratio"])}
+        ratio = {"allocation_ratio": known["allocation_ratio"]}
+        return {name: _plain(value) for name, value in known.items()} | ratio
 
     def reason(self, name: str, row: int, amount: int) -> str:
         """Return why *amount* of the class does not fit on the host of that row."""
@@ -327,7 +329,7 @@ def _reported(name, columns):
 
 
 def _plain(value):
-    return int(value) if float(value).is_integer() else float(value)
+    return int(value) if value.is_integer() else value
 
 
 class Allocations:

@@ -16,16 +16,12 @@ LONG = {"timeout": 1800, "call_monitor_timeout": RESPONSE_TIMEOUT_S}
 EXCHANGE = "nova"
 
 
-class RequestContextSerializer:
-    """Leaves arguments to another serializer; a context travels as it is.
+class RequestContextSerializer(NovaObjectSerializer):
+    """Copies arguments; a context travels as it is.
 
     Unlike Nova, which makes a new context of the 25 fields, the receiver has the sender's: nobody
     changes a context once it is made.
     """
-
-    def __init__(self, base):
-        self.serialize_entity = base.serialize_entity
-        self.deserialize_entity = base.deserialize_entity
 
     def serialize_context(self, ctxt):
         """Return the context."""
@@ -45,7 +41,7 @@ class _Server(RPCServer):
             service.transport,
             Target(topic=topic, server=service.host),
             [service],
-            RequestContextSerializer(NovaObjectSerializer(service)),
+            service.serializer,
             service.name,
         )
 
@@ -64,8 +60,7 @@ def create_transport(service) -> Transport:
 
 def get_client(service, target) -> RPCClient:
     """Return a service's client of a topic."""
-    serializer = RequestContextSerializer(NovaObjectSerializer(service))
-    return RPCClient(service.transport, target, serializer=serializer)
+    return RPCClient(service.transport, target, serializer=service.serializer)
 
 
 def get_server(service, topic) -> RPCServer:

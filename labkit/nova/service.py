@@ -7,7 +7,6 @@ from labkit.nova import rpc
 from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
-from labkit.nova.context import RequestContext
 from labkit.nova.exception import NovaException
 from labkit.nova.scheduler.rpcapi import SchedulerAPI
 
@@ -28,6 +27,7 @@ class Service:
         self.stopped = False
         self.busy = 0
         self.transport = rpc.create_transport(self)
+        self.serializer = rpc.RequestContextSerializer(self)
         self.servers = ()
         self._locks = {}
         self._periodic = None, None
@@ -126,16 +126,12 @@ class Service:
     @property
     def db_context(self):
         """The context to read and write rows with: one that leads nowhere leads to the service's
-        own database, as ``[database] connection`` says; where nobody asks, it is the service's own.
+        own database, as ``[database] connection`` says; where nobody asks, it is the services' own.
         """
-        context = self.clock.context or self._own_context
+        context = self.clock.context or self.site.own_context
         if context.db_connection is None:
             context.db_connection = self.site.db
         return context
-
-    @cached_property
-    def _own_context(self):
-        return RequestContext(is_admin=True, request_id="req-none")
 
     def serve(self, *topics):
         """Read what is sent to the service, first of all what has been waiting."""

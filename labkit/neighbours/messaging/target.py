@@ -4,6 +4,7 @@ from functools import cache
 
 from labkit.neighbours.arguments import of_type, shown
 
+_TEXT = str | None
 _FIELDS = ("exchange", "topic", "namespace", "version", "server", "fanout")
 
 
@@ -56,8 +57,8 @@ def version_is_compatible(implemented, version) -> bool:
 
     Source: ``version_is_compatible`` in oslo_messaging/_utils.py, oslo.messaging 18.3.1.
     """
-    for name, value in {"implemented": implemented, "version": version}.items():
-        of_type(value, str | None, "not a version, as in '6.5'", name)
+    of_type(implemented, _TEXT, "not a version, as in '6.5'", "implemented")
+    of_type(version, _TEXT, "not a version, as in '6.5'", "version")
     if implemented is None:
         return True
     try:

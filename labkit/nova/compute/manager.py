@@ -161,7 +161,6 @@ class ComputeManager(Service):
         self.reportclient = SchedulerReportClient(self, row)
         self.rt = ResourceTracker(self, driver, row + 1)
         self.image_api = glance.API(self)
-        self.compute_api = api.API(self)
         self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
         self.snapshot_semaphore = self._semaphore(site.options.max_concurrent_snapshots)
         self.live_migration_semaphore = self._semaphore(site.options.max_concurrent_live_migrations)
@@ -169,6 +168,11 @@ class ComputeManager(Service):
         driver.init_host(site.clock.env)
         if site.options.handle_virt_lifecycle_events:
             driver.register_event_listener(self.handle_events)
+
+    @functools.cached_property
+    def compute_api(self) -> api.API:
+        """By which it ends by itself what the API can end."""
+        return api.API(self)
 
     def _semaphore(self, places):
         return simpy.Resource(self.site.clock.env, places) if places else None

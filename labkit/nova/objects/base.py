@@ -7,7 +7,7 @@ from labkit.nova.context import EPOCH
 #: Fields that are seconds in the lab and a time in Nova.
 _TIMES = ("created_at", "updated_at", "deleted_at", "launched_at", "terminated_at")
 #: What cannot change, and needs no copy.
-_PLAIN = (str, int, float, type(None))
+_PLAIN = {str, int, float, bool, type(None)}
 
 
 class NovaObject:
@@ -53,7 +53,7 @@ class NovaObjectSerializer:
         """Return a copy of what may change: dicts, lists, and the rows of the database."""
         if isinstance(entity, dict):
             return {
-                key: value if isinstance(value, _PLAIN) else self.serialize_entity(ctxt, value)
+                key: value if type(value) in _PLAIN else self.serialize_entity(ctxt, value)
                 for key, value in entity.items()
             }
         if isinstance(entity, list):

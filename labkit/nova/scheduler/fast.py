@@ -255,7 +255,7 @@ class Rows:
 
     def take(self, values, rows):
         """Return the part of a column, or of one number for all, that belongs to *rows*."""
-        if rows is self.columns.every_row or np.ndim(values) == 0:
+        if rows is self.columns.every_row or not isinstance(values, np.ndarray):
             return values
         return values[rows]
 

@@ -77,8 +77,10 @@ class SchedulerReportClient:
         has = dict(vars(driver.host.hypervisor)), driver.options
         before = placement.of_host(inventories, self._row)
         if (has, before) != self._reported:
-            placement.report(inventories, self._row, checked(driver.update_provider_tree(before)))
-            self._reported = has, placement.of_host(inventories, self._row)
+            told = checked(driver.update_provider_tree(before))
+            placement.report(inventories, self._row, told)
+            others = {name: before[name] for name in before.keys() - placement.DRIVERS}
+            self._reported = has, others | told
 
     def read_provider_tree(self):
         """Read all about one's own host, as a nova-compute does that has just started."""
