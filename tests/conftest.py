@@ -20,6 +20,17 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Dials write no SVG into the page, which takes longer than all else that a turn does.
+
+    For tests that ask what a dial says, its table or its layout, and not what the page shows.
+    """
+    from labkit.dials import panel
+
+    monkeypatch.setattr(panel, "svg", lambda figure: "<svg ></svg>")
+
+
 class Judge:
     """Watches who opens data/nova-34: tests marked nova may, no other test, and labkit never.
 
@@ -45,9 +56,16 @@ sys.addaudithook(judge.opens)
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that none is left alone at the end: lessons, then what asks Nova."""
-    asks_nova = {item.path for item in items if item.get_closest_marker("nova")}
-    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path not in asks_nova))
+    """The longest files first, so that none is left alone at the end.
+
+    These are the lessons, then what asks Nova or takes a part of its cases.
+    """
+    long = {
+        item.path
+        for item in items
+        if item.get_closest_marker("nova") or hasattr(getattr(item, "module", None), "length")
+    }
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path not in long))
 
 
 def pytest_collection_finish():

@@ -2,7 +2,7 @@
 
 One argument at a time of a call that is right is replaced by each value of BAD. The call may go
 well, or raise on purpose: a ``raise`` of labkit, whose sentence names the argument or the value.
-Of each argument a few values are tried, always the same; with ARGUMENTS=all in the environment, all.
+Of each argument a few values are tried, always the same; with LENGTH=all in the environment, all.
 """
 
 # ruff: noqa: C408 - the arguments of a call read best as a call
@@ -12,7 +12,6 @@ import functools
 import inspect
 import linecache
 import math
-import os
 import random
 import traceback
 import warnings
@@ -29,7 +28,7 @@ from labkit.neighbours.arguments import shown
 from labkit.nova.objects import ImageMeta
 from labkit.nova.scheduler.weights.ram import RAMWeigher
 from labkit.qcow2 import create, scratch
-from tests.helpers import tables
+from tests.helpers import length, tables
 
 ROOT = Path(__file__).parents[1]
 LABKIT = str(ROOT / "labkit")
@@ -618,7 +617,7 @@ def test_every_public_method_has_a_call_or_is_no_learners():
 
 def values_for(name, argument):
     """The values to try: all, or some that are always the same."""
-    if os.environ.get("ARGUMENTS") == "all":
+    if length.ALL:
         return list(BAD)
     return random.Random(f"{name} {argument}").sample(list(BAD), 2)
 

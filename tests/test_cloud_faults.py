@@ -23,6 +23,7 @@ from labkit.nova.compute import task_states, vm_states
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.objects import ImageMeta
 from labkit.nova.service import expected
+from tests.helpers import length
 from tests.helpers.mistakes import mistakes
 
 HOSTS = ("cn-1", "cn-2", "cn-3")
@@ -248,7 +249,7 @@ LEFT_FOR_GOOD_BY = {
 def lives():
     """Every single fault, and what became of the server that lived with it."""
     found = []
-    for fault in SINGLES:
+    for fault in length.some(SINGLES, 3):
         cloud = live([fault])
         show = cloud.show("web-1")
         kept = {"found": cloud.found, "during": cloud.during, "left": cloud.left}
@@ -273,7 +274,8 @@ def test_what_is_left_behind_is_left_by_these_faults_alone(lives, when, table):
     for life in lives:
         for rule in getattr(life, when):
             left_by[rule].add(life.fault.step)
-    assert left_by == table
+    assert all(left_by[rule] <= table.get(rule, set()) for rule in left_by)
+    assert not length.ALL or left_by == table
 
 
 def test_a_delete_always_works_in_the_end(lives):
@@ -373,7 +375,7 @@ def some(fewest, most):
     return st.lists(st.sampled_from(SINGLES), min_size=fewest, max_size=most)
 
 
-@settings(max_examples=120)
+@settings(max_examples=length.few(120, 4))
 @given(faults=some(2, 3), seed=st.integers(0, 9), options=SETTINGS)
 def test_two_or_three_faults_in_one_life(faults, seed, options):
     cloud = live(faults, seed, **options)
@@ -391,7 +393,7 @@ REQUESTS = st.lists(
 DEATHS = st.lists(st.tuples(st.sampled_from(HOSTS), st.booleans(), st.floats(0, 90)), max_size=2)
 
 
-@settings(max_examples=120)
+@settings(max_examples=length.few(120, 4))
 @given(
     requests=REQUESTS, deaths=DEATHS, faults=some(0, 2), seed=st.integers(0, 9), options=SETTINGS
 )

@@ -7,6 +7,7 @@ import pytest
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import ImageMeta
+from tests.helpers import length
 
 SMALL, BIG = Flavor(1, 512, 1), Flavor(2, 1024, 2)
 #: What is asked for, with which arguments. An evacuate is of a host that goes down and returns; the
@@ -35,7 +36,7 @@ ACTIONS = (
     ("evacuate", {}),
     ("delete", {}),
 )
-SEQUENCES = 2000
+SEQUENCES = length.few(2000, 4)
 
 
 def hosts(count):

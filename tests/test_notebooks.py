@@ -223,6 +223,7 @@ def test_no_cell_turns_the_dial_that_the_learner_turns(held):
             shown.add(tree[-1].value.id)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_each_cell_may_be_run_twice(held, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
     names = {"__name__": "__main__"}

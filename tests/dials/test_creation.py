@@ -50,6 +50,7 @@ def test_a_turn_changes_answer_picture_table_and_cloud(dial):
     assert dial.table.iloc[-1][["vm_state", "service"]].to_list() == ["active", "compute@cn-2"]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("every_host", [False, True])
 @pytest.mark.parametrize("step", STEPS)
 def test_the_answer_is_the_clouds(dial, step, every_host):
@@ -80,6 +81,7 @@ def test_the_answer_is_the_clouds(dial, step, every_host):
     assert ("nobody cleans up, its allocation on cn-1 stays" in answer) == stays
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("step", ["claim", "network", "spawn", "database"])
 def test_where_another_host_may_do_better_all_attempts_are_made(dial, step):
     dial.value = {"fault": step, "every_host": True, "max_attempts": 2}
@@ -89,6 +91,7 @@ def test_where_another_host_may_do_better_all_attempts_are_made(dial, step):
     assert "conductor cleans up (neutron deallocate_for_instance)" in dial.answer
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("step", ["image", "block_device_mapping"])
 def test_where_no_host_would_do_better_there_is_one_attempt(dial, step):
     dial.value = {"fault": step, "every_host": True}
@@ -97,6 +100,7 @@ def test_where_no_host_would_do_better_there_is_one_attempt(dial, step):
     assert re.search(f"The API shows 500: Build of instance {UUID} aborted: ", dial.answer)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_after_a_lost_message_nobody_ever_comes(dial):
     dial.fault.value = "message"
     assert dial.answer.startswith(
@@ -116,7 +120,7 @@ def test_turning_there_and_back_gives_the_same_bytes(dial):
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_picture_does_not_depend_on_the_way_to_it(order):
     turned, direct = (dials.creation(fleet_of(4), SPEC) for _ in range(2))
-    for step, every in itertools.product(STEPS[::order], [True, False]):
+    for step, every in zip(STEPS[::order], itertools.cycle([True, False]), strict=False):
         turned.value = {"fault": step, "every_host": every}
     last = turned.value
     direct.value = last
@@ -210,6 +214,7 @@ def test_the_hosts_with_the_fault_have_a_sign(dial):
     assert not any("\N{BALLOT X}" in name for name in rows(dial))
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_tick_box_rests_while_nothing_fails(dial):
     assert dial.every_host.disabled
     dial.fault.value = "spawn"
@@ -244,6 +249,7 @@ def test_names_from_a_file_are_only_text():
 
 
 # -- the figure ---------------------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(("count", "names"), [(1, "cn-{}"), (4, "cn-{}"), (30, LONG)])
 def test_every_turn_can_be_read(count, names):
     dial = dials.creation(fleet_of(count, names), SPEC)
@@ -252,6 +258,7 @@ def test_every_turn_can_be_read(count, names):
         assert complaints(dial.figure) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_figure_is_laid_out_once(dial):
     figure = dial.figure.figure
     where = figure.axes[0].get_position().bounds
@@ -262,6 +269,7 @@ def test_the_figure_is_laid_out_once(dial):
     assert figure.get_size_inches()[1] < 7.5
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_more_attempts_than_rows_get_a_row_each(dial):
     dial.value = {"fault": "spawn", "every_host": True, "max_attempts": 4}
     assert [name.split("\N{BALLOT X}")[0] for name in rows(dial)[3:]] == [

@@ -20,6 +20,7 @@ def test_the_beginning_is_nova_s_own():
     assert dial.table.used.tolist() == [6, 12288, 60]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("value", "servers", "full"),
     [
@@ -55,6 +56,7 @@ def test_a_ratio_of_0_is_none():
     assert dial.table.allocation_ratio[0] == 4.0
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_what_a_slider_in_a_browser_gives_back_is_what_it_got():
     """It keeps percent of its range: what is not the same number then is another turn."""
     dial = dials.overcommit()

@@ -46,6 +46,7 @@ def step_of(dial, what):
 
 
 # -- stepping ---------------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 def test_every_event_of_a_lone_server_is_a_step(cloud, dial):
     assert dial.step.max == len(cloud.events)
     columns = ["t_s", "service", "instance", "kind", "what"]
@@ -68,6 +69,7 @@ def test_before_and_after_its_life_the_api_shows_no_server(dial):
     assert dial.happens.endswith("The API shows no such server.")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_table_ends_at_the_step(cloud, dial):
     dial.step.value = step_of(dial, "update building/spawning")
     assert dial.table.task_state.iloc[-1] == "spawning"
@@ -76,6 +78,7 @@ def test_the_table_ends_at_the_step(cloud, dial):
     assert dial.table.equals(cloud.states)
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("start", "word", "goal"),
     [(5, "back", 4), (5, "forward", 6), (5, "first", 1), (1, "back", 1), (1, "first", 1)],
@@ -93,6 +96,7 @@ def test_the_last_button_goes_to_the_end_and_not_beyond(dial):
     assert dial.step.value == dial.step.max
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_every_step_moves_the_cursor_onward(dial):
     before = None
     for seq, _ in dial._records:
@@ -117,6 +121,7 @@ def test_what_lies_ahead_is_dimmed(dial):
 
 
 # -- trying an action -------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("what", "action", "answer"),
     [
@@ -135,6 +140,7 @@ def test_the_answer_is_novas_at_this_moment(cloud, dial, what, action, answer):
     assert dial.answer == answer.format(cloud.site.uuid_of("web-1"))
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_answers_of_all_steps_are_those_of_each(dial):
     dial.action.value = "pause"
     answers = dial.answers
@@ -145,6 +151,7 @@ def test_the_answers_of_all_steps_are_those_of_each(dial):
         assert answers.t_s[step] == dial.events.t_s[step]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_try_changes_nothing_in_the_cloud(cloud, dial):
     before = len(cloud.events)
     for action in TRIES:
@@ -152,6 +159,7 @@ def test_a_try_changes_nothing_in_the_cloud(cloud, dial):
     assert len(cloud.events) == before
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_at_the_end_the_answers_are_the_clouds():
     cloud = lived("lock", "createImage")
     for is_admin in (True, False):
@@ -250,6 +258,7 @@ def test_names_are_only_text():
         assert "<script" not in dial.picture.value
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("action", ["stop", "trigger_crash_dump"])
 def test_no_text_overlaps_another_or_is_cut_off(dial, action):
     dial.action.value = action

@@ -25,6 +25,7 @@ def dial():
     return dials.rpc()
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("setting", "answer"),
     [
@@ -65,12 +66,14 @@ def test_a_host_that_the_message_reaches_too_late_works_all_the_same(dial):
     assert dial.answer.endswith("The host works on until 25 s; its reply finds nobody waiting.")
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_figure_can_be_read(dial, setting):
     dial.value = setting
     assert complaints(dial.figure) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_figure_is_laid_out_once_and_has_room_for_every_setting(dial):
     figure = dial.figure.figure
     where = figure.axes[0].get_position().bounds
@@ -81,6 +84,7 @@ def test_the_figure_is_laid_out_once_and_has_room_for_every_setting(dial):
         assert dial.table.taken_s.max() <= END_S or not dial.host_up.value
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_bars_and_lines_are_what_the_table_says(dial):
     dial.value = {"work_s": 70}
     wait, work, for_nobody = dial.figure.figure.axes[0].patches

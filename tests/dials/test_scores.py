@@ -67,6 +67,7 @@ def test_a_turn_changes_answer_picture_and_table(two):
     assert ram.score.tolist() == [-0.75, -1.0]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("option", dials.MULTIPLIERS)
 @pytest.mark.parametrize("value", [-2.0, 0.0, 1.3])
 def test_the_answer_is_the_engines(fleet, option, value):
@@ -123,6 +124,7 @@ def test_minval_off_scales_each_list_from_its_own_smallest_value(two):
     assert dial.table.query("weigher == 'RAMWeigher'").normalized.tolist() == [0.75, 1.0]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_fewer_hosts_are_the_first_ones(fleet):
     dial = dials.scores(fleet, SPEC)
     dial.hosts.value = 4
@@ -289,6 +291,7 @@ def test_a_winner_without_a_row_gets_the_last_one(fleet):
     ]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("count", [2, 3, 8, 30])
 def test_names_and_sums_fit_and_do_not_overlap(count):
     dial = dials.scores(fleet_of(count), SPEC)

@@ -45,6 +45,7 @@ def test_a_turn_changes_answer_picture_and_table(dial):
     assert dial.cloud is not before[1]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_answer_says_what_the_commands_do(dial, setting):
     dial.value = setting
@@ -59,6 +60,7 @@ def test_the_answer_says_what_the_commands_do(dial, setting):
     assert ("nothing is sent" in dial.answer) is uploaded.empty
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("images_type", "net_mib_s", "pays"),
     [("raw", 20, True), ("raw", 40, False), ("qcow2", 20, True), ("qcow2", 40, False)],
@@ -92,6 +94,7 @@ def test_the_stages_are_those_of_a_cloud_made_by_hand(dial):
     assert mine[columns].equals(theirs[columns])
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_more_written_means_more_bytes(dial):
     dial.images_type.value = "qcow2"
     sent = []
@@ -101,6 +104,7 @@ def test_more_written_means_more_bytes(dial):
     assert sent[0] < sent[1] < sent[2]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("setting", SETTINGS[::3])
 @pytest.mark.parametrize("more", [{"net_mib_s": 5}, {"allocated_percent": 0, "net_mib_s": 250}])
 def test_the_figure_can_be_read(dial, setting, more):
@@ -108,6 +112,7 @@ def test_the_figure_can_be_read(dial, setting, more):
     assert complaints(dial.figure) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_figure_is_laid_out_once(dial):
     figure = dial.figure.figure
     where = figure.axes[0].get_position().bounds

@@ -92,6 +92,8 @@ def report(counts: Counter) -> str:
     return "\n".join(f"{counts[name]:7d}  {name}" for name in names)
 
 
-def too_few(counts: Counter) -> list[str]:
-    """Return what was seen too rarely."""
-    return [f"{name}: {counts[name]} < {n}" for name, n in AT_LEAST.items() if counts[name] < n]
+def too_few(counts: Counter, share=1.0) -> list[str]:
+    """Return what was seen too rarely; a *share* of the decisions need see a share of each."""
+    return [
+        f"{name}: {counts[name]} < {n}" for name, n in AT_LEAST.items() if counts[name] < share * n
+    ]

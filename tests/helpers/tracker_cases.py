@@ -87,9 +87,11 @@ def options(rng):
         if rng.random() < 0.3:
             found[f"initial_{name}"] = rng.choice((0.0, 1.0, 1.5, 16.0))
     if rng.random() < 0.3:
-        found["cpu_shared_set"] = rng.choice(("0", "0-1", "0-3,^1"))
+        found["cpu_shared_set"] = rng.choice(("0", "0-1", "0,^1"))
     if rng.random() < 0.3:
         found["cpu_dedicated_set"] = rng.choice(("2-3", "3"))
+    if found.keys() & {"cpu_shared_set", "cpu_dedicated_set"}:
+        found["reserved_host_cpus"] = 0  # with both nova-compute does not start
     return found
 
 

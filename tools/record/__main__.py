@@ -5,8 +5,10 @@
 
 Without a part: all but *qcow2* and *older*, which need QEMU 7.2 and wheels of older releases. --check has
 five parts more: *random_lives* (sequences of actions through a whole Nova), *random_clouds* (the same of
-several servers), *random_decisions* (of the scheduler) *alone* (the tests without data/nova-34), and *arguments* (every wrong value of every public argument). A part that fails is told when it is met, the
-others run all the same; the last lines say how each went, and the exit code is 1 if one was not well.
+several servers), *random_decisions* (of the scheduler), *alone* (the tests without data/nova-34), and
+*length* (all cases of the tests of which `make test` takes a part). A part that fails is told when it is
+met, the others run all the same; the last lines say how each went, and the exit code is 1 if one was not
+well.
 On two quiet cores --check takes about 40 minutes, most of it for *lives*, *clouds* and *random_clouds*.
 """
 
@@ -41,6 +43,12 @@ FILES = {
         "nova-24/live_snapshot.json",
     ),
 }
+#: Tests that take a part of their cases in `make test`.
+AT_LENGTH = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "tests").rglob("test_*.py")
+    if "length." in path.read_text(encoding="utf-8")
+)
 BY_NAME_ALONE = ("qcow2", "older")
 LIVES = ("api_states", "contexts", "deployed", "lifecycle", "moves", "snapshots")
 
@@ -98,7 +106,7 @@ def main():
             "tools.record.random_decisions", "--count", args.decisions
         )
         steps["alone"] = lambda: run("tools.record.alone")
-        steps["arguments"] = lambda: run("pytest", "-q", "tests/test_arguments.py", ARGUMENTS="all")
+        steps["length"] = lambda: run("pytest", "-q", *AT_LENGTH, LENGTH="all")
     else:
         steps = {part: lambda part=part: record(part, DATA) for part in FILES}
         steps["lives"] = lambda: run("tools.record.lives", *LIVES)

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from tests.helpers import length
 from tests.helpers.snapshots import Case
 
 pytestmark = pytest.mark.nova
@@ -54,8 +55,8 @@ def cases(backend, power_state):
 @pytest.mark.parametrize("power_state", STATES)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_event_is_the_same(nova, lab, backend, power_state):
-    count = 0
-    for case in cases(backend, power_state):
+    # Five has no divisor in common with the sizes of the lists: each pair of values comes.
+    some = length.some(cases(backend, power_state), 5)
+    for case in some:
         assert lab.snapshot(case) == nova.snapshot(case), case
-        count += 1
-    assert count >= 1000
+    assert len(some) >= length.few(1000, 5)
