@@ -117,6 +117,8 @@ def test_an_incomplete_target_is_refused_in_the_real_words(broker):
 def test_what_is_no_json_is_not_sent(broker):
     with pytest.raises(TypeError, match="not JSON serializable"):
         asking(broker).cast(ALICE, "work", what=object())
+    with pytest.raises(TypeError, match="keywords must be strings"):
+        asking(broker).cast(ALICE, "work", what={1: 2})
     assert broker.log == []
 
 

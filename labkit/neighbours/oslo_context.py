@@ -81,20 +81,10 @@ class RequestContext:
         """The id to tell other services: the one from outside, if there is one."""
         return self.global_request_id or self.request_id
 
-    @property
-    def user_identity(self):
-        """Who asks: user, project and three domains, "-" for what nobody said."""
-        parts = (
-            self.user_id,
-            self.project_id,
-            self.domain_id,
-            self.user_domain_id,
-            self.project_domain_id,
-        )
-        return " ".join(part or "-" for part in parts)
-
     def to_dict(self) -> dict:
         """Return the 17 fields that every service of OpenStack sends."""
+        domains = self.domain_id, self.user_domain_id, self.project_domain_id
+        identity = (part or "-" for part in (self.user_id, self.project_id, *domains))
         return {
             "user": self.user_id,
             "project_id": self.project_id,
@@ -111,7 +101,7 @@ class RequestContext:
             "global_request_id": self.global_request_id,
             "resource_uuid": self.resource_uuid,
             "roles": self.roles,
-            "user_identity": self.user_identity,
+            "user_identity": " ".join(identity),
             "is_admin_project": self.is_admin_project,
         }
 

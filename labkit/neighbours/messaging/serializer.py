@@ -21,6 +21,8 @@ class JsonPayloadSerializer:
 
     def _primitive(self, ctxt, entity):
         if isinstance(entity, dict):
+            if not all(isinstance(key, str) for key in entity):
+                raise TypeError("keywords must be strings")  # as deep in oslo.messaging
             return {key: self._primitive(ctxt, value) for key, value in entity.items()}
         if isinstance(entity, list | tuple | set):
             return [self._primitive(ctxt, value) for value in entity]
