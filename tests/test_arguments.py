@@ -295,11 +295,13 @@ CALLS = {
         out_format="qcow2", compress=False, backed=False,
     ),
     "SnapshotCosts.mirror_s": lambda: dict(self=labkit.SnapshotCosts.read(), copied=1024),
+    "SnapshotCosts.flatten_s": lambda: dict(self=labkit.SnapshotCosts.read(), copied=1024),
     "SnapshotCosts.disk_s": lambda: dict(self=labkit.SnapshotCosts.read(), count=1024),
     "SnapshotCosts.upload_s": lambda: dict(self=labkit.SnapshotCosts.read(), count=1024),
     "SnapshotCosts.compression_pays_below": lambda: dict(
         self=labkit.SnapshotCosts.read(), ratio=0.5, source="raw"
     ),
+    "compare": lambda: dict(prediction="cn-1", answer="cn-2", why="", within=0.001),
     "check": lambda: dict(name="two-hosts", answer=[0.0, 1.0]),
     "hint": lambda: dict(name="two-hosts", number=1),
     "holdings_at": lambda: dict(holdings=done().holdings, t_s=5.0),
@@ -312,6 +314,7 @@ CALLS = {
     "solution": lambda: dict(name="two-hosts"),
     "then_and_now": lambda: dict(snapshot_compression=False),
     "dials.creation": lambda: dict(fleet=FLEET, spec_obj=SPEC, options=Options(), seed=0),
+    "dials.fleet": lambda: dict(hosts=FLEET, spec_obj=SPEC, options=None),
     "dials.overcommit": lambda: dict(vcpus=8, memory_mb=16384, disk_gb=100, flavor=FLAVOR),
     "dials.overlay": lambda: dict(base=image()),
     "dials.player": lambda: dict(cloud=done(), name="web-1", is_admin=True),
@@ -568,6 +571,7 @@ INSIDE = {
     "messaging.RPCServer": "the server calls them when a message has come",
     "messaging.Transport": "clients and servers call them",
     "nova13.LibvirtDriver": "as LibvirtDriver",
+    "plots.Figure": "the page calls them",
     "qcow2.Image": "an image over it, and the check, call them, with clusters that are there",
     "qcow2.WritableImage": "as qcow2.Image, whose methods they are",
 }

@@ -2,6 +2,7 @@
 
 from labkit.exercises.feedback import Feedback
 from labkit.exercises.meaning import TOLERANCE, is_blank, same, told
+from labkit.neighbours import arguments
 
 HEAD = "Your prediction, and what happened:"
 
@@ -22,6 +23,7 @@ def compare(prediction, answer, why="", within=TOLERANCE) -> Feedback:
 
     Source: the lesson's model, which makes the answer.
     """
+    arguments.of_type(why, str, "not a text", "why")
     outcome, said = "not tried yet", "You made no prediction."
     try:
         if not is_blank(prediction) or (answer is None and prediction is None):

@@ -1,13 +1,17 @@
-"""Names of hosts and servers in any script: every figure draws, without a warning."""
+"""Names of hosts and servers in any script: every figure and dial draws, without a warning."""
 
 import pandas as pd
 import pytest
 
-from labkit import plots
-from tests.test_arguments import CALLS
+from labkit import Cloud, Fleet, dials, plots
+from tests.test_arguments import CALLS, FLEET, SPEC
 
 NAMES = {"cn-1": "计算节点一", "cn-2": "عقدة-٢", "web-1": "сервер 🚀"}
-FIGURES = [name for name in CALLS if name.startswith("plots.") and name != "plots.Figure"]
+FIGURES = [
+    name
+    for name in CALLS
+    if name.startswith("plots.") and name not in ("plots.Figure", "plots.size")
+]
 
 
 def in_other_scripts(value):
@@ -29,3 +33,29 @@ def test_a_figure_draws_names_of_any_script(name):
     figure = getattr(plots, name.removeprefix("plots."))(**arguments)
     assert figure.png() == figure.png()
     assert "<svg" in figure.svg()
+
+
+def other_fleet():
+    return Fleet.from_frame(FLEET.hosts.replace(NAMES))
+
+
+def other_cloud():
+    cloud = Cloud(other_fleet())
+    cloud.create(NAMES["web-1"], SPEC)
+    cloud.settle()
+    return cloud
+
+
+#: The dials that show names of hosts and servers.
+DIALS = {
+    "scores": lambda: dials.scores(other_fleet(), SPEC),
+    "creation": lambda: dials.creation(other_fleet(), SPEC),
+    "player": lambda: dials.player(other_cloud(), NAMES["web-1"]),
+    "fleet": lambda: dials.fleet(other_fleet(), SPEC),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", DIALS)
+def test_a_dial_draws_names_of_any_script(name):
+    assert DIALS[name]()._repr_mimebundle_()
