@@ -278,9 +278,10 @@ def able(options, spec_obj) -> bool:
 
 
 def built_in(host_manager) -> bool:
-    """Return whether all filters and weighers are Nova's own."""
+    """Return whether all filters and weighers are Nova's own, and have their rules here."""
+    known = MULTIPLIERS.keys() | READS.keys() | COMPARES.keys() | OPEN
     return all(
-        type(each).__module__.startswith("labkit.nova.scheduler.")
+        type(each).__module__.startswith("labkit.nova.scheduler.") and type(each).__name__ in known
         for each in host_manager.enabled_filters + host_manager.weighers
     )
 

@@ -44,3 +44,12 @@ def test_a_host_that_was_changed_by_hand_is_read_again():
     host.failed_builds = 5
     assert select_destinations(fleet, spec).host != host.host
     assert select_destinations(copy, spec).host == host.host
+
+
+def test_a_weigher_without_a_rule_in_columns_is_left_to_the_plain_form(monkeypatch):
+    monkeypatch.delitem(fast.MULTIPLIERS, "RAMWeigher")
+    fleet = Fleet.random(fast.LARGE, seed=3)
+    spec = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+    options = Options(ram_weight_multiplier=1.25)
+    plain = answers.answer(fleet, spec, options, least=math.inf)
+    assert answers.answer(fleet, spec, options, least=0) == plain
