@@ -91,6 +91,7 @@ class FleetDial(Panel):
             told = drawn.answer
         else:  # nobody was weighed: the stages say why
             drawn, told = funnel(self.decision.filters), said(stages_of(self.decision.filters))
+        drawn.figure.suptitle("")  # the same sentence stands above the figure
         settle(drawn.figure)
         self._show(drawn.figure, told)
 
@@ -106,14 +107,14 @@ class FleetDial(Panel):
     def _became(self, host: str) -> str:
         words = self.decision.explain(host).splitlines()[0]
         sign = "★" if host == self.decision.host else "✗" if " removed by " in words else "✓"
-        short = words.removeprefix(f"{host} ").removeprefix("was ").partition(": its")[0]
+        short = words.removeprefix(f"{host} ").removeprefix("was ")
         return f'<div style="line-height:1.3" title="{html.escape(words)}">{sign} {html.escape(short)}</div>'
 
     def _arranged(self) -> list[ipywidgets.Widget]:
         name, number, tick, told = WIDTHS
         columns = [name, *[number] * len(COLUMNS), tick, told]
         heads = ["host", *(head for head, _ in COLUMNS.values()), "disabled", "what became of it"]
-        cells = [ipywidgets.HTML(f"<b>{head}</b>") for head in heads]
+        cells = [ipywidgets.HTML(f'<div style="line-height:1.2"><b>{head}</b></div>') for head in heads]
         for host in self._told_of:
             cells.append(ipywidgets.HTML(f"<b>{html.escape(host)}</b>"))
             cells += [self._controls[f"{host} {column}"] for column in (*COLUMNS, "disabled")]

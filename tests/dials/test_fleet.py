@@ -20,7 +20,7 @@ def test_untouched_it_is_the_lessons_own_decision(dial):
     decision = select_destinations(Fleet.read("data/four_hosts"), SPEC)
     assert dial.decision.placements.equals(decision.placements)
     assert "★ chosen" in told(dial, "cn-2")
-    assert "✓ not chosen" in told(dial, "cn-3")
+    assert "✓ not chosen: its weight 1.35" in told(dial, "cn-3")
     assert "✗ removed by allocation_candidates: MEMORY_MB" in told(dial, "cn-1")
     assert "✗ removed by compute_status_filter" in told(dial, "cn-4")
 
