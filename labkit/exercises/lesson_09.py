@@ -216,7 +216,7 @@ QUESTIONS = (
             waiting,
             "names of events in a list",
             lambda name, given: (
-                f"You gave {name!r}. The claim writes the row at once; so does its end."
+                f"You gave {name!r}. The host's claim writes the row at once; so does its end."
             ),
             lambda name, given: (
                 f"You gave {', '.join(given)}. One is missing: who tells nova-compute?"
@@ -227,7 +227,8 @@ QUESTIONS = (
             "Who tells nova-compute of what happens to the machine? It asks, once a minute.",
         ),
         lambda: (
-            ", ".join(waiting()) + ": nobody tells nova-compute, it asks. The rest is a claim "
+            ", ".join(waiting())
+            + ": nova-compute is not told of these, it asks. The rest is a claim "
             "or its end, and each of them writes the row."
         ),
     ),
