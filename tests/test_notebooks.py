@@ -14,8 +14,6 @@ from tools.notebooks import code_cells, normalise, text_of
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"teacher", "solution"}
-# Lessons that the rules of predictions, answers and second runs do not hold for yet.
-NOT_YET = "".split()
 # Folders of one machine: somebody's home, or where the project happened to lie.
 MACHINE_PATH = re.compile(r"/home/\w|/Users/\w|/root/|[A-Z]:\\\\?Users|" + re.escape(str(ROOT)))
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
@@ -145,10 +143,8 @@ def test_predictions_are_left_to_the_learner(lesson):
 
 # -- a learner's own steps: predict, run, answer, run again ---------------------------------------
 @pytest.fixture
-def held(path, lesson):
-    """The code cells of a lesson that is to hold the rules of predictions and answers."""
-    if path.name.partition("_")[0] in NOT_YET:
-        pytest.skip("this lesson is still to be written anew")
+def held(lesson):
+    """The code cells of a lesson."""
     return code_cells(lesson)
 
 

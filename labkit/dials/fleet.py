@@ -114,7 +114,9 @@ class FleetDial(Panel):
         name, number, tick, told = WIDTHS
         columns = [name, *[number] * len(COLUMNS), tick, told]
         heads = ["host", *(head for head, _ in COLUMNS.values()), "disabled", "what became of it"]
-        cells = [ipywidgets.HTML(f'<div style="line-height:1.2"><b>{head}</b></div>') for head in heads]
+        cells = [
+            ipywidgets.HTML(f'<div style="line-height:1.2"><b>{head}</b></div>') for head in heads
+        ]
         for host in self._told_of:
             cells.append(ipywidgets.HTML(f"<b>{html.escape(host)}</b>"))
             cells += [self._controls[f"{host} {column}"] for column in (*COLUMNS, "disabled")]
