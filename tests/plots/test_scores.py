@@ -46,7 +46,7 @@ def test_scores_mark_the_winner_and_write_every_sum():
 
 def test_scores_draw_the_best_twelve_and_count_the_rest():
     figure = plots.scores(many(30, SHORT, WEIGHERS[:3]))
-    assert "not drawn: 18 lower hosts" in figure.figure.axes[0].get_xlabel()
+    assert "not drawn: 18 other hosts" in figure.figure.axes[0].get_xlabel()
 
 
 def test_scores_leave_out_weighers_that_score_nothing():
