@@ -89,7 +89,7 @@ def test_pyodide_has_what_labkit_asks_for(root):
 
 
 def test_the_page_says_what_it_waits_for(page):
-    expect(page.locator(SAYS)).to_contain_text("about 30 MB and half a minute")
+    expect(page.locator(SAYS)).to_contain_text("about 40 MB and half a minute")
     page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
     ready(page)
 

@@ -186,9 +186,10 @@ def finish(site, pyodide):
     files = sorted(path for path in site.rglob("*") if path.is_file())
     whole = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
     names = [path.relative_to(site).as_posix() for path in files]
-    learner = [name for name in names if name.startswith(("files/", "api/"))]
+    # Kept for a visit without a network, beside what the first visit loads: widgets come late.
+    later = [name for name in names if re.match(r"files/|api/|extensions/.*\.js$", name)]
     worker = (PAGE / "service-worker.js").read_text()
-    worker = worker.replace("BUILD", whole).replace("[/* FILES */]", json.dumps(learner))
+    worker = worker.replace("BUILD", whole).replace("[/* FILES */]", json.dumps(later))
     worker = worker.replace("/* PYODIDE */", json.dumps(pyodide) if is_address(pyodide) else "")
     (site / "service-worker.js").write_text(worker)
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())

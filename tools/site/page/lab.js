@@ -48,7 +48,7 @@
 
   // Until Python has answered once, the page says what it waits for.
   const wait = (kernel) => {
-    say("python", "Loading Python and its packages: about 30 MB and half a minute on the first visit, a few seconds after that. You can read on.");
+    say("python", "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.");
     const late = setTimeout(() => failed("nothing has come for three minutes."), LONG_S * 1000);
     const stop = () => {
       clearTimeout(late);

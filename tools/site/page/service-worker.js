@@ -8,8 +8,8 @@
 
   const isOurs = ({ url, method }) =>
     method === "GET" && OURS.some((start) => url.startsWith(start)) && !NOT.test(url);
-  // One page, whatever stands behind its question mark.
-  const key = (url) => (/\.html(\?|#|$)/.test(url) ? url.replace(/[?#].*/, "") : url);
+  // One file, whatever stands behind its question mark.
+  const key = (url) => url.replace(/[?#].*/, "");
 
   const answer = async (request) => {
     const cache = await caches.open(NAME);
@@ -30,7 +30,7 @@
     event.respondWith(answer(event.request));
   });
   self.addEventListener("message", (event) => {
-    const urls = [...(event.data.keep ?? []), ...FILES.map((name) => OURS[0] + name)];
+    const urls = [...(event.data.keep ?? []), ...["", ...FILES].map((name) => OURS[0] + name)];
     const keep = urls.map((url) => new Request(url)).filter(isOurs);
     event.waitUntil(Promise.allSettled(keep.map(answer)));
   });
