@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def html(table: pd.DataFrame) -> str:
             formatters=[_time if _is_time(column) else None for column in columns],
         )
     left = [_is_text(column) for column in columns]
-    text = text.replace('<tr style="text-align: right;">', "<tr>")
+    text = text.replace('<tr style="text-align: right;">', "<tr>").replace("&nbsp;", " ")
     return "</tr>".join(_row(row, left) for row in text.split("</tr>"))
 
 
@@ -97,10 +97,19 @@ def _breakable(words: str) -> str:
     return " ".join(BREAK.sub("<wbr>", w) if len(w) > SHORT else w for w in words.split(" "))
 
 
+def _plain(series: pd.Series, printer: Any, _cycle: bool) -> None:
+    import pandas as pd
+
+    printer.text(series.to_string(max_rows=pd.get_option("display.max_rows")))
+
+
 def use_in_notebooks() -> None:
-    """Let every DataFrame of this notebook look so; outside of a notebook nothing happens."""
+    """Let every DataFrame of this notebook look so, and a Series without its dtype, which pandas
+    has renamed; outside of a notebook nothing happens."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
     if "text/html" in formatters:
         for module in ("pandas", "pandas.core.frame"):  # by name: pandas is not imported for this
             formatters["text/html"].for_type_by_name(module, "DataFrame", html)
+        for module in ("pandas", "pandas.core.series"):
+            formatters["text/plain"].for_type_by_name(module, "Series", _plain)

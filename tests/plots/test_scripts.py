@@ -14,12 +14,19 @@ FIGURES = [
 ]
 
 
+def renamed(text):
+    """A text with the other names in it; anything else as it is."""
+    for name, other in NAMES.items() if isinstance(text, str) else ():
+        text = text.replace(name, other)
+    return text
+
+
 def in_other_scripts(value):
     """A table with other names in it, whole or as parts of a text."""
     if not isinstance(value, pd.DataFrame):
         return value
     texts = {
-        name: column.astype(object).replace(NAMES, regex=True)
+        name: column.map(renamed)
         for name, column in value.items()
         if not pd.api.types.is_numeric_dtype(column)
     }
