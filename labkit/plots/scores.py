@@ -279,7 +279,8 @@ class ScoreBars:
         ax.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
         handles = [self.diamonds, *(patches[0] for patches in self.bars.values())]
         words = ["weight, the sum", *map(label, weighers)]
-        legend(ax, handles, legend_outside, words, ncols=4, pad=4.5)
+        ncols = 4 if max(map(len, words)) < 22 else 3  # as many as the page is wide
+        legend(ax, handles, legend_outside, words, ncols=ncols, pad=4.5)
 
     def show(
         self,
@@ -398,7 +399,7 @@ class ScoreBars:
 
 def size_of(rows: int, weighers: Sequence[str]) -> tuple[float, float]:
     """Return width and height, in inches, of a figure of so many bars with its legend below."""
-    return 8.4, 0.27 * rows + 1.6 + 0.2 * (len(weighers) // 4 + 1)
+    return 8.4, 0.27 * rows + 1.6 + 0.2 * (len(weighers) // 3 + 1)
 
 
 def huge_of(scores: dict[str, list[float]]) -> set[str]:
