@@ -51,7 +51,7 @@ def texts(cell):
     return [
         (kind, joined(text))
         for output in cell["outputs"]
-        for kind, text in [("stream", output.get("text")), *output.get("data", {}).items()]
+        for kind, text in [("stream", output.get("text")), *sorted(output.get("data", {}).items())]
         if text is not None and kind in ("stream", *TEXTS)
     ]
 
@@ -106,8 +106,10 @@ def test_a_lesson_says_what_is_committed_and_its_dials_turn(page, learner, lesso
     for cell in page.evaluate(f"() => {CELLS}.map(cell => cell.toJSON())"):
         if cell["id"] not in DIFFERENT:
             assert texts(cell) == texts(committed[cell["id"]]), cell["id"]
-    panels = page.locator(".jp-OutputArea-output:has(div[role=img])")
+    turned = ":has([role=slider], input, select, .widget-toggle-buttons)"
+    panels = page.locator(f".jp-OutputArea-output:has(div[role=img]){turned}")
     for place in range(panels.count()):
+        panels.nth(place).scroll_into_view_if_needed()
         for control, keys in controls(panels.nth(place)):
             turn(page, panels.nth(place), control, keys)
         for choices in panels.nth(place).locator(CHOICES).all():
