@@ -398,7 +398,8 @@ CALLS = {
         inventories=labkit.reports.inventory_table(FLEET), ax=None
     ),
     "plots.lanes": lambda: dict(
-        states=done().states, notifications=done().notifications, until_s=None, ax=None
+        states=done().states, notifications=done().notifications, until_s=None, ax=None,
+        holdings=done().holdings,
     ),
     "plots.move": lambda: dict(
         states=done().states, migrations=done().migrations, holdings=done().holdings,

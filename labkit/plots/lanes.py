@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 LANES = ("vm_state", "task_state", "power_state")
 COLUMNS = ("t_s", "instance", *LANES)
+HOLDING_COLUMNS = ("seq", "t_s", "instance", "host", "what", "value")
 WIDTH = 8.6  # inches
 LEAST = 360  # pixels for axes that are given
 LEFT, RIGHT = 94, 24  # pixels beside the lanes
@@ -71,6 +72,7 @@ def lanes(
     notifications: pd.DataFrame | None = None,
     until_s: float | None = None,
     ax: Axes | None = None,
+    holdings: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the states of servers over time: one server in three lanes, many in a row each.
 
@@ -78,9 +80,12 @@ def lanes(
     power_state, as ``Cloud.states``. One server: its vm_state, task_state and power_state, each
     segment with its name, the seconds above, and below its *notifications* (seq, t_s, instance,
     event_type, format, as ``Cloud.notifications``): a circle is an update, a triangle with its
-    name another one, hollow when versioned. States too short to be read are drawn wider than to
-    scale; the figure says so, and a long life goes on in a second strip. Many servers: a row each
-    with its vm_state, and a strip below while a task is under way; time is to scale there.
+    name another one, hollow when versioned. With *holdings* (``Cloud.holdings``) a lane for each
+    host that had its guest: the power state that the hypervisor knows, which may differ from
+    power_state, the one that Nova wrote last; a dotted line: no guest. States too short to be read
+    are drawn wider than to scale; the figure says so, and a long life goes on in a second strip.
+    Many servers: a row each with its vm_state, and a strip below while a task is under way; time
+    is to scale there, and notifications and guests are not drawn.
     The axis ends at *until_s*, or after the last row. Raises ValueError when there is nothing to
     draw, or nothing before *until_s*.
 
@@ -106,28 +111,31 @@ def lanes(
         return _many_servers(rows, names, until_s, ax)
     life = states_of(rows)
     marks = marks_of(notifications, names[0], life, until_s)
+    guests = _guests_of(holdings, names[0], until_s)
+    answer = _life(names[0], life, marks) + _guests_said(guests)
+    life = _with_guests(life, guests)
     if ax is None:
-        drawing = lanes_of_server(life, marks, until_s=until_s)
+        drawing = lanes_of_server(life, marks, until_s=until_s, hosts=list(guests))
     else:  # with less in it, if that is needed to fit
         width, height = pixels_of(ax)
+        width = max(width, LEAST)
         for upright in (True, False):
-            drawing = lanes_of_server(
-                life, marks, until_s=until_s, width=max(width, LEAST), upright=upright
-            )
+            drawing = lanes_of_server(life, marks, (), until_s, width, upright, list(guests))
             if drawing.height + _room_for(remarks(drawing)) <= height:
                 break
-    return drawn(drawing, _life(names[0], life, marks), remarks(drawing), ax, "the lanes need")
+    return drawn(drawing, answer, remarks(drawing), ax, "the lanes need")
 
 
 # -- what a server did ----------------------------------------------------------------------
 class State(NamedTuple):
-    """One row of the table ``states``."""
+    """One row of the table ``states``; *guests*: what the hosts of other lanes have then."""
 
     seq: float
     t_s: float
     vm_state: str | None
     task_state: str | None
     power_state: str | None
+    guests: tuple[str, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -170,6 +178,44 @@ def marks_of(
     return [Mark(*row) for row in zip(*columns, strict=True)]
 
 
+def _guests_of(
+    holdings: pd.DataFrame | None, name: str, until_s: float | None
+) -> dict[str, list[tuple]]:
+    """For each host that had a server's guest: (t_s, power state) of each change."""
+    guests: dict[str, list[tuple]] = {}
+    if holdings is None:
+        return guests
+    checked("holdings", holdings, HOLDING_COLUMNS, rows=False)
+    own = holdings[(holdings["instance"] == name) & (holdings["what"] == "guest")]
+    own = own if until_s is None else own[own["t_s"] <= until_s]
+    for row in own.sort_values(["t_s", "seq"], kind="stable").itertuples():
+        value = row.value if isinstance(row.value, str) else NOTHING
+        guests.setdefault(row.host, []).append((row.t_s, value))
+    return guests
+
+
+def _with_guests(states: list[State], guests: Mapping[str, list[tuple]]) -> list[State]:
+    """The states with the guests of that time; a guest that changes alone makes one more."""
+    known = {state.t_s for state in states}
+    times = {t_s for own in guests.values() for t_s, _ in own if t_s > states[0].t_s}
+    # A guest's change is no record: it has no number of its own.
+    alone = [State(-1 - i, t_s, None, None, None) for i, t_s in enumerate(times - known)]
+    found: list[State] = []
+    for state in sorted([*states, *alone], key=lambda state: (state.t_s, state.seq)):
+        there = ([v for t_s, v in own if t_s <= state.t_s] for own in guests.values())
+        values = state[2:5] if state.t_s in known else found[-1][2:5]
+        found.append(State(*state[:2], *values, tuple([NOTHING, *own][-1] for own in there)))
+    return found
+
+
+def _guests_said(guests: Mapping[str, list[tuple]]) -> str:
+    words = ""
+    for host, own in guests.items():
+        parts = [f"{value or 'gone'} from {seconds(t_s)} s" for t_s, value in own]
+        words += f" The guest at {host} is {listed(parts, most=6)}."
+    return words
+
+
 def grouped(marks: Sequence[Mark]) -> list[list[Mark]]:
     """Put together what is notified at once in both formats."""
     groups: list[list[Mark]] = []
@@ -187,7 +233,7 @@ def grouped(marks: Sequence[Mark]) -> list[list[Mark]]:
 def _life(name: str, states: list[State], marks: list[Mark]) -> str:
     lives = [next(own) for _, own in itertools.groupby(states, lambda state: state.vm_state)]
     parts = listed([f"{state.vm_state} from {seconds(state.t_s)} s" for state in lives], most=6)
-    now = "/".join(str(value) for value in states[-1][2:])
+    now = "/".join(str(value) for value in states[-1][2:5])
     answer = f"{name} is {parts}; at the end {now}."
     if marks:
         names = Counter(mark.event_type for mark in marks if not mark.short)
@@ -204,17 +250,20 @@ def lanes_of_server(
     until_s: float | None = None,
     width: float = WIDTH * DPI,
     upright: bool = True,
+    hosts: Sequence[str] = (),
 ) -> Lanes:
     """Lay out the three lanes of a server, with its notifications below.
 
     *moments* are (seq, t_s) of what a cursor can stand at besides; they leave room for its words.
+    *hosts* get a lane each for the guest that they have, which the states know.
     Without *upright* no name stands upright, so that some are left out.
     """
     changes = [next(own) for _, own in itertools.groupby(states, lambda state: state[2:])]
     times = {state.seq: state.t_s for state in changes}
-    values = list(zip(*(state[2:] for state in changes), strict=True))
-    # A vm_state or power_state that lasts one span alone gets the room to lie in it.
-    alone = [run for lane in (values[0], values[2]) for run in runs(lane) if run[1] - run[0] == 1]
+    values = list(zip(*((*state[2:5], *state.guests) for state in changes), strict=True))
+    # What lasts one span alone gets the room to lie in it, but for a task_state.
+    lying = (values[0], *values[2:])
+    alone = [run for lane in lying for run in runs(lane) if run[1] - run[0] == 1]
     widths = needed_widths(list(times.values()), until_s, alone)
     need = dict(zip(times, widths, strict=True))
     groups = grouped(marks)
@@ -228,8 +277,9 @@ def lanes_of_server(
     found = [
         Moment(known[seq], room.get(seq, APART), seq in times, need.get(seq, 0.0)) for seq in order
     ]
+    names, places = [*LANES, *["guest"] * len(hosts)], [*[None] * len(LANES), *hosts]
     return Lanes(
-        [Lane(name, own) for name, own in zip(LANES, values, strict=True)],
+        [Lane(*lane) for lane in zip(names, values, places, strict=True)],
         TimeAxis(found, width - LEFT - RIGHT, until_s),
         width,
         index={seq: place for place, seq in enumerate(order)},

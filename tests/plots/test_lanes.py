@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from labkit import Cloud, Fault, Flavor, Fleet, Options, RequestSpec, plots
 from labkit.plots.figure import VM_STATES, seconds
 from labkit.plots.lanes import LANES, Mark, grouped
-from tests.helpers.readable import texts
+from tests.helpers.readable import complaints, texts
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 LONG = "web-production-rack07-0001-$a$-<b>.example.org"
@@ -99,7 +99,7 @@ def in_lane(figure, lane):
     shown = [(text.get_text(), *text.get_position()) for text in figure.figure.axes[0].texts]
     rows = [y for text, _, y in shown if text == lane]
     return [
-        t for row in rows for t, x, y in sorted(shown, key=lambda e: e[1]) if y == row and x > 8
+        t for row in rows for t, x, y in sorted(shown, key=lambda e: e[1]) if y == row and x > 90
     ]
 
 
@@ -254,6 +254,76 @@ def test_axes_that_are_too_small_get_a_sentence():
     axes = MatplotlibFigure((3, 2)).subplots()
     with pytest.raises(ValueError, match="These axes are too small: the lanes need"):
         plots.lanes(lived("more")[0].states, ax=axes)
+
+
+# -- the guest of a server -----------------------------------------------------------------
+def with_guests(act, until_s=40):
+    """The figure of a server whose guest something happens to, and the cloud's tables."""
+    cloud = Cloud(Fleet.read("data/two_hosts"), seed=5)
+    cloud.create("web-1", SPEC)
+    cloud.run(until_s=12)
+    act(cloud)
+    cloud.run(until_s=until_s)
+    figure = plots.lanes(cloud.states, holdings=cloud.holdings)
+    assert complaints(figure) == []
+    return figure, cloud
+
+
+def begins(figure, lane):
+    """The left edge and the colour of each piece of a lane."""
+    ax = figure.figure.axes[0]
+    (y,) = [text.get_position()[1] for text in ax.texts if text.get_text() == lane]
+    own = [box for box in ax.patches if box.get_y() < y < box.get_y() + box.get_height()]
+    return [(box.get_x(), box.get_facecolor()) for box in own]
+
+
+def ticks(figure):
+    """{seconds: x} of the times above the lanes; of one that is said twice, the first."""
+    found = [(text.get_text(), text.get_position()[0]) for text in figure.figure.axes[0].texts]
+    return dict(reversed([each for each in found if each[0].replace(".", "").isdigit()]))
+
+
+def test_a_guest_that_stops_by_itself_is_off_before_nova_says_so():
+    figure, cloud = with_guests(lambda cloud: cloud.guest_stops("web-1"))
+    guest = cloud.holdings.query("what == 'guest'")
+    assert in_lane(figure, "guest") == guest["value"].tolist() == ["running", "shutdown"]
+    off_s = guest["t_s"].iloc[-1]
+    assert off_s not in cloud.states["t_s"].tolist()  # no row of Nova's says it
+    assert f"The guest at cn-2 is running from 5.75 s and shutdown from {off_s:.2f} s." in (
+        figure.answer
+    )
+    at = ticks(figure)
+    noticed_s = cloud.states.query("power_state == 'shutdown'")["t_s"].iloc[0]
+    assert noticed_s > off_s + 14
+    assert [x for x, _ in begins(figure, "guest")] == [at["5.75"], at[seconds(off_s)]]
+    assert begins(figure, "power_state")[-1][0] == at[seconds(noticed_s)]
+    assert begins(figure, "guest")[-1][1] == begins(figure, "power_state")[-1][1]
+    assert in_lane(figure, "vm_state") == ["building", "active", "stopped"]
+
+
+def test_each_host_that_had_the_guest_has_a_lane():
+    figure, cloud = with_guests(lambda cloud: cloud.act("web-1", "migrateLive"))
+    guest = cloud.holdings.query("what == 'guest'")
+    assert guest["value"].isna().sum() == 1  # gone from the source
+    assert words(figure).count("guest") == 2
+    assert in_lane(figure, "guest") == ["running", "running"]
+    assert "gone from" in figure.answer
+
+
+def test_a_guest_from_before_the_first_row_or_after_the_end_adds_none():
+    _, cloud = with_guests(lambda cloud: cloud.guest_stops("web-1"))
+    last = cloud.states.iloc[-1:]
+    figure = plots.lanes(last, holdings=cloud.holdings)
+    assert in_lane(figure, "guest") == ["shutdown"]
+    assert len(ticks(figure)) == 1
+    early = plots.lanes(cloud.states, until_s=5, holdings=cloud.holdings)
+    assert "guest" not in words(early)
+
+
+def test_holdings_without_a_column_get_a_sentence():
+    cloud, _ = lived("create")
+    with pytest.raises(ValueError, match="no column host: holdings"):
+        plots.lanes(cloud.states, holdings=cloud.holdings.drop(columns="host"))
 
 
 def test_notifications_told_in_both_formats_stand_together():
