@@ -136,13 +136,13 @@ QUESTIONS = (
             _message_slip,
         ),
         (
-            "Count the saves of a boot first: those that write a column, whichever.",
-            "The conductor sends one more, when it has made the row.",
+            "Count the saves of a boot that come after the row was made.",
+            "The conductor sends one more, for the new row.",
         ),
         lambda: (
             ", ".join(map(str, messages()))
-            + ". Both set modes send one for each save and one from the conductor; they differ in "
-            "what stands in it."
+            + ". Both set modes send one for the new row and one for each of the six later saves; "
+            "they differ in what stands in it."
         ),
     ),
     Question(
