@@ -6,6 +6,7 @@ import re
 import pytest
 
 from labkit import dials, qcow2
+from tests.helpers.readable import complaints
 
 CLUSTER = 65536
 
@@ -23,6 +24,15 @@ def letters(dial):
     """The letters in the squares of the picture, as the page has them."""
     texts = [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]
     return "".join(text for text in texts if text in "DB0" and text)
+
+
+def ruler(dial):
+    """The texts above the squares: what is asked for and stored, in KiB, and the ruler's numbers."""
+    texts = [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]
+    above = texts[: texts.index("asked for")]
+    return [text for text in texts if re.fullmatch(r"[\d,]+ KiB", text)], [
+        text for text in above if re.fullmatch(r"[\d,]+", text)
+    ]
 
 
 def test_a_turn_changes_answer_picture_and_table(base):
@@ -74,6 +84,52 @@ def test_what_does_not_lie_on_the_disk_is_an_answer(base):
     assert sorted(letters(dial)) == ["0", *"BBBBB"]  # the disk as it was; 0 is its first line
 
 
+@pytest.mark.parametrize(
+    ("start", "length", "zeroes", "kib", "numbers"),
+    [
+        (20, 24, False, [24, 20, 24, 20], [0, 64]),  # 20 and 20 copied
+        (52, 24, False, [24, 52, 12, 12, 52], [0, 64, 128]),  # a part in each of two clusters
+        (256, 64, False, [64, 64], [256, 320]),
+        (272, 20, False, [20, 16, 20, 28], [256, 320]),  # nothing is below: zeros
+        (0, 160, True, [160, 64, 64, 32, 32], [0, 64, 128, 192]),
+        (0, 2048, False, [2048], [0, 256, 512, 768, 1024, 1280, 1536, 1792, 2048]),
+        (2044, 8, False, [8], [1984, 2048, 2112]),  # refused: nothing is stored
+    ],
+)
+def test_the_write_and_what_it_copies_are_drawn_on_a_ruler(
+    base, start, length, zeroes, kib, numbers
+):
+    dial = dials.overlay(base)
+    dial.value = {"start_kib": start, "length_kib": length, "write_zeroes": zeroes}
+    assert ruler(dial) == ([f"{n:,} KiB" for n in kib], [f"{n:,}" for n in numbers])
+    assert ("the end of the disk" in dial.picture.value) == (start + length > 2048)
+    assert complaints(dial.figure) == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "clusters", "lines"), [(512, 16, True), (CLUSTER, 1024, False)]
+)
+def test_clusters_of_any_size_and_number_have_a_ruler(tmp_path, cluster, clusters, lines):
+    qcow2.create(tmp_path / "disk", clusters * cluster, cluster_size=cluster).close()
+    dial = dials.overlay(tmp_path / "disk")
+    dial.length_kib.value = clusters * cluster // 1024
+    assert ("a line at each border" in dial.picture.value) is lines
+    assert ruler(dial)[0][0] == f"{clusters * cluster // 1024:,} KiB"
+    assert complaints(dial.figure) == []
+
+
+def test_what_is_copied_is_what_the_overlay_then_has_of_the_base(base, tmp_path):
+    dial = dials.overlay(base)
+    dial.value = {"start_kib": 52, "length_kib": 24}
+    with qcow2.create(tmp_path / "o", 32 * CLUSTER, str(base), "qcow2", allow_outside=True) as disk:
+        disk.write(52 * 1024, b"w" * 24 * 1024)
+        own = disk.clusters().query("depth == 0 and kind == 'data'").start
+        copied = sum(disk.read(int(start), CLUSTER).count(b"b") for start in own)
+    assert copied == (52 + 52) * 1024
+    assert ruler(dial)[0].count("52 KiB") == 2
+    assert f"{copied // 1024} KiB come from below" in dial.answer
+
+
 def test_the_base_is_not_changed_and_nothing_is_left(base, tmp_path):
     before = base.read_bytes()
     dial = dials.overlay(str(base))
@@ -86,7 +142,7 @@ def test_a_picture_does_not_depend_on_the_turns_before(base):
     dial = dials.overlay(base)
     first = dial.picture.value
     dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 2048}
-    assert letters(dial).count("0") == 33
+    assert letters(dial).count("0") == 32 + 1 + 1  # and the line, and the ruler's first number
     dial.value = {"write_zeroes": False, "length_kib": 4}
     assert dial.picture.value == first
 
