@@ -6,6 +6,7 @@ from tests.browser.conftest import PAGE, browser, screenshots  # noqa: F401 - fi
 from tools.site.serving import Server
 
 SITE = "build/test-site"
+SLOW_MS = 600_000  # for a machine whose cores are busy
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +23,13 @@ def server(root):
 def learner(browser, server):  # noqa: F811 - the fixture above
     """One learner's browser, with its storage; `asked_elsewhere` are requests to anybody else."""
     context = browser.new_context(viewport=PAGE, accept_downloads=True)
-    context.set_default_timeout(180_000)
     yield watched(context, server)
     context.close()
 
 
 def watched(context, server):
-    """*context*, noting every request that leaves the site."""
+    """*context* with time enough, noting every request that leaves the site."""
+    context.set_default_timeout(SLOW_MS)
     context.asked_elsewhere = []
 
     def note(request):

@@ -19,7 +19,7 @@ from tests.browser.test_lessons import (
     controls,
     turn,
 )
-from tests.site.conftest import SITE, watched
+from tests.site.conftest import SITE, SLOW_MS, watched
 from tools.site.serving import Server
 
 pytestmark = pytest.mark.site
@@ -36,7 +36,14 @@ OPEN = f"""name => {PANEL}?.context?.path === name && {PANEL}.context.isReady
 DONE = f"""() => {PANEL}.sessionContext.session?.kernel?.status === "idle" && (
   {CELLS}.every(cell => cell.executionCount)
   || {CELLS}.some(cell => cell.toJSON().outputs.some(output => output.output_type === "error")))"""
+READY = f"""() => document.querySelector("{SAYS}")?.dataset.answered
+  === ({PANEL}.sessionContext.session?.kernel?.id ?? NaN)"""
 RUN = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: it may hang
+ANSWERED = f"""async () => {{
+  const asked = {{code: "", silent: true, store_history: false}};
+  await {PANEL}.sessionContext.session.kernel.requestExecute(asked).done;
+  return true;
+}}"""
 CLOSE = f"async () => {{ const it = {PANEL}; await it.sessionContext.shutdown(); it.dispose(); }}"
 
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
@@ -57,8 +64,14 @@ def texts(cell):
 
 
 def ready(page):
-    """Wait until Python has answered; the page said what it waited for."""
-    expect(page.locator(SAYS)).to_be_hidden(timeout=180_000)
+    """Wait until this lesson's Python has answered; the page said what it waited for."""
+    page.wait_for_function(READY)
+    expect(page.locator(SAYS)).to_be_hidden(timeout=SLOW_MS)
+
+
+def answered(page):
+    """Wait until Python has done all that it was asked before."""
+    page.wait_for_function(ANSWERED)
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +124,10 @@ def test_a_lesson_says_what_is_committed_and_its_dials_turn(page, learner, lesso
     for place in range(panels.count()):
         panels.nth(place).scroll_into_view_if_needed()
         for control, keys in controls(panels.nth(place)):
-            turn(page, panels.nth(place), control, keys)
+            turn(page, panels.nth(place), control, keys, lambda: answered(page))
         for choices in panels.nth(place).locator(CHOICES).all():
             choose(page, panels.nth(place), choices)
+            answered(page)
     for button in page.get_by_role("button", name=REAL).all():
         panel = page.locator(".jp-OutputArea-output", has=button)
         button.click()
@@ -189,8 +203,9 @@ def test_python_may_come_from_another_address(browser, root, tmp_path):
     assert not list((tmp_path / "site" / "python").glob("pandas*"))
     site = Server(tmp_path / "site")
     page = browser.new_page()
+    page.set_default_timeout(SLOW_MS)
     page.goto(site.url)
-    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}", timeout=180_000)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
     ready(page)
     assert said(page, "import labkit, pandas; print(pandas.__name__)") == "pandas\n"
     assert pyodide.sent > 20e6
@@ -203,12 +218,13 @@ def test_python_may_come_from_another_address(browser, root, tmp_path):
     "missing", ["pyodide.js", "pyodide.asm.wasm", "pyodide-lock.json", "pandas-*.whl"]
 )
 def test_python_that_does_not_come_gets_a_sentence(browser, server, missing):
-    context = browser.new_context()
+    context = watched(browser.new_context(), server)
     context.add_init_script(NO_WORKER)  # its requests would pass by the next line
     context.route(f"**/python/{missing}", lambda route: route.abort())
     page = context.new_page()
     page.goto(server.url)
-    expect(page.locator(SAYS)).to_contain_text("Python could not be loaded", timeout=60_000)
+    expect(page.locator(SAYS)).to_contain_text("Python could not be loaded", timeout=SLOW_MS)
+    expect(page.locator(SAYS)).not_to_contain_text("three minutes", timeout=SLOW_MS)
     context.close()
 
 
@@ -220,11 +236,11 @@ def test_python_that_does_not_come_gets_a_sentence(browser, server, missing):
     ],
 )
 def test_a_browser_that_lacks_something_gets_a_sentence(browser, server, taken_away, sentence):
-    context = browser.new_context()
+    context = watched(browser.new_context(), server)
     context.add_init_script(taken_away)
     page = context.new_page()
     page.goto(server.url)
-    expect(page.locator(SAYS)).to_contain_text(sentence, timeout=30_000)
+    expect(page.locator(SAYS)).to_contain_text(sentence, timeout=SLOW_MS)
     context.close()
 
 

@@ -48,6 +48,7 @@
 
   // Until Python has answered once, the page says what it waits for.
   const wait = (kernel) => {
+    delete document.getElementById("nova-lab-says")?.dataset.answered;
     say("python", "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.");
     const late = setTimeout(() => failed("nothing has come for three minutes."), LONG_S * 1000);
     const stop = () => {
@@ -59,6 +60,7 @@
       kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
         stop();
         say("python", "");
+        document.getElementById("nova-lab-says").dataset.answered = kernel.id;
         keep();
         // What each lesson's first cells need, while the learner still reads.
         kernel.requestExecute({ code: "import labkit.cloud, labkit.dials", silent: true, store_history: false });

@@ -3,6 +3,21 @@
 self.loadPyodide = async (options) => {
   const here = new URL("./", options.lockFileURL);
   const core = new URL("PYODIDE", here).href;
+  // Pyodide waits for ever for a core that does not come: the first file that fails ends it.
+  const ask = self.fetch;
+  const failed = new Promise((_, no) => {
+    self.fetch = async (...what) => {
+      try {
+        const got = await ask(...what);
+        if (!got.ok) throw new Error(`${got.url}: ${got.status}`);
+        return got;
+      } catch (error) {
+        no(error);
+        throw error;
+      }
+    };
+  });
+  failed.catch(() => {});
   try {
     importScripts(`${core}pyodide.js`); // defines loadPyodide anew
     const lock = await (await fetch(options.lockFileURL)).json();
@@ -11,7 +26,8 @@ self.loadPyodide = async (options) => {
     }
     const lockFileURL = URL.createObjectURL(new Blob([JSON.stringify(lock)]));
     const packages = options.packages.filter((name) => name in lock.packages);
-    const pyodide = await self.loadPyodide({ ...options, packages, indexURL: core, lockFileURL });
+    const loaded = self.loadPyodide({ ...options, packages, indexURL: core, lockFileURL });
+    const pyodide = await Promise.race([loaded, failed]);
     const missing = packages.filter((name) => !(name in pyodide.loadedPackages));
     if (missing.length) throw new Error(`not loaded: ${missing.join(", ")}`);
     // An address without https has no service worker, so Python cannot see the page's files: ../data is
@@ -27,5 +43,7 @@ self.loadPyodide = async (options) => {
   } catch (error) {
     new BroadcastChannel("nova-lab").postMessage(`${error.message} (${core})`);
     throw error;
+  } finally {
+    self.fetch = ask;
   }
 };
