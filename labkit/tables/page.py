@@ -35,7 +35,7 @@ def html(table: pd.DataFrame) -> str:
       </thead>
       <tbody>
         <tr>
-          <td style="text-align:left">cn-1</td>
+          <td style="text-align:left;white-space:nowrap">cn-1</td>
           <td>0.287</td>
         </tr>
       </tbody>
