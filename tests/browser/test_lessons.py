@@ -109,11 +109,8 @@ def controls(panel):
     return found
 
 
-def turn(page, panel, control, keys, answered=lambda: None):
-    """Press keys, up to the dial's end and all the way back, until figure and words changed.
-
-    *answered* waits for Python where it is slow.
-    """
+def turn(page, panel, control, keys):
+    """Press keys, up to the dial's end and all the way back, until figure and words changed."""
     before = panel.evaluate(SHOWN)
     control.focus()
     start = control.evaluate(POSITION)
@@ -123,7 +120,6 @@ def turn(page, panel, control, keys, answered=lambda: None):
             control.press(key)
             if control.evaluate(POSITION) == position:
                 break  # the end of the dial
-            answered()
             try:
                 state = [panel.element_handle(), before]
                 page.wait_for_function(BOTH_DIFFER, arg=state, timeout=TURN_MS)
@@ -135,7 +131,6 @@ def turn(page, panel, control, keys, answered=lambda: None):
                 if control.evaluate(POSITION) == start:
                     break
                 control.press(keys[0] if key == keys[-1] else keys[-1])
-            answered()
             return
     pytest.fail(f"nothing changes with the dial {control.evaluate(NAME)!r}")
 

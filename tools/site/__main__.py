@@ -43,6 +43,8 @@ CORE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 INSTALLED = {"simpy": [], "comm": ["traitlets"], "ipywidgets": ["comm", "ipython", "traitlets"]}
 #: Packages that the kernel itself brings.
 BROUGHT = ("piplite", "pyodide_kernel", "ipykernel")
+#: JupyterLite takes a file for JSON if its name says so anywhere, and Python waits for it for ever.
+NAMED, THERE = ".json.gz", ".gz"
 NEEDS = ["ipywidgets", "matplotlib", "numpy", "pandas", "simpy"]
 
 
@@ -90,11 +92,13 @@ def contents(folder, cover):
         kernel = {"display_name": "Python", "language": "python", "name": "python"}
         notebook["metadata"]["kernelspec"] = kernel
         written = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
-        (folder / "notebooks" / lesson.name).write_text(written, encoding="utf-8")
+        there = written.replace(NAMED, THERE)
+        (folder / "notebooks" / lesson.name).write_text(there, encoding="utf-8")
         text += written
     for name, path in data_files(text):
-        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / "data" / name)
+        target = folder / "data" / name.replace(NAMED, THERE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def own_wheels(folder, data):

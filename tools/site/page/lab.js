@@ -44,6 +44,10 @@
     navigator.serviceWorker?.controller?.postMessage({ keep: [location.href, ...urls] });
   };
 
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+    if (data === "nova-lab-kept") document.getElementById("nova-lab-says").dataset.kept = "";
+  });
+
   new BroadcastChannel("nova-lab").onmessage = (event) => failed(event.data);
 
   // Until Python has answered once, the page says what it waits for.

@@ -32,7 +32,7 @@
   self.addEventListener("message", (event) => {
     const urls = [...(event.data.keep ?? []), ...["", ...FILES].map((name) => OURS[0] + name)];
     const keep = urls.map((url) => new Request(url)).filter(isOurs);
-    event.waitUntil(Promise.allSettled(keep.map(answer)));
+    event.waitUntil(Promise.allSettled(keep.map(answer)).then(() => event.source.postMessage("nova-lab-kept")));
   });
 }
 importScripts("jupyterlite-service-worker.js");
