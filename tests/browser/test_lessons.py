@@ -36,11 +36,13 @@ SHOWN = """panel => {
   const figures = [...panel.querySelectorAll("div[role=img]")];
   const beside = f => [...f.parentElement.children].filter(e => e !== f).map(e => e.innerText);
   return [figures.map(f => f.innerHTML).join(),
-          figures.map(f => [f.getAttribute("aria-label"), ...beside(f)]).join()];
+          figures.map(f => [f.getAttribute("aria-label"), ...beside(f)]).join(),
+          [...panel.querySelectorAll(".widget-gridbox")].map(e => e.innerText).join()];
 }"""
+# In a table of hosts, one that is out already changes its own line alone.
 BOTH_DIFFER = f"""([panel, before]) => {{
   const now = ({SHOWN})(panel);
-  return now[0] !== before[0] && now[1] !== before[1];
+  return now[0] !== before[0] && now[1] !== before[1] || now[2] !== before[2];
 }}"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
 CHOICES = ".widget-toggle-buttons"
