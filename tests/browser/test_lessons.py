@@ -139,9 +139,9 @@ def turn(page, panel, control, keys):
 
 def choose(page, panel, choices):
     """Press each button of a choice: each changes figure and words. Then the first one again."""
-    begun = choices.locator(CHOSEN).inner_text()
+    begun = choices.locator(CHOSEN).text_content()  # the cell may be out of sight so far
     for button in choices.locator("button").all():
-        if button.evaluate(f"e => e.matches('{CHOSEN}')") or MORE in button.inner_text():
+        if button.evaluate(f"e => e.matches('{CHOSEN}')") or MORE in button.text_content():
             continue
         before = panel.evaluate(SHOWN)
         button.focus()
