@@ -6,27 +6,12 @@ import pytest
 
 from labkit import compare
 from labkit.exercises.comparing import HEAD
-
-
-class Broken:
-    """Whatever is asked of it, it raises."""
-
-    def __repr__(self):
-        raise RuntimeError
-
-    def __eq__(self, other):
-        raise RuntimeError
-
-    __hash__ = None
+from tests.helpers.asked import ITSELF, Broken
 
 
 class BrokenText(str):
     def strip(self, *args):
         raise RuntimeError
-
-
-ITSELF = []
-ITSELF.append(ITSELF)
 
 
 @pytest.mark.parametrize(
