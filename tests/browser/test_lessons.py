@@ -40,7 +40,7 @@ SHOWN = """panel => {
           [...panel.querySelectorAll(".widget-gridbox")].map(e => e.innerText).join()];
 }"""
 # In a table of hosts, one that is out already changes its own line alone.
-BOTH_DIFFER = f"""([panel, before]) => {{
+CHANGED = f"""([panel, before]) => {{
   const now = ({SHOWN})(panel);
   return now[0] !== before[0] && now[1] !== before[1] || now[2] !== before[2];
 }}"""
@@ -124,7 +124,7 @@ def turn(page, panel, control, keys):
                 break  # the end of the dial
             try:
                 state = [panel.element_handle(), before]
-                page.wait_for_function(BOTH_DIFFER, arg=state, timeout=TURN_MS)
+                page.wait_for_function(CHANGED, arg=state, timeout=TURN_MS)
             except NoChange:
                 continue  # this step may make no difference, the next one may
             for _ in range(
@@ -147,7 +147,7 @@ def choose(page, panel, choices):
         button.focus()
         button.press("Enter")
         try:
-            page.wait_for_function(BOTH_DIFFER, arg=[panel.element_handle(), before])
+            page.wait_for_function(CHANGED, arg=[panel.element_handle(), before])
         except NoChange:
             pytest.fail(f"nothing changes with the button {button.inner_text()!r}")
     choices.get_by_text(begun, exact=True).press("Enter")

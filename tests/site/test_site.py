@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser.test_lessons import (
     BAD_OUTPUTS,
-    BOTH_DIFFER,
     CELLS,
+    CHANGED,
     CHOICES,
     CHOSEN,
     LESSONS,
@@ -119,7 +119,7 @@ def turn_one(page, panel):
         control.press(key)
         page.wait_for_function(ANSWERED)
         try:
-            page.wait_for_function(BOTH_DIFFER, arg=before, timeout=TURN_MS)
+            page.wait_for_function(CHANGED, arg=before, timeout=TURN_MS)
             return
         except NoChange:
             continue  # this step may make no difference, the next one may
