@@ -46,12 +46,14 @@ def life(seed):
     return found
 
 
-def emitted(changes):
-    """What the lab's host tells of, and when."""
+def emitted(changes, heard=True):
+    """What the lab's host tells of, and when; *heard*: whether a driver listens."""
     env, found = simpy.Environment(), []
-    host = Host(
-        Options(), lifecycle_event_handler=lambda event: found.append((env.now, event.get_name()))
-    )
+
+    def handler(event):
+        found.append((env.now, event.get_name()))
+
+    host = Host(Options(), lifecycle_event_handler=handler if heard else None)
     host.guests["web"] = RUNNING
     host.initialize(env)
 
@@ -66,6 +68,12 @@ def emitted(changes):
     env.process(live())
     env.run(until=300)
     return found
+
+
+def test_without_a_driver_that_listens_nothing_is_told():
+    changes = [(1, SHUTDOWN), (40, RUNNING)]
+    assert [name for _, name in emitted(changes)] == ["Stopped", "Started"]
+    assert emitted(changes, heard=False) == []
 
 
 @pytest.mark.nova

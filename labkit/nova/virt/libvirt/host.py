@@ -186,13 +186,17 @@ class Host:
         if event.transition == virtevent.EVENT_LIFECYCLE_STOPPED:
             self._events_delayed[event.uuid] = event
             env.process(self._emit_later(env, event))
-        elif self._lifecycle_event_handler is not None:
-            self._lifecycle_event_handler(event)
+        else:
+            self._event_emit(event)
 
     def _emit_later(self, env, event):
         yield env.timeout(STOPPED_DELAY_S)
         if self._events_delayed.get(event.uuid) is event:
             del self._events_delayed[event.uuid]
+            self._event_emit(event)
+
+    def _event_emit(self, event):
+        if self._lifecycle_event_handler is not None:
             self._lifecycle_event_handler(event)
 
     def at_work(self, service, instance) -> "Host":
