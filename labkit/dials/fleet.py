@@ -83,8 +83,6 @@ class FleetDial(Panel):
             self.decision = self._ask()
         except NoValidHost as error:
             self.decision = error.decision
-        for host, words in self._told_of.items():
-            words.value = self._became(host)
         weights = self.decision.weights
         if self.decision.host is not None and len(weights):
             drawn = scores(weights)
@@ -94,6 +92,8 @@ class FleetDial(Panel):
         drawn.figure.suptitle("")  # the same sentence stands above the figure
         settle(drawn.figure)
         self._show(drawn.figure, told)
+        for host, words in self._told_of.items():
+            words.value = self._became(host)
 
     def _ask(self) -> Decision:
         now, value = self._hosts, self.value

@@ -220,9 +220,10 @@ class Panel(ipywidgets.VBox):
         """Write the words and the figure into the page; *paragraphs* are HTML, *told* without."""
         self._drawn, self._told = figure, Sentence(told)
         self.answer = self._told
+        style = f"display:block;width:{page_width(figure)}px;max-width:100%;height:auto"
+        picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)
+        # Drawn first: the words and the picture of one turn reach the page together.
         words = html.escape(told)
         lines = "<br>".join(paragraphs or (f"<b>{words}</b>",))
         self.sentence.value = f'<div style="line-height:1.35;white-space:normal">{lines}</div>'
-        style = f"display:block;width:{page_width(figure)}px;max-width:100%;height:auto"
-        picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)
         self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div>'

@@ -135,10 +135,6 @@ class PlayerDial(Panel):
 
     def _turned(self) -> None:
         seq, action = self._seq, self.action.value
-        self.action.icons = [
-            "" if one not in TRIES or self._try(seq, one)[0] < 400 else "times"
-            for one in self.action.options
-        ]
         status, answer = self._try(seq, action)
         self.happens = Sentence(self._happening(seq))
         record = self._history.records[self.step.value - 1][1]
@@ -147,6 +143,10 @@ class PlayerDial(Panel):
         words = html.escape(f"{action}: {answer}")
         self._show(self._axes.figure, told, f"<b>{words}</b>", html.escape(self.happens))
         self.answer = answer
+        self.action.icons = [
+            "" if one not in TRIES or self._try(seq, one)[0] < 400 else "times"
+            for one in self.action.options
+        ]
 
     def _try(self, seq: float, action: str) -> tuple[int, Sentence]:
         # The status of the answer to an action after record *seq*, and all of it.
