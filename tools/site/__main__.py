@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import urllib.request
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +46,6 @@ INSTALLED = {"simpy": [], "comm": ["traitlets"], "ipywidgets": ["comm", "ipython
 BROUGHT = ("piplite", "pyodide_kernel", "ipykernel")
 #: JupyterLite takes a file for JSON if its name says so anywhere, and Python waits for it for ever.
 NAMED, THERE = ".json.gz", ".gz"
-NEEDS = ["ipywidgets", "matplotlib", "numpy", "pandas", "simpy"]
 
 
 def is_address(pyodide):
@@ -103,9 +103,11 @@ def contents(folder, cover):
 
 def own_wheels(folder, data):
     """Write the lab's own wheels, and what the kernel brings, into *folder*; return their entries."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = [re.match(r"[\w-]+", need)[0] for need in project["dependencies"]]
     entries = []
     labkit = pack(folder, "labkit", "0", of_labkit(ROOT / "labkit", data))
-    entries.append(entry(labkit, "labkit", "0", NEEDS, ["labkit"]))
+    entries.append(entry(labkit, "labkit", "0", needs, ["labkit"]))
     for name, needs in INSTALLED.items():
         wheel = pack(folder, name, version(name), of_installed(name))
         entries.append(entry(wheel, name, version(name), needs, [name]))
