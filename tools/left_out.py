@@ -3,7 +3,7 @@
     python -m tools.left_out            # writes the list into README.md
 
 Each line is a refusal (``NotModelled``) of labkit, in its own words, with the files that say so;
-then the extra specs, image properties, options and actions that are refused by name.
+then the extra specs, image properties, options, arguments and actions that are refused by name.
 """
 
 import ast
@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from labkit.nova import conf
+from labkit.nova import conf, context
 from labkit.nova.api.openstack import servers
 from labkit.nova.compute import api
 from labkit.nova.scheduler import request_filter
@@ -58,6 +58,7 @@ def lines() -> list[str]:
         ("extra specs that begin with", request_filter.REFUSED_SPECS),
         ("image properties that begin with", request_filter.REFUSED_PROPERTIES),
         ("options of nova.conf other than their default", conf.MUST_BE_DEFAULT),
+        ("arguments of a context that begin with", context.REFUSED_ARGUMENTS),
         ("actions that are answered and not done", _not_done()),
         ("functions of the compute API of which the lab knows the guard alone", _guards_alone()),
     ):

@@ -22,6 +22,15 @@ KEPT_SERVICES = (
     "accelerator",
     "sharev2",
 )
+#: What the arguments begin with that Nova takes and the lab refuses.
+REFUSED_ARGUMENTS = (
+    "overwrite",
+    "user_auth_plugin",
+    "service_",
+    "domain_name",
+    "user_domain_name",
+    "project_domain_name",
+)
 
 
 class RequestContext(oslo_context.RequestContext):
@@ -33,7 +42,8 @@ class RequestContext(oslo_context.RequestContext):
     fields of ``labkit.neighbours.oslo_context.RequestContext``. ``to_dict()`` gives the 25 fields that travel
     with every message; ``elevated()`` a copy with an administrator's rights; ``can(action)``
     whether policy allows something.
-    Raises ValueError for another *read_deleted*, TypeError for an unknown argument.
+    Raises ValueError for another *read_deleted*, TypeError for an unknown argument, NotModelled for
+    one of Nova's that the lab leaves out.
 
     >>> alice = RequestContext("alice", "physics", roles=["member"])
     >>> alice.is_admin, alice.elevated().is_admin
@@ -59,6 +69,9 @@ class RequestContext(oslo_context.RequestContext):
         service_catalog=None,
         **more,
     ):
+        for name in more:
+            if name.startswith(REFUSED_ARGUMENTS):
+                raise exception.NotModelled(f"Unlike Nova, the lab's contexts have no {name}=")
         texts = {"user_id": user_id, "project_id": project_id}
         for name, value in texts.items():
             of_type(value, str | None, "not text", name)

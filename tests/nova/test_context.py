@@ -1,13 +1,14 @@
 """Contexts beside the installed Nova's, on random values; and what a lesson says of them."""
 
 import random
+from inspect import signature
 from types import SimpleNamespace
 
 import pytest
 
 from labkit.neighbours import oslo_context
 from labkit.nova import context
-from labkit.nova.exception import Forbidden
+from labkit.nova.exception import Forbidden, NotModelled
 
 # Nova's own: its rules still look at is_admin, which its policy library warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Policy enforcement is depending:DeprecationWarning")
@@ -141,6 +142,19 @@ def test_the_ready_made_contexts_are_the_same(nova):
             assert theirs.pop(name)
             assert ours.pop(name)
         assert ours == theirs
+
+
+@pytest.mark.nova
+def test_an_argument_of_novas_that_the_lab_lacks_is_refused_by_its_name(nova):
+    theirs, ours = (
+        {name for cls in module.RequestContext.__mro__[:2] for name in signature(cls).parameters}
+        for module in (nova, context)
+    )
+    assert {"overwrite", "service_token", "user_auth_plugin"} < theirs - ours
+    for name in theirs - ours - {"kwargs"}:
+        nova.RequestContext(**{name: None})
+        with pytest.raises(NotModelled, match=f"no {name}=$"):
+            context.RequestContext(**{name: None})
 
 
 def test_an_admin_context_has_no_token_and_an_elevated_one_keeps_it():
