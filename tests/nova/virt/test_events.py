@@ -150,6 +150,38 @@ def test_what_a_nova_compute_saves_asks_and_logs_is_the_same(root, vm_state, tas
     assert log[3].endswith("(Lifecycle Event)")
 
 
+@pytest.mark.nova
+def test_a_server_that_is_reset_during_a_stop_is_stopped_by_the_event(root):
+    """The rows until the stop's last save is refused are recorded: clouds.json.gz, 166."""
+    from tools.oracle import events
+
+    cloud = booted(root, durations={"power_off": 10})
+    cloud.act("web-1", "stop")
+    cloud.run(cloud.now + 5)
+    cloud.act("web-1", "resetState", state="active")
+    while not cloud.books("web-1")["row"]["faults"]:
+        cloud.run(cloud.now + 0.125)
+    (fault,) = cloud.books("web-1")["row"]["faults"]
+    assert (
+        "Expected: {'task_state': ['powering-off']}. Actual: {'task_state': None}"
+        in fault["message"]
+    )
+    row = cloud.site.db.instances[cloud.site.uuid_of("web-1")]
+    states = row["vm_state"], row["task_state"], row["power_state"]
+    assert states == ("active", None, RUNNING)
+    with events.Oracle(*states) as oracle:
+        oracle.happens("STOPPED", guest=SHUTDOWN)
+        oracle.clock.run(20)
+    theirs = [
+        (t_s, what) for t_s, what, *_ in oracle.told if what in ("save", "stop", "force_stop")
+    ]
+    assert theirs == [(15, "save"), (15, "stop")]
+    cloud.run(cloud.now + 14)
+    assert status(cloud) == "ACTIVE"
+    cloud.run(cloud.now + 15)
+    assert status(cloud) == "SHUTOFF"
+
+
 def said(record, start):
     """A record in the form of tools/oracle/events.py."""
     t_s = round(record.t_s - start, 6)

@@ -227,7 +227,7 @@ class Player:
                 body[key] = given[name]
         count = given.get("count", 1)
         if count > 1:
-            body |= {"min_count": count, "max_count": count}
+            body |= {"min_count": given.get("at_least", count), "max_count": count}
         hints = {name: self.hint(name, each) for name, each in given.get("hints", {}).items()}
         if "group" in given:
             hints["group"] = self.groups[given["group"]]

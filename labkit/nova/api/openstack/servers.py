@@ -200,8 +200,6 @@ def refuse(context, action, wanted, instance, facts, arguments=None):
         raise
     if wanted.needs_host_up and not facts.source_is_up:
         raise exception.ServiceUnavailable
-    if action == "evacuate" and facts.host_is_up:
-        raise exception.ComputeServiceInUse(host=instance.host)
 
 
 def refuse_arguments(api, action, wanted, instance, arguments):
