@@ -44,6 +44,13 @@ CHANGED = f"""([panel, before]) => {{
   const now = ({SHOWN})(panel);
   return now[0] !== before[0] && now[1] !== before[1] || now[2] !== before[2];
 }}"""
+# The kernel has done all that it was asked to before: a turn is drawn, however busy the machine.
+ANSWERED = """async () => {
+  const asked = {code: "", silent: true, store_history: false};
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  await kernel.requestExecute(asked).done;
+  return true;
+}"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
 CHOICES = ".widget-toggle-buttons"
 MORE = "more …"  # shows more buttons, and asks nothing
@@ -122,6 +129,7 @@ def turn(page, panel, control, keys):
             control.press(key)
             if control.evaluate(POSITION) == position:
                 break  # the end of the dial
+            page.wait_for_function(ANSWERED)
             try:
                 state = [panel.element_handle(), before]
                 page.wait_for_function(CHANGED, arg=state, timeout=TURN_MS)

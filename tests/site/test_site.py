@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from playwright.sync_api import expect
 
 from tests.browser.test_lessons import (
+    ANSWERED,
     BAD_OUTPUTS,
     CELLS,
     CHANGED,
@@ -44,11 +45,6 @@ DONE = f"""() => {PANEL}.sessionContext.session?.kernel?.status === "idle" && (
 READY = f"""() => document.querySelector("{SAYS}")?.dataset.answered
   === ({PANEL}.sessionContext.session?.kernel?.id ?? NaN)"""
 RUN = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: it may hang
-ANSWERED = f"""async () => {{
-  const asked = {{code: "", silent: true, store_history: false}};
-  await {PANEL}.sessionContext.session.kernel.requestExecute(asked).done;
-  return true;
-}}"""
 CLOSE = f"async () => {{ const it = {PANEL}; await it.sessionContext.shutdown(); it.dispose(); }}"
 
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
