@@ -7,9 +7,11 @@ import pytest
 
 from labkit import Cloud, Fault, Flavor, Fleet, RequestSpec
 from labkit.nova.exception import NotModelled, NovaException
+from tests.helpers import length
 from tests.helpers.mistakes import mistakes
 
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+MANY = length.few(10_000, 5)  # hosts
 
 
 @pytest.fixture
@@ -264,8 +266,8 @@ def test_a_flavor_that_no_host_can_hold_ends_in_cell0_with_novas_words(cloud, fl
     assert cloud.imbalances() == []
 
 
-@pytest.mark.parametrize(("hosts", "status"), [(0, "ERROR"), (1, "ACTIVE"), (10_000, "ACTIVE")])
-def test_no_host_one_host_and_ten_thousand(hosts, status):
+@pytest.mark.parametrize(("hosts", "status"), [(0, "ERROR"), (1, "ACTIVE"), (MANY, "ACTIVE")])
+def test_no_host_one_host_and_many(hosts, status):
     room = TWO | {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
     cloud = Cloud(Fleet([room | {"host": f"cn-{k + 1}"} for k in range(hosts)]))
     assert cloud.create("web-1", SPEC) == 202

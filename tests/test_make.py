@@ -56,16 +56,12 @@ def test_a_home_that_cannot_be_written_to_is_replaced(clone):
 
 
 @pytest.mark.parametrize("port", ["99999", "0", "-1", "text", "", "80.5"])
-def test_a_port_that_is_none_gets_one_sentence(root, port):
-    done = subprocess.run(
-        [sys.executable, str(root / "tools" / "lab.py"), f"--port={port}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == (
-        f"PORT={port}: expected a number from 1 to 65535, as in: make lab PORT=9000\n"
-    )
+def test_a_port_that_is_none_gets_one_sentence(monkeypatch, port):
+    monkeypatch.setattr(sys, "argv", ["lab", f"--port={port}"])
+    with pytest.raises(SystemExit) as ended:
+        lab.main()
+    expected = "expected a number from 1 to 65535, as in: make lab PORT=9000"
+    assert ended.value.code == f"PORT={port}: {expected}"
 
 
 def test_a_busy_port_is_noticed():

@@ -14,16 +14,16 @@ from labkit.neighbours import placement, traits
 from labkit.nova import exception
 from labkit.nova.objects import Aggregate
 from labkit.nova.scheduler import request_filter
-from tests.helpers import answers, scenarios
+from tests.helpers import answers, length, scenarios
 
 pytestmark = pytest.mark.nova
 os_traits = pytest.importorskip("os_traits", reason="os_traits is not there (extra nova)")
 pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")
 
 HOSTS = 24
-QUERIES = 200
-CLAIMS = 150
-DECISIONS = 8
+QUERIES = length.few(200, 3)
+CLAIMS = length.few(150, 3)
+DECISIONS = length.few(8, 4)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from labkit import ImageMeta, SnapshotCosts
 from labkit.nova.clock import Call
 from labkit.nova.compute import power_state
 from labkit.nova.image import glance as image
-from tests.helpers import lives, replay, snapshots
+from tests.helpers import length, lives, replay, snapshots
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[4] / "data" / "nova-34" / "snapshots.json.gz"
@@ -175,6 +175,7 @@ def test_the_snapshot_that_turns_its_server_off_is_among_them():
 
 @pytest.mark.parametrize("name", DISKS)
 def test_every_event_is_the_same_and_the_same_is_left(name):
-    wrong = [found for found in map(differences, DISKS[name]) if found]
+    cases = length.some(DISKS[name], 3)
+    wrong = [found for found in map(differences, cases) if found]
     text = "\n".join(line for found in wrong[:3] for line in found)
-    assert not wrong, f"{len(wrong)} of {len(DISKS[name])} differ\n{text}"
+    assert not wrong, f"{len(wrong)} of {len(cases)} differ\n{text}"

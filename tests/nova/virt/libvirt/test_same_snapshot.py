@@ -56,7 +56,7 @@ def cases(backend, power_state):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_event_is_the_same(nova, lab, backend, power_state):
     # Five has no divisor in common with the sizes of the lists: each pair of values comes.
-    some = length.some(cases(backend, power_state), 5)
+    some = length.some(cases(backend, power_state), 10)
     for case in some:
         assert lab.snapshot(case) == nova.snapshot(case), case
-    assert len(some) >= length.few(1000, 5)
+    assert len(some) >= length.few(1000, 10)
