@@ -397,6 +397,12 @@ CALLS = {
     "plots.inventories": lambda: dict(
         inventories=labkit.reports.inventory_table(FLEET), ax=None
     ),
+    "plots.lookup": lambda: dict(
+        lookup=pd.DataFrame(
+            {"part": ["header"], "offset": [0], "length": [8], "entry": ["entry 0"], "value": [0]}
+        ),
+        ax=None,
+    ),
     "plots.lanes": lambda: dict(
         states=done().states, notifications=done().notifications, until_s=None, ax=None,
         holdings=done().holdings,

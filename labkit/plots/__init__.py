@@ -8,6 +8,7 @@ from labkit.plots.figure import Figure, size
 from labkit.plots.filters import funnel
 from labkit.plots.inventories import inventories
 from labkit.plots.lanes import lanes
+from labkit.plots.lookup import lookup
 from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
 from labkit.plots.requests import requests
@@ -25,6 +26,7 @@ __all__ = [
     "funnel",
     "inventories",
     "lanes",
+    "lookup",
     "move",
     "requests",
     "rights",

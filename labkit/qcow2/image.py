@@ -176,6 +176,33 @@ class Image:
             rows.append((start, kind, extent.depth, extent.offset))
         return pd.DataFrame(rows, columns=["start", "kind", "depth", "offset"])
 
+    def lookup(self, offset):
+        """Return what is read to find a byte of the disk in this file: one row per part of the file.
+
+        A DataFrame: part, its offset and length in the file, entry (what is read there) and value,
+        the offset of the next part; after "cluster" that of the byte. It ends early, with value 0,
+        where this file stores nothing for the byte. Raises ValueError beyond the end of the disk
+        and for a compressed cluster, in which a byte has no place of its own.
+        """
+        import pandas as pd
+
+        self._inside(offset, 1)
+        size, l1 = self.cluster_size, self.header.l1_table_offset
+        index, within = divmod(offset // size, self._per_l2)
+        l2 = int(self._l1[index]) & OFFSET
+        parts = [("header", 0, size, "l1_table_offset", l1)]
+        parts.append(("L1 table", l1, 8 * len(self._l1), f"entry {index}", l2))
+        if l2:
+            kinds, hosts = self.decode(self.table(index)[within : within + 1])
+            if kinds[0] == COMPRESSED:
+                raise ValueError(f"the cluster of byte {offset} is compressed")
+            at = int(hosts[0]) if kinds[0] == DATA else 0
+            parts.append(("L2 table", l2, size, f"entry {within}", at))
+            if at:
+                skip = offset % size
+                parts.append(("cluster", at, size, f"byte {skip}", at + skip))
+        return pd.DataFrame(parts, columns=["part", "offset", "length", "entry", "value"])
+
     # -- inside ---------------------------------------------------------------------------
     def read_into(self, offset, view):
         """Fill *view*, which is all zeros, with what the guest reads from *offset* on."""

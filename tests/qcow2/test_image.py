@@ -101,6 +101,36 @@ def test_a_file_that_outgrows_its_refcount_table(tmp_path, cluster_size):
         assert image.read() == data[:size]
 
 
+def test_a_lookup_ends_at_the_byte_that_is_read(root, base):
+    for path in (base, root / "data/qcow2/base.qcow2", root / "data/qcow2/overlay.qcow2"):
+        raw = path.read_bytes()
+        with qcow2.Image(path) as image:
+            for start, kind, depth, offset in image.clusters().itertuples(index=False):
+                way = image.lookup(start + 7)
+                last = way.iloc[-1]
+                if depth == 0 and kind == "data":
+                    assert (last.part, last.value) == ("cluster", offset + 7)
+                    assert raw[last.value :][:9] == image.read(start + 7, 9)
+                else:
+                    assert last.value == 0
+                for row in way.itertuples():
+                    place = 40 if row.part == "header" else row.offset + 8 * number(row.entry)
+                    if row.part != "cluster":
+                        assert int.from_bytes(raw[place:][:8]) & qcow2.image.OFFSET == row.value
+
+
+def number(words):
+    return int(words.split()[1]) if " " in words else 0
+
+
+def test_a_byte_of_a_compressed_cluster_has_no_place_of_its_own(root):
+    with (
+        qcow2.Image(root / "data/qcow2/compressed.qcow2") as image,
+        pytest.raises(ValueError, match="is compressed"),
+    ):
+        image.lookup(int(image.clusters().query("kind == 'compressed'").start.iloc[0]))
+
+
 def test_a_wrong_count_is_found(base):
     with qcow2.WritableImage(base) as image:
         image._count(5, 1, 1)
