@@ -28,7 +28,7 @@ def unpainted(monkeypatch):
     """
     from labkit.dials import panel
 
-    monkeypatch.setattr(panel, "svg", lambda figure: "<svg ></svg>")
+    monkeypatch.setattr(panel, "svg", lambda figure, salt: "<svg ></svg>")
 
 
 class Judge:

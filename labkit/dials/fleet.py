@@ -30,7 +30,8 @@ COLUMNS = {
     "num_io_ops": ("builds, copies", None),
     "failed_builds": ("failed builds", None),
 }
-WIDTHS = ("90px", "92px", "60px", "300px")  # of a name, a number, a tick, what became of it
+#: Of a name, a number, a tick, what became of it: 832 pixels at least.
+WIDTHS = ("80px", "76px", "62px", "minmax(240px, 1fr)")
 
 
 def fleet(hosts: Fleet, spec_obj: RequestSpec, options: Options | None = None) -> FleetDial:

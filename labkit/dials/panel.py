@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from labkit.decision import Sentence
-from labkit.plots.figure import Figure, page_width, plain, svg
+from labkit.plots.figure import Figure, page_width, plain, svg, wide
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 LIVE = "A dial, live in JupyterLab: run this cell to turn it."
 MORE, FEWER = "more …", "fewer …"
+# ipywidgets gives this class to what no kernel moves any more.
+GONE = """<style>
+.labkit-gone {display: none}
+.jupyter-widgets-disconnected .labkit-gone {display: block}
+</style><div class="labkit-gone"><i>No kernel moves this dial: run this cell to turn it.</i></div>"""
+#: Pixels of a slider: room to aim, its number with the gaps; the page's letters are a little wider.
+TRACK, NUMBER, WIDER = 250, 100, 1.1
 
 
 class Refusing:
@@ -124,11 +131,17 @@ class Panel(ipywidgets.VBox):
             control.style.description_width = "initial"
             if isinstance(control, (Steps, Numbers)):
                 control.description_allow_html = True
-                ends = f"{control.min:g} to {control.max:g}"
-                control.description += f" <small>({ends})</small>"
-                control.layout = ipywidgets.Layout(flex="1 1 380px", min_width="300px")
+                ends = f"({control.min:g} to {control.max:g})"
+                said = wide(f"{control.description} {ends}") * WIDER
+                width = f"{said + TRACK + NUMBER:.0f}px"
+                control.description += f" <small>{ends}</small>"
+                control.layout = ipywidgets.Layout(
+                    flex=f"1 1 {width}", min_width=f"min({width}, 100%)"
+                )
             elif isinstance(control, Buttons):
                 control.layout = ipywidgets.Layout(width="100%")
+            elif isinstance(control, Ticks):
+                control.layout = ipywidgets.Layout(width="auto")
             control.observe(self._changed, "value")
         self._first = self.value
         again = ipywidgets.Button(description="Reset", icon="undo", tooltip="As it was at first")
@@ -221,9 +234,12 @@ class Panel(ipywidgets.VBox):
         self._drawn, self._told = figure, Sentence(told)
         self.answer = self._told
         style = f"display:block;width:{page_width(figure)}px;max-width:100%;height:auto"
-        picture = svg(figure).replace("<svg ", f'<svg style="{style}" ', 1)
+        picture = svg(figure, salt=self.picture.model_id)
+        picture = picture.replace("<svg ", f'<svg style="{style}" ', 1)
         # Drawn first: the words and the picture of one turn reach the page together.
         words = html.escape(told)
         lines = "<br>".join(paragraphs or (f"<b>{words}</b>",))
-        self.sentence.value = f'<div style="line-height:1.35;white-space:normal">{lines}</div>'
+        self.sentence.value = (
+            f'<div style="line-height:1.35;white-space:normal">{GONE}{lines}</div>'
+        )
         self.picture.value = f'<div role="img" aria-label="{words}">{picture}</div>'

@@ -118,7 +118,7 @@ class PlayerDial(Panel):
     # -- turning --------------------------------------------------------------------------
     def _button(self, word, icon):
         button = ipywidgets.Button(description=word, icon=icon)
-        button.layout.width = "7.5em"
+        button.layout.width = "6.8em"
         button.tooltip = f"{word} step"
         button.on_click(lambda _: self._jump(word))
         setattr(self, word, button)

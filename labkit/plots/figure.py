@@ -209,13 +209,17 @@ def settle(figure: MatplotlibFigure) -> None:
         figure.set_layout_engine("none")
 
 
-def svg(figure: MatplotlibFigure) -> str:
-    """Return *figure* as an ``<svg>`` element, the same text every time."""
+def svg(figure: MatplotlibFigure, salt: str = "labkit") -> str:
+    """Return *figure* as an ``<svg>`` element, the same text every time.
+
+    Two on one page need a *salt* each: with the names of its hatches they would share the hatches,
+    and these vanish when the page hides the first of the two.
+    """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     out, dpi = io.StringIO(), figure.dpi
-    rc = {"svg.fonttype": "none", "svg.hashsalt": "labkit"}
+    rc = {"svg.fonttype": "none", "svg.hashsalt": salt}
     with plain(), matplotlib.rc_context(rc):
         # Not savefig, which draws everything twice; but it would set the dpi back.
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})

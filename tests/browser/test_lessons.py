@@ -13,9 +13,13 @@ RUN_MS = 120_000
 TURN_MS = 1_000
 PRESSES = 100  # enough to cross any dial
 LONGEST_PX = 16_000  # the tallest picture Chromium takes
+# Pages whose column is 832 and 1,112 pixels wide, and what a dial takes and gives in them.
+WIDE_PX, DIAL_PX, TRACK_PX = (1000, 1280), 640, 250
 
 # The button of something optional, and what is told before it is pressed.
 REAL, NOBODY = "Ask the real qemu-img", "Nobody has asked"
+# What stands above the answer of a dial that was saved.
+GONE = "run this cell to turn it"
 
 READY = """() => {
   const panel = window.jupyterapp?.shell?.currentWidget;
@@ -51,6 +55,10 @@ ANSWERED = """async () => {
   await kernel.requestExecute(asked).done;
   return true;
 }"""
+HEIGHT = "panel => panel.getBoundingClientRect().height"
+# Of each slider of a panel: its words, and how long its track is.
+TRACKS = """panel => [...panel.querySelectorAll(".noUi-base")].map(
+  e => [e.closest(".widget-slider").innerText, e.getBoundingClientRect().width])"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
 CHOICES = ".widget-toggle-buttons"
 MORE = "more …"  # shows more buttons, and asks nothing
@@ -81,6 +89,12 @@ def stem(request):
 def test_runs_from_top_to_bottom_and_its_dials_turn(lesson, stem, screenshots):
     assert lesson.evaluate(BAD_OUTPUTS) == []
     panels = lesson.locator(".jp-OutputArea-output:has(div[role=img])")
+    own = lesson.viewport_size
+    for wide in WIDE_PX:
+        lesson.set_viewport_size(own | {"width": wide})
+        for panel in panels.all():
+            has_room(panel)
+    lesson.set_viewport_size(own)
     for place in range(panels.count()):
         for control, keys in controls(panels.nth(place)):
             turn(lesson, panels.nth(place), control, keys)
@@ -94,6 +108,29 @@ def test_runs_from_top_to_bottom_and_its_dials_turn(lesson, stem, screenshots):
         playwright.expect(panel).to_contain_text("qemu-img")
         panel.screenshot(path=screenshots / f"{stem}-real.png")
     picture_of_all(lesson, screenshots / f"{stem}.png")
+
+
+@pytest.mark.parametrize("lesson", LESSONS[:1], indirect=True, ids=lambda path: path.stem)
+def test_a_dial_whose_kernel_is_gone_stands_and_says_so(lesson):
+    dial = lesson.locator(".jp-OutputArea-output:has(div[role=img])").first
+    dial.scroll_into_view_if_needed()
+    before = dial.evaluate(SHOWN)
+    playwright.expect(dial).not_to_contain_text(GONE, use_inner_text=True)
+    lesson.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    lesson.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    lesson.reload()
+    lesson.wait_for_function(READY)
+    dial.scroll_into_view_if_needed()
+    playwright.expect(dial).to_contain_text(GONE, use_inner_text=True)
+    assert dial.evaluate(SHOWN)[0] == before[0]
+
+
+def has_room(panel):
+    """The dial fits below the bars of a small screen, and each slider can be aimed at."""
+    panel.scroll_into_view_if_needed()
+    assert panel.evaluate(HEIGHT) <= DIAL_PX
+    short = [words for words, width in panel.evaluate(TRACKS) if width < TRACK_PX]
+    assert short == []
 
 
 def controls(panel):

@@ -121,10 +121,10 @@ def test_a_dial_asks_its_model_once_for_a_press_of_more(tmp_path):
 def test_matplotlibs_settings_of_a_learner_reach_no_dial(dial, tmp_path, request):
     import matplotlib
 
-    usual = dial.picture.value
+    usual = dial.figure.svg()
     with matplotlib.rc_context({"axes.grid": True, "font.size": 20, "axes.facecolor": "black"}):
-        other = DIALS[request.node.callspec.params["dial"]](tmp_path / "..")
-    assert re.sub("id=.[^ ]*", "", other.picture.value) == re.sub("id=.[^ ]*", "", usual)
+        other = DIALS[request.node.callspec.params["dial"]](tmp_path / "..").figure.svg()
+    assert re.sub("id=.[^ ]*", "", other) == re.sub("id=.[^ ]*", "", usual)
 
 
 def test_a_presentation_is_larger(tmp_path):
@@ -138,3 +138,15 @@ def test_a_presentation_is_larger(tmp_path):
         plots.size("page")
     wide = [int(re.search(r"width:(\d+)px", d.picture.value)[1]) for d in (usual, large)]
     assert wide[1] == pytest.approx(1.35 * wide[0], abs=1)
+
+
+def test_two_dials_of_a_page_share_no_hatch(tmp_path):
+    one, other = (overlay(folder) for folder in (tmp_path, tmp_path))
+    hatches = [set(re.findall(r"url\(#([^)]*)\)", dial.picture.value)) for dial in (one, other)]
+    assert hatches[0]
+    assert not hatches[0] & hatches[1]
+
+
+def test_what_is_shown_without_a_kernel_says_how_to_turn_it(dial):
+    assert 'class="labkit-gone"' in dial.sentence.value
+    assert "run this cell" in dial.sentence.value
