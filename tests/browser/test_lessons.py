@@ -59,6 +59,11 @@ HEIGHT = "panel => panel.getBoundingClientRect().height"
 # Of each slider of a panel: its words, and how long its track is.
 TRACKS = """panel => [...panel.querySelectorAll(".noUi-base")].map(
   e => [e.closest(".widget-slider").innerText, e.getBoundingClientRect().width])"""
+# What of a panel's page stands to the right of it, where nobody can see it.
+OUTSIDE = """panel => [...panel.querySelectorAll("*")]
+  .filter(e => e instanceof HTMLElement)
+  .filter(e => e.getBoundingClientRect().right > panel.getBoundingClientRect().right + 2)
+  .map(e => e.innerText || e.className)"""
 POSITION = "e => e.ariaValueNow ?? `${e.checked} ${e.value}`"
 CHOICES = ".widget-toggle-buttons"
 MORE = "more …"  # shows more buttons, and asks nothing
@@ -129,6 +134,7 @@ def has_room(panel):
     """The dial fits below the bars of a small screen, and each slider can be aimed at."""
     panel.scroll_into_view_if_needed()
     assert panel.evaluate(HEIGHT) <= DIAL_PX
+    assert panel.evaluate(OUTSIDE) == []
     short = [words for words, width in panel.evaluate(TRACKS) if width < TRACK_PX]
     assert short == []
 

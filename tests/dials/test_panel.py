@@ -141,7 +141,8 @@ def test_a_presentation_is_larger(tmp_path):
 
 
 def test_two_dials_of_a_page_share_no_hatch(tmp_path):
-    one, other = (overlay(folder) for folder in (tmp_path, tmp_path))
+    one = overlay(tmp_path)
+    other = dials.overlay(tmp_path / "base.qcow2")
     hatches = [set(re.findall(r"url\(#([^)]*)\)", dial.picture.value)) for dial in (one, other)]
     assert hatches[0]
     assert not hatches[0] & hatches[1]
