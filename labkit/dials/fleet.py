@@ -30,8 +30,8 @@ COLUMNS = {
     "num_io_ops": ("builds, copies", None),
     "failed_builds": ("failed builds", None),
 }
-#: Of a name, a number, a tick, what became of it: 832 pixels at least.
-WIDTHS = ("80px", "76px", "62px", "minmax(240px, 1fr)")
+#: Of a name, a size in MiB, a count, a tick, what became of it: 832 pixels at least.
+WIDTHS = ("72px", "92px", "64px", "62px", "minmax(240px, 1fr)")
 
 
 def fleet(hosts: Fleet, spec_obj: RequestSpec, options: Options | None = None) -> FleetDial:
@@ -112,8 +112,8 @@ class FleetDial(Panel):
         return f'<div style="line-height:1.3" title="{html.escape(words)}">{sign} {html.escape(short)}</div>'
 
     def _arranged(self) -> list[ipywidgets.Widget]:
-        name, number, tick, told = WIDTHS
-        columns = [name, *[number] * len(COLUMNS), tick, told]
+        name, size, count, tick, told = WIDTHS
+        columns = [name, *(size if most else count for _, most in COLUMNS.values()), tick, told]
         heads = ["host", *(head for head, _ in COLUMNS.values()), "disabled", "what became of it"]
         cells = [
             ipywidgets.HTML(f'<div style="line-height:1.2"><b>{head}</b></div>') for head in heads
@@ -129,7 +129,7 @@ class FleetDial(Panel):
             ipywidgets.HTML("<b>The request asks for RAM, MiB:</b>"),
             self._controls["memory_mb"],
         ]
-        self._controls["memory_mb"].layout.width = number
+        self._controls["memory_mb"].layout.width = size
         return [ipywidgets.HBox(asked), ipywidgets.GridBox(cells, layout=layout)]
 
 
