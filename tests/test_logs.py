@@ -242,6 +242,7 @@ def dressed(dress, lines=LINES):
         lambda line: json.dumps({"_PID": "7", "MESSAGE": list(f"\x1b[0m{line}".encode())}),
         lambda line: json.dumps({"_source": {"fields": {"@message": line}}}),
         lambda line: json.dumps({"body": {"text_of_mine": line}}),
+        lambda line: json.dumps({"short_message": line[:80], "full_message": line}),  # GELF
         lambda line: json.dumps({"log": json.dumps({"msg": line}) + "\n", "stream": "stdout"}),
         lambda line: f"Mar  2 09:00:00 ctl nova: @cee: {json.dumps({'msg': line})}",
         lambda line: json.dumps([{"message": line}]) + ",",  # a file that is one JSON list

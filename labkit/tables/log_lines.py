@@ -29,7 +29,7 @@ _ENDS = r"\n", "#012", r"\r", "#015", "^M"
 _CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+) (stdout|stderr) ([PF])\S* (.*)")
 _JSON, _BETWEEN = re.compile(r'\{\s*"'), re.compile(r"[\s,]*")
 # The names that formatters and shippers give to text, level, logger and stream, in any nesting.
-_TEXT = "message msg log payload logmessage textpayload body original raw line".split()
+_TEXT = "full_message message msg log payload logmessage textpayload body original raw line".split()
 _LEVEL = "levelname log_level loglevel level severity severity_text".split()
 _LOGGER = "python_module logger_name name logger module".split()
 _STREAM = "stream container_id container_partial_id partial_id pid".split()
