@@ -63,6 +63,8 @@ class History:
             servers.refuse(context, action, wanted, instance, facts, arguments)
             if action in ("confirmResize", "revertResize") and not self._finished(seq):
                 raise exception.HTTPBadRequest("Instance has not been resized.")
+            if action == "evacuate" and facts.host_is_up:
+                raise exception.ComputeServiceInUse(host=instance.host)
         except exception.NovaException as error:
             return servers.status_of(error), servers.words_of(error)
         return wanted.status, ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labkit.nova import exception
 from labkit.nova.availability_zones import get_availability_zones, get_host_availability_zone
+from labkit.nova.compute import power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
 from labkit.nova.compute import vm_states as vm
@@ -1025,7 +1026,7 @@ def _new_row(name, spec, now):
         "display_name": name,
         "vm_state": vm.BUILDING,
         "task_state": task.SCHEDULING,
-        "power_state": None,
+        "power_state": power_state.NOSTATE,
         "system_metadata": _system_metadata_of(spec.image, flavor),
         "locked": False,
         "progress": 0,

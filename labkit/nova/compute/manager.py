@@ -738,14 +738,16 @@ class ComputeManager(Service):
                     yield from self._delete_instance(instance)
 
     def _cleanup_running_deleted_instances(self):
-        """Remove the guests of deleted servers, or as ``running_deleted_instance_action`` says."""
-        action = self.options.running_deleted_instance_action
+        """Remove the guests of deleted servers, if ``running_deleted_instance_action`` is "reap".
+
+        With any other value they stay as they are. So they do with Nova's "shutdown": it hands the
+        driver's ``power_off`` the context in place of the server, and ignores that this fails.
+        """
+        if self.options.running_deleted_instance_action != "reap":
+            return
         for instance in self._running_deleted_instances():
             with contextlib.suppress(Exception):  # as Nova, which warns and tries again
-                if action == "reap":
-                    yield from self._shutdown_instance(instance, notify=False)
-                elif action == "shutdown":
-                    yield from self._power_off_instance(instance)
+                yield from self._shutdown_instance(instance, notify=False)
 
     def _running_deleted_instances(self) -> list:
         """Return the servers whose guest is here though they were deleted long enough ago."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from labkit.nova import clock
-from labkit.nova.compute import power_state
 from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
 from labkit.nova.objects.instance import Instance
@@ -32,9 +31,7 @@ class BuildRequest(NovaObject):
 
     def get_new_instance(self, service) -> Instance:
         """Return the server, all its columns still to be written."""
-        instance = Instance(service, self.name, self.spec, self.values)
-        instance.power_state = power_state.NOSTATE
-        return instance
+        return Instance(service, self.name, self.spec, self.values)
 
     def create(self, service):
         """Write it down."""

@@ -146,7 +146,7 @@ def test_it_stays_where_nobody_looks_for_it(root):
 
 @pytest.mark.parametrize(
     ("action", "left"),
-    [("reap", []), ("shutdown", [4]), ("log", [1]), ("noop", [1])],
+    [("reap", []), ("shutdown", [1]), ("log", [1]), ("noop", [1])],
 )
 def test_what_becomes_of_it_is_an_option(root, action, left):
     _, guests = left_behind(root, running_deleted_instance_action=action)

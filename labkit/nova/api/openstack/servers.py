@@ -113,7 +113,9 @@ ACTIONS = {
     ),
     "getConsoleOutput": _known("os-console-output", "get_console_output", 200),
 }
-#: They look for the row in its cell and nowhere else.
+#: They look for the row in its cell and nowhere else; as long as the mapping names no cell, in the
+#: database of nova-api's own nova.conf, which is cell0's here (where it is cell1's, Nova 34 finds a
+#: row that is there already, and answers 409, not ready).
 _ONLY_IN_A_CELL = ("stop", "start", "trigger_crash_dump")
 #: They are about a rule of their own, "...:host", where a host is named.
 _RULE_FOR_A_HOST = ("migrate", "migrateLive")
