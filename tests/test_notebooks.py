@@ -1,12 +1,16 @@
 """The rules of a lesson, beside what nbval and the browser see."""
 
 import ast
+import base64
+import io
 import re
 import statistics
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from labkit.exercises.judging import FILE_OF
 from tools.notebooks import code_cells, normalise, text_of
@@ -41,6 +45,16 @@ def test_is_a_valid_notebook_as_the_tool_writes_it(path, lesson):
 def test_every_cell_was_run(lesson):  # nbval skips cells that were not, without a word
     counts = [cell.execution_count for cell in code_cells(lesson)]
     assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_picture_is_cut_off(
+    lesson,
+):  # its texts are a little wider than where they were laid out
+    outputs = [output for cell in code_cells(lesson) for output in cell.outputs]
+    pictures = [o.data["image/png"] for o in outputs if "image/png" in o.get("data", ())]
+    for picture in pictures:
+        grey = np.array(Image.open(io.BytesIO(base64.b64decode(picture))).convert("L"))
+        assert min(side.min() for side in (grey[:2], grey[-2:], grey[:, :2], grey[:, -2:])) > 200
 
 
 def test_no_cell_failed_or_warned(lesson):

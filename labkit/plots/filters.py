@@ -73,7 +73,7 @@ def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = Non
             style = {"va": "top", "fontweight": weight, "linespacing": 1.2}
             style["xycoords"] = own.get_yaxis_transform()
             note(own, words, (1, middle), (points, 5.5), **style)
-    own.set_yticks(middles, [label(stage.name) for stage in stages], fontsize=10)
+    own.set_yticks(middles, [label(stage.name) for stage in stages], fontsize=SMALL)
     own.set_ylim(-sum(heights), 0.05)
     own.set_xlim(0, max(1, passed[0] + fell[0]))
     own.locator_params(axis="x", integer=True, nbins=4)
