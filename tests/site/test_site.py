@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PAGE
 from tests.browser.test_lessons import (
     ANSWERED,
     BAD_OUTPUTS,
@@ -254,9 +255,11 @@ def test_a_browser_that_lacks_something_gets_a_sentence(browser, server, taken_a
     context.close()
 
 
-@pytest.mark.skip(reason="did not end on a busy machine; CONTRIBUTING, what is not checked")
-def test_opened_again_it_needs_no_server(page, learner, server):
-    """The last of all: the server stops."""
+def test_opened_again_it_needs_no_server(browser, root):
+    """The first visit is kept by the browser, and the server stops."""
+    server = Server(root / SITE)
+    context = watched(browser.new_context(viewport=PAGE), server)
+    page = context.new_page()
     page.goto(server.url)
     page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
     ready(page)
@@ -268,4 +271,5 @@ def test_opened_again_it_needs_no_server(page, learner, server):
     page.evaluate(RUN, "notebook:run-all-cells")
     page.wait_for_function(DONE)
     assert page.evaluate(BAD_OUTPUTS) == []
-    assert learner.asked_elsewhere == []
+    assert context.asked_elsewhere == []
+    context.close()
