@@ -370,7 +370,7 @@ CALLS = {
         fanout=False,
     ),
     "messaging.Transport": lambda: dict(
-        broker=labkit.messaging.Broker(), control_exchange="nova", name="client", wait=None,
+        broker=labkit.messaging.Broker(), control_exchange="nova", name="client",
         allowed_remote_exmods=("nova.exception",),
     ),
     "messaging.version_is_compatible": lambda: dict(implemented="6.5", version="6.0"),

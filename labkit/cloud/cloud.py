@@ -13,7 +13,7 @@ from labkit.neighbours.messaging.envelope import Envelope
 from labkit.nova import exception
 from labkit.nova.api.openstack import servers
 from labkit.nova.api.openstack.common import status_from_state
-from labkit.nova.clock import Request, ServiceStoppedError, Thread
+from labkit.nova.clock import Request, ServiceStoppedError
 from labkit.nova.compute import power_state
 from labkit.nova.compute.api import API, server_uuid
 from labkit.nova.compute.manager import ComputeManager
@@ -492,36 +492,18 @@ class Cloud:
 
     # -- inside: requests -----------------------------------------------------------------
     def _until_answered(self, work):
-        outcome = []
-
-        def process():
-            try:
-                outcome.append((yield from work))
-            except Exception as error:
-                outcome.append(error)
-
-        self.site.clock.env.run(until=Thread(self.site.clock.env, process(), None))
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        return outcome[0]
+        return self.site.clock.env.run(until=self._api.service.start(work))
 
     def _later(self, delay_s, name, action, given):
-        self.site.clock.busy += 1
-        Thread(self.site.clock.env, self._delayed(delay_s, name, action, dict(given)), None)
+        self._api.service.start(self._delayed(delay_s, name, action, dict(given)))
 
     def _delayed(self, delay_s, name, action, given):
-        try:
-            yield self.site.clock.env.timeout(delay_s)
-            if action == "create":
-                yield from self._create(name, **given)
-            else:
-                is_admin, as_user = given.pop("is_admin", True), given.pop("as_user", None)
-                yield from self._request(name, action, is_admin, given, as_user)
-        except Exception as error:
-            if not expected(error):
-                raise
-        finally:
-            self.site.clock.busy -= 1
+        yield self.site.clock.env.timeout(delay_s)
+        if action == "create":
+            yield from self._create(name, **given)
+        else:
+            is_admin, as_user = given.pop("is_admin", True), given.pop("as_user", None)
+            yield from self._request(name, action, is_admin, given, as_user)
 
     def _begin_request(self, project_id, is_admin, as_user):
         context = self.site.keystone.context(project_id, is_admin, as_user)

@@ -6,7 +6,6 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 """
 
 import inspect
-from collections import deque
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
@@ -107,46 +106,8 @@ class Clock:
             self._context = before
 
 
-class Thread(simpy.Process):
-    """Something that goes on, and the context that it goes on in.
-
-    Source: ``spawn`` in nova/utils.py, which hands the context on, Nova 34.0.0.
-    """
-
-    def __init__(self, env, work, context):
-        self.context = context
-        super().__init__(env, work)
-
-
 class ServiceStoppedError(BaseException):
-    """The service died while this was waiting; nothing of it goes on, no handler sees it."""
-
-
-class Lock:
-    """One holder at a time, the others in the order of their coming.
-
-    Unlike a simpy.Resource, a lock that is free takes no step of the clock.
-    """
-
-    def __init__(self, env):
-        self.held = False
-        self._env = env
-        self._waiting = deque()
-
-    def acquire(self):
-        """Wait until the lock is free, and take it."""
-        if self.held:
-            turn = self._env.event()
-            self._waiting.append(turn)
-            yield turn
-        self.held = True
-
-    def release(self):
-        """Give the lock to the next one, if somebody waits."""
-        if self._waiting:
-            self._waiting.popleft().succeed()
-        else:
-            self.held = False
+    """The service died at a step of this thread; nothing of it goes on, no handler sees it."""
 
 
 class Save(NamedTuple):

@@ -54,8 +54,7 @@ class _Server(RPCServer):
 
 def create_transport(service) -> Transport:
     """Return a service's way to the broker; an exception arrives as the one that was raised."""
-    broker, wait = service.site.broker, service.wait
-    return Transport(broker, EXCHANGE, service.name, wait=wait, allowed_remote_exmods=None)
+    return Transport(service.site.broker, EXCHANGE, service.name, allowed_remote_exmods=None)
 
 
 def get_client(service, target) -> RPCClient:

@@ -1,10 +1,11 @@
 """What every service is made of: a log of what it did, locks, messages (nova/service.py)."""
 
+from collections import deque
 from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, Lock, ServiceStoppedError, Thread, caller
+from labkit.nova.clock import Call, ServiceStoppedError, caller
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
@@ -25,7 +26,7 @@ class Service:
         self.name = name
         self.host = host
         self.stopped = False
-        self.busy = 0
+        self.threads = {}
         self.transport = rpc.create_transport(self)
         self.serializer = rpc.RequestContextSerializer(self)
         self.servers = ()
@@ -60,13 +61,6 @@ class Service:
         """Record a call to a neighbour about the server of that name."""
         self.note(Call, name, system, call)
 
-    def wait(self, event):
-        """Wait for an event, unless the service dies meanwhile."""
-        value = yield event
-        if self.stopped:
-            raise ServiceStoppedError
-        return value
-
     def step(self, step, instance=None, names=(None,), until=None, seconds=None):
         """Let a step take its time, or *seconds*, and fail if a fault says so.
 
@@ -79,9 +73,9 @@ class Service:
             if error is None:
                 more, error = faults.at_step(step, self.host, name)
         seconds = (site.durations.draw(step) if seconds is None else seconds) + more
-        if seconds or self.stopped:
+        if seconds:
             over = self.clock.env.timeout(seconds)
-            yield from self.wait(over if until is None else over | until)
+            yield over if until is None else over | until
         if error is not None and not (until is not None and until.triggered):
             raise error
 
@@ -90,18 +84,20 @@ class Service:
 
         Source: ``utils.synchronized(instance.uuid)`` in nova/compute/manager.py.
         """
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = Lock(self.clock.env)
-        yield from lock.acquire()
-        if self.stopped:
-            raise ServiceStoppedError
+        waiting = self._locks.get(name)
+        if waiting is None:
+            waiting = self._locks[name] = deque()
+        else:
+            turn = self.clock.env.event()
+            waiting.append(turn)
+            yield turn
         try:
             return (yield from work)
         finally:
-            lock.release()
-            if not lock.held:
-                self._locks.pop(name, None)
+            if waiting:
+                waiting.popleft().succeed()
+            else:
+                del self._locks[name]
 
     @cached_property
     def compute_rpcapi(self) -> ComputeAPI:
@@ -144,31 +140,31 @@ class Service:
 
         In: a generator; the thread's *context*, by default that of what is done now.
         """
-        self.busy += 1
+        thread = self.clock.env.process(work)
+        thread.context = context or self.context
+        self.threads[thread] = work
         self.clock.busy += 1
-        return Thread(self.clock.env, self._thread(work), context or self.context)
+        thread.callbacks.append(self._ended)
+        return thread
+
+    def _ended(self, thread):
+        if self.threads.pop(thread, None) is None:
+            thread.defused = True  # the service died meanwhile
+            return
+        self.clock.busy -= 1
+        if not thread.ok and expected(thread.value):
+            thread.defused = True
 
     def stop(self):
         """Die: what is under way is never finished."""
         self.stopped = True
-        self.clock.busy -= self.busy
-        self.busy = 0
         for server in self.servers:
             server.stop()
-
-    def _thread(self, work):
-        try:
-            if not self.stopped:  # it may have died before this thread had its turn
-                yield from work
-        except ServiceStoppedError:
-            pass
-        except Exception as error:
-            if not expected(error):
-                raise
-        finally:
-            if not self.stopped:
-                self.busy -= 1
-                self.clock.busy -= 1
+        threads, self.threads = self.threads, {}
+        self.clock.busy -= len(threads)
+        for thread, work in threads.items():
+            if thread is not self.clock.env.active_process:  # this one raises ServiceStoppedError
+                work.close()
 
 
 def unforeseen(error) -> Exception:

@@ -91,8 +91,8 @@ def _kept(compute):
         turns = getattr(compute, name)
         if turns is not None and (turns.count or turns.queue):
             yield f"keeps {turns.count} turns of its {name}"
-    if compute.busy:
-        yield f"has {compute.busy} things under way"
+    if compute.threads:
+        yield f"has {len(compute.threads)} things under way"
 
 
 # -- rules of one server, as those in labkit/cloud/leftovers.py ------------------------------

@@ -117,7 +117,8 @@ class Broker:
         while queue.ready:
             envelope = queue.ready.popleft()
             if self.env.now < envelope.expires_s:
-                self._hand(queue, envelope)
+                self.taken.append(Taken(self.env.now, reader, name, envelope))
+                callback(envelope)
 
     def cancel(self, callback):
         """Let a reader go; its queues stay."""
@@ -130,12 +131,11 @@ class Broker:
         lost, late_s = self.fault(envelope)
         if not lost:
             self.on_the_way += 1
-            self.env.process(self._carry(envelope, late_s))
+            arrival = self.env.timeout(self.latency_s(envelope) + late_s, envelope)
+            arrival.callbacks.append(self._arrived)
 
-    def _carry(self, envelope, late_s):
-        seconds = self.latency_s(envelope) + late_s
-        if seconds:
-            yield self.env.timeout(seconds)
+    def _arrived(self, arrival):
+        envelope = arrival.value
         self.on_the_way -= 1
         bound = self.bindings.get(envelope.exchange, {})
         if self.exchanges.get(envelope.exchange) == "fanout":
@@ -145,16 +145,14 @@ class Broker:
         if not names:
             self.dropped.append(envelope)
         for name in names:
-            self._hand(self.queues[name], envelope)
-
-    def _hand(self, queue, envelope):
-        if queue.consumers:
-            reader, callback = queue.consumers[0]
-            queue.consumers.rotate(-1)
-            self.taken.append(Taken(self.env.now, reader, queue.name, envelope))
-            callback(envelope)
-        else:
-            queue.ready.append(envelope)
+            queue = self.queues[name]
+            if queue.consumers:
+                reader, callback = queue.consumers[0]
+                queue.consumers.rotate(-1)  # readers take turns
+                self.taken.append(Taken(self.env.now, reader, name, envelope))
+                callback(envelope)
+            else:
+                queue.ready.append(envelope)
 
     def waiting(self) -> dict:
         """Return how many messages wait in each queue that has any, those expired left out."""

@@ -22,8 +22,7 @@ class Transport:
     """One process's way to the broker; its calls share one reply queue.
 
     In: the broker; the exchange of all that names none; *name*, by which tables call the process;
-    *wait*, how it waits for an event; the modules whose exceptions it rebuilds, None for all as
-    they were raised.
+    the modules whose exceptions it rebuilds, None for all as they were raised.
 
     Source: ``AMQPDriverBase`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
     """
@@ -33,48 +32,25 @@ class Transport:
         broker,
         control_exchange="nova",
         name="client",
-        wait=None,
         allowed_remote_exmods=ALLOWED_EXMODS,
     ):
         if not hasattr(broker, "publish"):
             raise TypeError(f"broker: {shown(broker)} is not a Broker")
-        if wait is not None and not callable(wait):
-            raise TypeError(f"wait = {shown(wait)} is not a function")
         self.name = name
         self.broker = broker
         self.env = broker.env
         self.control_exchange = control_exchange
         self.reply_q = None
-        self._wait = _wait if wait is None else wait
         self._allowed = allowed_remote_exmods
         self._waiting = {}
 
-    def send(self, target, context, message, timeout_s=None, monitor_s=None, by=None):
-        """Publish a message; for a call (with a *timeout_s*) return its id."""
-        if not target.topic:
-            raise InvalidTarget("A topic is required to send", target)
-        msg_id = None
-        if timeout_s is not None:
-            msg_id = self.broker.new_id()
-            message |= {"_msg_id": msg_id, "_reply_q": self._reply_queue(), "_timeout": monitor_s}
-        message["_unique_id"] = self.broker.new_id()
-        if target.fanout:
-            exchange, key, timeout_s = f"{target.topic}_fanout", "", None
-        else:
-            exchange = target.exchange or self.control_exchange
-            key = f"{target.topic}.{target.server}" if target.server else target.topic
-        expiration = None if timeout_s is None else str(int(timeout_s * 1000))
-        now, name = self.env.now, self.name
-        self.broker.publish(
-            Envelope(now, exchange, key, message, context, expiration, sender=name, by=by)
-        )
-        return msg_id
-
-    def _reply_queue(self):
+    def asking(self) -> dict:
+        """Return what makes a message a call: its id, and the queue that the answer is to go to."""
+        msg_id = self.broker.new_id()
         if self.reply_q is None:
             self.reply_q = f"reply_{self.broker.new_id()}"
             self.broker.reply_queue(self.reply_q, self._answered, self.name)
-        return self.reply_q
+        return {"_msg_id": msg_id, "_reply_q": self.reply_q}
 
     def _answered(self, envelope):
         reply = envelope.content
@@ -91,7 +67,7 @@ class Transport:
         while True:
             watched_s = self.env.now + monitor_s if monitor_s else until_s
             answer = self._next(msg_id, min(until_s, watched_s) - self.env.now)
-            reply = yield from self._wait(answer)
+            reply = yield answer
             if reply is None:
                 raise MessagingTimeout(f"Timed out waiting for a reply to message ID {msg_id}")
             if reply["failure"]:
@@ -109,10 +85,6 @@ class Transport:
 
         self.env.timeout(max(seconds, 0)).callbacks.append(late)
         return event
-
-
-def _wait(event):
-    return (yield event)
 
 
 class RPCClient:
@@ -164,7 +136,13 @@ class RPCClient:
         Raises MessagingException for a version that is none.
         """
         if "version" in target:
-            _check_version(target["version"])
+            version = target["version"]
+            try:
+                version_is_compatible(version, version)
+            except (IndexError, ValueError):
+                raise MessagingException(
+                    f"Version must contain a major and minor integer. Got {version}"
+                ) from None
         return RPCClient(
             self.transport,
             self.target(**target),
@@ -185,8 +163,7 @@ class RPCClient:
 
         Raises RPCVersionCapError or InvalidTarget, and then nothing is sent.
         """
-        context, message = self._made(ctxt, method, kwargs)
-        self.transport.send(self.target, context, message, by=self.by)
+        self.transport.broker.publish(self._envelope(ctxt, method, kwargs))
 
     def call(self, ctxt, method, **kwargs):
         """Send a message and wait: ``answer = yield from client.call(...)`` in a process.
@@ -196,28 +173,34 @@ class RPCClient:
         """
         if self.target.fanout:
             raise InvalidTarget("A call cannot be used with fanout", self.target)
-        context, message = self._made(ctxt, method, kwargs)
         timeout_s = RESPONSE_TIMEOUT_S if self.timeout_s is None else self.timeout_s
-        monitor_s = self.monitor_s
-        msg_id = self.transport.send(self.target, context, message, timeout_s, monitor_s, self.by)
-        result = yield from self.transport.wait(msg_id, timeout_s, monitor_s)
+        envelope = self._envelope(ctxt, method, kwargs, timeout_s)
+        self.transport.broker.publish(envelope)
+        msg_id = envelope.content["_msg_id"]
+        result = yield from self.transport.wait(msg_id, timeout_s, self.monitor_s)
         return self.serializer.deserialize_entity(ctxt, result)
 
-    def _made(self, ctxt, method, kwargs):
+    def _envelope(self, ctxt, method, kwargs, timeout_s=None):
+        """Return a message in its envelope; with a *timeout_s* it is a call."""
+        target, transport = self.target, self.transport
         message = {"method": method, "args": self.serializer.serialize_entity(ctxt, kwargs)}
-        if self.target.namespace is not None:
-            message["namespace"] = self.target.namespace
-        if self.target.version is not None:
-            message["version"] = self.target.version
+        if target.namespace is not None:
+            message["namespace"] = target.namespace
+        if target.version is not None:
+            message["version"] = target.version
         if not self.can_send_version():
-            raise RPCVersionCapError(self.target.version, self.version_cap)
-        return self.serializer.serialize_context(ctxt), message
-
-
-def _check_version(version):
-    try:
-        version_is_compatible(version, version)
-    except (IndexError, ValueError):
-        raise MessagingException(
-            f"Version must contain a major and minor integer. Got {version}"
-        ) from None
+            raise RPCVersionCapError(target.version, self.version_cap)
+        context, expiration = self.serializer.serialize_context(ctxt), None
+        if not target.topic:
+            raise InvalidTarget("A topic is required to send", target)
+        if timeout_s is not None:
+            message |= transport.asking() | {"_timeout": self.monitor_s}
+            expiration = str(int(timeout_s * 1000))
+        message["_unique_id"] = transport.broker.new_id()
+        if target.fanout:
+            exchange, key = f"{target.topic}_fanout", ""
+        else:
+            exchange = target.exchange or transport.control_exchange
+            key = f"{target.topic}.{target.server}" if target.server else target.topic
+        now, name = transport.env.now, transport.name
+        return Envelope(now, exchange, key, message, context, expiration, sender=name, by=self.by)

@@ -1,6 +1,5 @@
 """Who answers: a server, its queues, and the endpoint that a message is for."""
 
-import contextlib
 import inspect
 
 from labkit.neighbours.arguments import all_of, of_type, shown
@@ -57,8 +56,10 @@ class RPCServer:
             self.transport.env.process(self._watchdog(work, int(watched_s) / 2, message))
 
     def spawn(self, work, _ctxt):
-        """Begin to run a method, a generator; return the process."""
-        return self.transport.env.process(_logged(work))
+        """Begin to run a method, a generator; what it raises ends in the server's log."""
+        thread = self.transport.env.process(work)
+        thread.defused = True
+        return thread
 
     def invoke(self, function, ctxt, args):
         """Return what a method returns, or a generator that does."""
@@ -116,12 +117,6 @@ class RPCServer:
         broker.publish(
             Envelope(self.transport.env.now, "", message["_reply_q"], reply, sender=self.name)
         )
-
-
-def _logged(work):
-    """Run a method; what it raises ends in the server's log."""
-    with contextlib.suppress(Exception):
-        yield from work
 
 
 def expected_exceptions(*_classes):

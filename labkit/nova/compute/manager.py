@@ -181,12 +181,9 @@ class ComputeManager(Service):
         """Do the work while one of the places of a semaphore is taken, if there is a semaphore."""
         if semaphore is None:
             return (yield from work)
-        turn = semaphore.request()
-        yield from self.wait(turn)
-        try:
+        with semaphore.request() as turn:
+            yield turn
             return (yield from work)
-        finally:
-            semaphore.release(turn)
 
     # -- rows ------------------------------------------------------------------------------
     def _update_resource_tracker(self, instance):

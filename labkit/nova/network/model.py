@@ -30,7 +30,7 @@ class NetworkInfo:
     def wait(self, do_raise=True):
         """Wait until the ports are there; raise what their making raised."""
         if not self._done.processed:
-            yield from self._service.wait(self._done)
+            yield self._done
         if do_raise and self._error is not None:
             raise self._error
 

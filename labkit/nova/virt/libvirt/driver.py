@@ -510,7 +510,7 @@ class LibvirtDriver(ComputeDriver):
         guest.delete_configuration()
         dev.rebase(disk_delta)
         while not dev.is_job_complete():
-            yield from host.service.wait(host.service.site.clock.env.timeout(POLL_S))
+            yield host.service.site.clock.env.timeout(POLL_S)
 
     def _end_mirror(self, host, instance, guest, dev, disk_delta, properties):
         """Cut the mirror off while the guest's file systems are frozen, if that can be done."""
@@ -592,7 +592,7 @@ class LibvirtDriver(ComputeDriver):
         except Exception as error:
             failed = error
         if host.spent[0]:
-            yield from host.service.wait(env.timeout(host.spent[0]))
+            yield env.timeout(host.spent[0])
         if env.now > start_s:
             host.staged(stage, start_s)
         if failed is not None:
