@@ -6,7 +6,7 @@ import random
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
-from labkit.cloud.durations import actions, with_changes
+from labkit.cloud.durations import SnapshotCosts, actions, with_changes
 from labkit.cloud.site import CONTROLLER, Site
 from labkit.neighbours.arguments import is_whole, shown, truth
 from labkit.neighbours.messaging.envelope import Envelope
@@ -96,8 +96,9 @@ class Cloud:
         self._schedulers = _schedulers(site, int(seed), schedulers)
         for scheduler in self._schedulers:
             scheduler.serve("scheduler")
+        costs = SnapshotCosts.read()
         for host, row in fleet.rows.items():
-            hosts.prepare(site, row, self.drivers[host])
+            hosts.prepare(site, row, self.drivers[host], costs)
             site.reports[host] = hosts.Reports(site.clock.env, self.drivers[host])
             compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
             compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)

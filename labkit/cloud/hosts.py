@@ -1,6 +1,5 @@
 """The hosts of a cloud: what each machine has, what is in use there, and what was reported."""
 
-from labkit.cloud.durations import SnapshotCosts
 from labkit.neighbours.arguments import whole
 from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.resource_tracker import Others
@@ -37,8 +36,11 @@ class Reports:
         return resources
 
 
-def prepare(site, row, driver):
-    """Write a host's row as it was before its nova-compute started, and give its driver a machine."""
+def prepare(site, row, driver, costs):
+    """Write a host's row as it was before its nova-compute started, and give its driver a machine.
+
+    In: *costs*, the SnapshotCosts of a driver that was made without.
+    """
     fleet = site.fleet
     state = fleet.host_states([row])[0]
     used = others(state)
@@ -51,7 +53,7 @@ def prepare(site, row, driver):
             if not getattr(node, ratio):
                 fleet.inventories[name].put(row, None)  # the first report will say it
     if driver.host.costs is None:
-        driver.host.costs = SnapshotCosts.read()
+        driver.host.costs = costs
     driver.host.hypervisor, driver.others = hypervisor(state, used), used
 
 

@@ -6,7 +6,7 @@ the context in which it was done. States are tuples (vm_state, task_state, power
 """
 
 import inspect
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from typing import NamedTuple
@@ -51,16 +51,31 @@ def finish(result):
     return result
 
 
-def as_generator(function):
-    """Return a generator function that does what a function does, whichever kind that is."""
-    if inspect.isgeneratorfunction(function):
-        return function
+def around(enter):
+    """Return a decorator of methods: each runs inside of a context manager.
 
-    @wraps(function)
-    def generator(*args, **kwargs):
-        return (yield from finish(function(*args, **kwargs)))
+    In: a function of the method and its arguments that returns the context manager. What several
+    of these decorators make of a method is one generator, which enters one after the other.
+    """
 
-    return generator
+    def decorator(function):
+        method, inner = getattr(function, "around", (function, ()))
+        managers = (enter, *inner)
+
+        @wraps(method)
+        def decorated_function(*args, **kwargs):
+            with ExitStack() as entered:
+                for each in managers:
+                    entered.enter_context(each(method, *args, **kwargs))
+                result = method(*args, **kwargs)
+                if inspect.isgenerator(result):
+                    result = yield from result
+                return result
+
+        decorated_function.around = method, managers
+        return decorated_function
+
+    return decorator
 
 
 @cache

@@ -137,7 +137,7 @@ class RequestContext(oslo_context.RequestContext):
     def elevated(self, read_deleted=None) -> "RequestContext":
         """Return a copy with an administrator's rights: the same user, token and request id."""
         context = copy.copy(self)
-        context.roles = copy.deepcopy(self.roles)
+        context.roles = list(self.roles)
         context.is_admin = True
         if "admin" not in context.roles:
             context.roles.append("admin")

@@ -1,28 +1,24 @@
 """What becomes of an exception that leaves a method of a service (nova/exception_wrapper.py)."""
 
-import functools
+from contextlib import contextmanager
 
-from labkit.nova.clock import as_generator
+from labkit.nova.clock import around
 from labkit.nova.notifications.base import emit
 
 
 def wrap_exception(service, binary):
     """Return a decorator of methods: an exception is sent as two notifications, and raised again."""
 
-    def inner(function):
-        work = as_generator(function)
+    @around
+    @contextmanager
+    def sending(function, self, *_args, **_kwargs):
+        try:
+            yield
+        except Exception as error:
+            _emit_exception_notifications(self, service, binary, function.__name__, error)
+            raise
 
-        @functools.wraps(function)
-        def decorated_function(self, *args, **kwargs):
-            try:
-                return (yield from work(self, *args, **kwargs))
-            except Exception as error:
-                _emit_exception_notifications(self, service, binary, function.__name__, error)
-                raise
-
-        return decorated_function
-
-    return inner
+    return sending
 
 
 def _emit_exception_notifications(sender, service, binary, function_name, error):

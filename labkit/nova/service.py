@@ -5,7 +5,7 @@ from functools import cached_property
 
 from labkit.neighbours.messaging.exceptions import MessagingTimeout
 from labkit.nova import rpc
-from labkit.nova.clock import Call, ServiceStoppedError, caller
+from labkit.nova.clock import Call, caller
 from labkit.nova.compute.rpcapi import ComputeAPI
 from labkit.nova.conductor.rpcapi import ComputeTaskAPI
 from labkit.nova.exception import NovaException
@@ -50,8 +50,7 @@ class Service:
 
     def note(self, kind, *fields, by=None, **more):
         """Add a record to what happened; ``by``, unless given, is the function that is at work."""
-        clock = self.clock
-        context = clock.context
+        clock, context = self.clock, self.clock.context
         more["request_id"] = context and context.request_id
         if "by" in kind._fields:
             more["by"] = by or caller()

@@ -30,7 +30,7 @@ class Queue:
         self.name = name
         self.arguments = arguments
         self.ready = deque()
-        self.consumers = deque()
+        self.consumers = []
 
 
 class Broker:
@@ -78,6 +78,9 @@ class Broker:
         _texts(name=name, exchange=exchange, routing_key=routing_key)
         known(kind, ("direct", "topic", "fanout"), "unknown kind")
         of_type(arguments, dict | None, "not a dict, as in {'x-expires': 1800000}", "arguments")
+        self._declare(name, exchange, kind, routing_key, arguments)
+
+    def _declare(self, name, exchange, kind, routing_key, arguments=None):
         self.exchanges.setdefault(exchange, kind)
         new = name not in self.queues
         if new:
@@ -93,12 +96,12 @@ class Broker:
 
         Source: ``listen`` in oslo_messaging/_drivers/amqpdriver.py, oslo.messaging 18.3.1.
         """
-        _texts(topic=topic, server=server)
+        _texts(topic=topic, server=server, exchange=exchange)
         own, fanout = f"{topic}.{server}", f"{topic}_fanout_{self.new_id()}"
-        self.queue_declare(topic, exchange, "topic", topic)
-        self.queue_declare(own, exchange, "topic", own)
+        self._declare(topic, exchange, "topic", topic)
+        self._declare(own, exchange, "topic", own)
         ttl = {"x-expires": TRANSIENT_QUEUE_MS}
-        self.queue_declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
+        self._declare(fanout, f"{topic}_fanout", "fanout", topic, ttl)
         for name in (topic, own, fanout):
             self.consume(name, callback, reader)
 
@@ -123,7 +126,7 @@ class Broker:
     def cancel(self, callback):
         """Let a reader go; its queues stay."""
         for queue in self.queues.values():
-            queue.consumers = deque(one for one in queue.consumers if one[1] != callback)
+            queue.consumers = [one for one in queue.consumers if one[1] != callback]
 
     def publish(self, envelope):
         """Take an envelope; it reaches its queues after the latency, unless it is lost."""
@@ -147,8 +150,8 @@ class Broker:
         for name in names:
             queue = self.queues[name]
             if queue.consumers:
-                reader, callback = queue.consumers[0]
-                queue.consumers.rotate(-1)  # readers take turns
+                reader, callback = turn = queue.consumers.pop(0)
+                queue.consumers.append(turn)
                 self.taken.append(Taken(self.env.now, reader, name, envelope))
                 callback(envelope)
             else:

@@ -7,7 +7,7 @@ import simpy
 
 from labkit.neighbours.messaging import Target
 from labkit.nova import exception, exception_wrapper
-from labkit.nova.clock import HostEvent, as_generator, finish
+from labkit.nova.clock import HostEvent, around, finish
 from labkit.nova.compute import api, build_results, power_state
 from labkit.nova.compute import task_states as task
 from labkit.nova.compute import utils as compute_utils
@@ -82,66 +82,58 @@ def errors_out_migration_ctxt(migration):
         raise
 
 
-def errors_out_migration(function):
+@around
+def errors_out_migration(_function, _self, instance, migration, **_kwargs):
     """Put the migration in error if the method fails."""
-    work = as_generator(function)
-
-    @functools.wraps(function)
-    def decorated_function(self, instance, migration, **kwargs):
-        with errors_out_migration_ctxt(migration):
-            return (yield from work(self, instance, migration=migration, **kwargs))
-
-    return decorated_function
+    return errors_out_migration_ctxt(migration)
 
 
-def reverts_task_state(function):
+@around
+@contextlib.contextmanager
+def reverts_task_state(_function, self, instance, *_args, **_kwargs):
     """Set the server's task_state to None if the method fails, unless another task took over."""
-    work = as_generator(function)
-
-    @functools.wraps(function)
-    def decorated_function(self, instance, *args, **kwargs):
-        try:
-            return (yield from work(self, instance, *args, **kwargs))
-        except exception.UnexpectedTaskStateError:
-            raise
-        except Exception:
-            with contextlib.suppress(Exception):  # as Nova, which only warns
-                self._instance_update(instance, task_state=None)
-            raise
-
-    return decorated_function
+    try:
+        yield
+    except exception.UnexpectedTaskStateError:
+        raise
+    except Exception:
+        with contextlib.suppress(Exception):  # as Nova, which only warns
+            self._instance_update(instance, task_state=None)
+        raise
 
 
-def wrap_instance_fault(function):
+@around
+@contextlib.contextmanager
+def wrap_instance_fault(_function, _self, instance, *_args, **_kwargs):
     """Write an exception of the method down as the server's fault."""
-    work = as_generator(function)
-
-    @functools.wraps(function)
-    def decorated_function(self, instance, *args, **kwargs):
-        try:
-            return (yield from work(self, instance, *args, **kwargs))
-        except exception.InstanceNotFound:
-            raise
-        except Exception as error:
-            compute_utils.add_instance_fault_from_exc(instance, error)
-            raise
-
-    return decorated_function
+    try:
+        yield
+    except exception.InstanceNotFound:
+        raise
+    except Exception as error:
+        compute_utils.add_instance_fault_from_exc(instance, error)
+        raise
 
 
-def delete_image_on_error(function):
+@around
+@contextlib.contextmanager
+def delete_image_on_error(_function, self, instance, image_id, *_args, **_kwargs):
     """Delete the image if the method that makes it fails."""
-    work = as_generator(function)
+    try:
+        yield
+    except Exception:
+        compute_utils.delete_image(self, instance, image_id)
+        raise
 
-    @functools.wraps(function)
-    def decorated_function(self, instance, image_id, *args, **kwargs):
-        try:
-            return (yield from work(self, instance, image_id, *args, **kwargs))
-        except Exception:
-            compute_utils.delete_image(self, instance, image_id)
-            raise
 
-    return decorated_function
+def _semaphore(option):
+    """Make, when it is first asked for, a semaphore of as many places as an option says; 0: None."""
+
+    def made(self):
+        places = getattr(self.options, option)
+        return simpy.Resource(self.clock.env, places) if places else None
+
+    return functools.cached_property(made)
 
 
 class ComputeManager(Service):
@@ -152,6 +144,9 @@ class ComputeManager(Service):
     """
 
     target = Target(version="6.5")
+    build_semaphore = _semaphore("max_concurrent_builds")
+    snapshot_semaphore = _semaphore("max_concurrent_snapshots")
+    live_migration_semaphore = _semaphore("max_concurrent_live_migrations")
 
     def __init__(self, site, host, driver):
         super().__init__(site, f"compute@{host}", host)
@@ -161,9 +156,6 @@ class ComputeManager(Service):
         self.reportclient = SchedulerReportClient(self, row)
         self.rt = ResourceTracker(self, driver, row + 1)
         self.image_api = glance.API(self)
-        self.build_semaphore = self._semaphore(site.options.max_concurrent_builds)
-        self.snapshot_semaphore = self._semaphore(site.options.max_concurrent_snapshots)
-        self.live_migration_semaphore = self._semaphore(site.options.max_concurrent_live_migrations)
         self.waiting_live_migrations = {}
         driver.init_host(site.clock.env)
         if site.options.handle_virt_lifecycle_events:
@@ -173,9 +165,6 @@ class ComputeManager(Service):
     def compute_api(self) -> api.API:
         """By which it ends by itself what the API can end."""
         return api.API(self)
-
-    def _semaphore(self, places):
-        return simpy.Resource(self.site.clock.env, places) if places else None
 
     def _in_turn(self, semaphore, work):
         """Do the work while one of the places of a semaphore is taken, if there is a semaphore."""

@@ -1,10 +1,8 @@
 """What the API, the conductor and nova-compute have in common (nova/compute/utils.py)."""
 
-import functools
-import inspect
 from contextlib import contextmanager, suppress
 
-from labkit.nova.clock import as_generator, place
+from labkit.nova.clock import around, place
 from labkit.nova.compute import vm_states
 from labkit.nova.exception import ImageNotFound, NovaException
 from labkit.nova.notifications.base import emit, versioned
@@ -140,18 +138,12 @@ class EventReporter:
 def wrap_instance_event(prefix):
     """Return a decorator of methods: each is a part of the action, "compute_stop_instance"."""
 
-    def helper(function):
-        code = inspect.unwrap(function).__code__
-        by, work = place(code.co_filename, code.co_name), as_generator(function)
+    @around
+    def reporting(function, _self, instance, *_args, **_kwargs):
+        by = place(function.__code__.co_filename, function.__name__)
+        return EventReporter(instance, f"{prefix}_{function.__name__}", by)
 
-        @functools.wraps(function)
-        def decorated_function(self, instance, *args, **kwargs):
-            with EventReporter(instance, f"{prefix}_{function.__name__}", by):
-                return (yield from work(self, instance, *args, **kwargs))
-
-        return decorated_function
-
-    return helper
+    return reporting
 
 
 def add_instance_fault_from_exc(instance, fault, fault_message=None):

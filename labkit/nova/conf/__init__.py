@@ -545,6 +545,8 @@ def check_cpu_sets(options, where):
     Source: ``_check_cpu_set_configuration`` in nova/virt/libvirt/driver.py, Nova 34.0.0.
     """
     texts = {name: getattr(options, name) for name in ("cpu_shared_set", "cpu_dedicated_set")}
+    if not any(texts.values()):
+        return
     shared, dedicated = (parse_cpu_spec(text or "") for text in texts.values())
     for (name, text), cpus in zip(texts.items(), (shared, dedicated), strict=True):
         if text and not cpus:

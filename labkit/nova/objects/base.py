@@ -24,6 +24,10 @@ class NovaObject:
     FIELDS_SENT = ""
     ONLY_IF_SET = ()
 
+    def copy_for(self, _service):
+        """Return what another service gets with a message: itself, if it never changes."""
+        return self
+
     def __contains__(self, name):
         """Answer ``"name" in obj``: whether the field is set."""
         return getattr(self, name, None) is not None
@@ -51,14 +55,17 @@ class NovaObjectSerializer:
 
     def serialize_entity(self, ctxt, entity):
         """Return a copy of what may change: dicts, lists, and the rows of the database."""
-        if isinstance(entity, dict):
-            return {
-                key: value if type(value) in _PLAIN else self.serialize_entity(ctxt, value)
-                for key, value in entity.items()
-            }
-        if isinstance(entity, list):
+        if isinstance(entity, NovaObject):
+            return entity.copy_for(self._service)
+        if type(entity) is dict:
+            copied = entity.copy()
+            for key, value in entity.items():
+                if type(value) not in _PLAIN:
+                    copied[key] = self.serialize_entity(ctxt, value)
+            return copied
+        if type(entity) is list:
             return [self.serialize_entity(ctxt, value) for value in entity]
-        return entity.copy_for(self._service) if hasattr(entity, "copy_for") else entity
+        return entity
 
     deserialize_entity = serialize_entity
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from labkit.nova import exception
@@ -68,7 +69,12 @@ class ResourceRequest:
             fields.append(("member_of", f"in:{_uuids(names)}"))
         if forbidden := frozenset().union(*(names for _, names, _ in self.not_member_of)):
             fields.append(("member_of", f"!in:{_uuids(forbidden)}"))
-        return urlencode(sorted(fields)).replace("%7Buuid%7D", "{uuid}")
+        return _encoded(tuple(sorted(fields)))
+
+
+@lru_cache(maxsize=256)  # one request after the other asks for the same
+def _encoded(fields):
+    return urlencode(fields).replace("%7Buuid%7D", "{uuid}")
 
 
 def _uuids(names) -> str:
