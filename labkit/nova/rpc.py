@@ -45,11 +45,10 @@ class _Server(RPCServer):
             service.name,
         )
 
-    def invoke(self, function, ctxt, args):
-        """Call a method with what was said."""
+    def arguments(self, function, _ctxt, args):
+        """Return no list, and a dict of what was said."""
         required = _required(function.__func__)
-        said = {name: arg for name, arg in args.items() if arg is not None or name in required}
-        return function(**said)
+        return [], {name: arg for name, arg in args.items() if arg is not None or name in required}
 
 
 def create_transport(service) -> Transport:

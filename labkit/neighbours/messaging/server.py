@@ -61,16 +61,17 @@ class RPCServer:
         thread.defused = True
         return thread
 
-    def invoke(self, function, ctxt, args):
-        """Return what a method returns, or a generator that does."""
-        return function(ctxt, **args)
+    def arguments(self, _function, ctxt, args):
+        """Return what a method is called with: a list, and a dict of what has a name."""
+        return [ctxt], args
 
     def _dispatch(self, ctxt, message):
         serializer = self.serializer
         try:
             function = self.endpoint_of(message)
             args = serializer.deserialize_entity(ctxt, message["args"])
-            result = self.invoke(function, ctxt, args)
+            some, named = self.arguments(function, ctxt, args)
+            result = function(*some, **named)
             if inspect.isgenerator(result):
                 result = yield from result
         except Exception as error:
