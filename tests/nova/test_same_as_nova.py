@@ -56,7 +56,7 @@ def test_every_decision_is_the_same(compared):
 def test_enough_was_seen(compared):
     counts, _ = compared
     print(counting.report(counts))  # noqa: T201 - seen with pytest -s, and when it fails
-    found = counting.too_few(counts, 1.0 if length.ALL else 0.1)
+    found = counting.too_few(counts, 1 if length.ALL else 1 / 6)
     assert not found, "\n".join(found)
 
 
