@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
-#: The sign of each outcome, and its colour: JupyterLab's own for its theme, and one for elsewhere.
+#: The sign of each outcome, and the colour of the bar beside it: JupyterLab's own for its theme, and
+#: one for elsewhere. The sign has the text's colour: some of these are too pale to read.
 SIGNS = {
     "right": ("✓", "var(--jp-success-color1, #2e7d32)"),
     "wrong": ("✗", "var(--jp-error-color1, #d32f2f)"),
@@ -39,7 +40,7 @@ class Feedback:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         sign, colour = SIGNS[self.outcome]
-        verdict = f'<b style="color:{colour}">{sign}</b> {escape(self._sentence)}'
+        verdict = f"<b>{sign}</b> {escape(self._sentence)}"
         lines = (escape(self.head), verdict, escape(self.after))
         inside = "".join(
             f'<p style="margin:0.2em 0;white-space:pre-line">{line}</p>' for line in lines if line
