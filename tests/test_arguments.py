@@ -405,7 +405,7 @@ CALLS = {
     ),
     "plots.lanes": lambda: dict(
         states=done().states, notifications=done().notifications, until_s=None, ax=None,
-        holdings=done().holdings,
+        holdings=done().holdings, instance=None,
     ),
     "plots.move": lambda: dict(
         states=done().states, migrations=done().migrations, holdings=done().holdings,
@@ -420,7 +420,6 @@ CALLS = {
         stages=snapshots().stages, states=snapshots().states, ax=None
     ),
     "plots.state_graph": lambda: dict(transitions=transitions_table(), ax=None),
-    "plots.timeline": lambda: dict(events=done().events, instance=None, ax=None),
     "plots.weighing": lambda: dict(
         weights=decision().weights, ax=None, instance=None, weighers=None
     ),

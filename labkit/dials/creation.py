@@ -17,12 +17,11 @@ from labkit.nova.exception import NovaException
 from labkit.nova.objects import RequestSpec
 from labkit.plots.figure import VERMILLION, broken, canvas, fitting, listed, settle, text_width
 from labkit.plots.timeline import (
-    LOOKS,
     NAMES,
     UNDONE,
     WIDTH,
-    Drawing,
     Event,
+    Timeline,
     beside,
     events_of,
     look_of,
@@ -37,11 +36,9 @@ ALWAYS = 99  # times: more than any road has attempts
 MOST_ATTEMPTS = 4
 PATIENCE_S = 60.0
 LEAST_S = 16.0  # the axis of time is at least that long: no fault here takes longer
-#: What the figure marks, in which of two lanes, and the lines of words above each service.
-LANES = {"refused": 0, "error": 0, "Request": 0, "Message": 0, "Reply": 0, "undo": 1}
+#: The lines of words that have room above the marks of each service.
 LEVELS = {"api": 2, "conductor": 3, "scheduler": 1}
 LEVELS_OF_COMPUTE = 3
-STATES = ("scheduling", "building", "networking", "block_device_mapping", "spawning", "deleting")
 
 
 class Choice(NamedTuple):
@@ -114,7 +111,7 @@ class CreationDial(Panel):
         if spec_obj.num_instances != 1:
             raise ValueError(f"This dial creates one server, not {spec_obj.num_instances}.")
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._drawings: dict[tuple[str, ...], tuple[Drawing, Axes]] = {}
+        self._drawings: dict[tuple[str, ...], tuple[Timeline, Axes]] = {}
         self._begin(self._make_controls(), WORDS)
 
     @property
@@ -156,29 +153,24 @@ class CreationDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _redraw(self, answer: str) -> None:
-        table = self.cloud.events
-        rows = [with_alternates(row, self.cloud) for row in events_of(table)] if len(table) else []
+        rows = [with_alternates(row, self.cloud) for row in events_of(self.cloud.events)]
         tried = [row.service for row in rows if row.service.startswith("compute@")]
         chosen = [f"compute@{host}" for host in selected(self.cloud)[:1]]
         services = (*LEVELS, *dict.fromkeys([*chosen, *tried]))
         if services not in self._drawings:
             self._drawings[services] = self._axes_for(services)
         self._drawing, self._ax = self._drawings[services]
-        kept = [row for row in rows if row.kind == "Save" or look_of(row) in LANES]
-        words = words_beside(kept)
-        self._drawing.take(kept, LEAST_S, lambda row, state: words.get(row, ""))
-        self._drawing.show(self._ax)
+        kept = [row for row in rows if look_of(row)]
+        self._drawing.show(kept, words_beside(kept), LEAST_S)
         self._name_rows(self._struck())
         self._show(self._ax.figure, answer)
 
-    def _axes_for(self, services: Sequence[str]) -> tuple[Drawing, Axes]:
+    def _axes_for(self, services: Sequence[str]) -> tuple[Timeline, Axes]:
         """A figure with a row for each service."""
-        self._drawing = Drawing(services, few=True, lanes=LANES)
-        self._drawing.take([])
-        self._drawing.arrange({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
+        self._drawing = Timeline({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
         figure = canvas(WIDTH, self._drawing.height / 72 + 1.3)
         self._ax = figure.add_subplot()
-        self._drawing.frame(self._ax, [name for name in LOOKS if name in LANES], STATES)
+        self._drawing.frame(self._ax)
         widest = max(map(struck, FAULTS), key=lambda sign: max(map(text_width, sign.split("\n"))))
         self._name_rows(dict.fromkeys(services, widest))
         settle(figure)
@@ -187,16 +179,16 @@ class CreationDial(Panel):
     def _name_rows(self, signs: dict[str, str]) -> None:
         names = [
             "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
-            for name in self._drawing.services
+            for name in self._drawing.levels
         ]
         self._ax.set_yticks(self._ax.get_yticks(), names)
-        for words, name in zip(self._ax.get_yticklabels(), self._drawing.services, strict=True):
+        for words, name in zip(self._ax.get_yticklabels(), self._drawing.levels, strict=True):
             words.set_color(VERMILLION if name in signs else "black")
 
     def _struck(self) -> dict[str, str]:
         if self.fault.value == "none":
             return {}
-        hosts = self._drawing.services[len(LEVELS) :]
+        hosts = [*self._drawing.levels][len(LEVELS) :]
         if not self.every_host.value:
             hosts = [f"compute@{host}" for host in selected(self.cloud)[:1]]
         return dict.fromkeys(hosts, struck(self.fault.value))

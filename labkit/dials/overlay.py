@@ -11,7 +11,17 @@ from labkit import qcow2
 from labkit.dials.panel import Panel, Steps, tick
 from labkit.neighbours import arguments
 from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
-from labkit.plots.figure import BLUE, ORANGE, SMALL, VERMILLION, canvas, legend, settle, wide
+from labkit.plots.figure import (
+    BLUE,
+    ORANGE,
+    SMALL,
+    VERMILLION,
+    canvas,
+    legend,
+    patches,
+    settle,
+    wide,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +161,7 @@ class OverlayDial(Panel):
         draw_legend(ax, KINDS)
         self._squares.show([KINDS[-1]] * self._count)
         _draw_parts(self._ruler, [], (0, self._size), self._cluster, self._size)
-        legend(self._ruler, _patches(), ncols=2, loc="outside upper left")
+        legend(self._ruler, patches(PARTS), ncols=2, loc="outside upper left")
         settle(self._figure)
 
     def _make_controls(self) -> dict[str, Any]:
@@ -208,15 +218,6 @@ def _draw_parts(ax: Axes, parts: list[Part], asked: tuple, cluster: int, size: i
 
 def _kib(count: int) -> str:
     return f"{count / KIB:,.1f}".removesuffix(".0")
-
-
-def _patches() -> list:
-    from matplotlib.patches import Patch
-
-    return [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=words)
-        for words, (colour, hatch) in PARTS.items()
-    ]
 
 
 def _counted(count: int, noun: str, what: str) -> str:

@@ -14,7 +14,7 @@ from labkit.dials.panel import Buttons, Panel, Steps
 from labkit.neighbours.arguments import of_type, truth
 from labkit.nova.api.openstack.servers import ACTIONS
 from labkit.plots.figure import seconds
-from labkit.plots.lanes import Cursor, lanes_of_server, marks_of, paper, remarks, states_of
+from labkit.plots.lanes import Cursor, lanes_of_server, marks_of, states_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,6 +177,5 @@ class PlayerDial(Panel):
         marks = marks_of(self._notifications, self._name, states, None)
         moments = [(seq, record.t_s) for seq, record in self._records]
         lanes = lanes_of_server(states, marks, moments)
-        self._axes = paper(lanes, remarks(lanes))
-        lanes.draw(self._axes)
+        self._axes = lanes.draw()
         self._cursor = Cursor(lanes)

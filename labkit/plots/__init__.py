@@ -9,15 +9,13 @@ from labkit.plots.filters import funnel
 from labkit.plots.inventories import inventories
 from labkit.plots.lanes import lanes
 from labkit.plots.lookup import lookup
+from labkit.plots.messages import requests, sequence
 from labkit.plots.move import move
 from labkit.plots.placements import fill, winner_map
-from labkit.plots.requests import requests
 from labkit.plots.rights import rights
 from labkit.plots.scores import scores, weighing
-from labkit.plots.sequence import sequence
 from labkit.plots.stages import stages
 from labkit.plots.state_graph import state_graph
-from labkit.plots.timeline import timeline
 
 __all__ = [
     "Figure",
@@ -35,7 +33,6 @@ __all__ = [
     "size",
     "stages",
     "state_graph",
-    "timeline",
     "weighing",
     "winner_map",
 ]

@@ -18,7 +18,8 @@ from labkit.plots.figure import (
     finished,
     legend,
     listed,
-    plainly,
+    patches,
+    plain,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ KINDS = {
 }
 
 
-@plainly
+@plain()
 def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) -> Figure:
     """Draw the clusters of a disk in reading order, *columns* in a line.
 
@@ -111,11 +112,9 @@ class Squares:
 
 def draw_legend(ax: Axes, kinds: Iterable[str]) -> None:
     """Say below the figure what the letters of these kinds mean."""
-    from matplotlib.patches import Patch
-
-    handles = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{letter or ' '}  {words}")
+    looks = {
+        f"{letter or ' '}  {words}": (colour, hatch)
         for kind, (letter, colour, hatch, words) in KINDS.items()
         if kind in kinds
-    ]
-    legend(ax, handles)
+    }
+    legend(ax, patches(looks))

@@ -8,7 +8,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,6 @@ RUNNING = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", 
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"
-COLOURS = (SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE, BLUE)
-# Eight hatches against seven colours: the pairs repeat only after 56. Lines only: dots and
-# circles make an SVG several times as long.
-HATCHES = ("", "//", "\\\\", "||", "--", "xx", "++", "////")
 #: Colour and hatch of each vm_state, the same in every figure; in Nova's order.
 VM_STATES = {
     "active": (GREEN, ""),
@@ -188,17 +184,6 @@ def plain() -> Iterator[None]:
         yield
 
 
-def plainly(draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function draw so."""
-
-    @functools.wraps(draw)
-    def drawn(*args: Any, **kwargs: Any) -> Any:
-        with plain():
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
 def settle(figure: MatplotlibFigure) -> None:
     """Lay out *figure*, and never again."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
@@ -322,27 +307,29 @@ def note(
     return ax.annotate(words, at, shift, textcoords="offset points", fontsize=SMALL, **style)
 
 
+def patches(looks: Mapping[str, tuple[str, str]]) -> list[Patch]:
+    """Return what a legend shows of {words: (colour, hatch)}."""
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=words)
+        for words, (colour, hatch) in looks.items()
+    ]
+
+
 def legend(
-    ax: Axes,
-    handles: Sequence,
-    outside: bool = True,
-    words: Sequence[str] | None = None,
-    ncols: int = 3,
-    pad: float | None = None,
-    **style: Any,
+    ax: Axes, handles: Sequence, outside: bool = True, pad: float | None = None, **style: Any
 ) -> None:
     """Say what *handles* mean: below the figure, or below *ax* where others share the figure.
 
-    They have labels, or *words*; *pad* is how many lines below *ax* the legend begins.
+    *pad* is how many lines below *ax* the legend begins.
     """
-    words = [handle.get_label() for handle in handles] if words is None else words
-    style = {"frameon": False, "fontsize": SMALL, "ncols": ncols, **style}
+    style = {"handles": handles, "frameon": False, "fontsize": SMALL, "ncols": 3, **style}
     if outside:
-        figure = ax.figure
-        figure.legend(handles, words, **{"loc": "outside lower left", **style})
+        ax.figure.legend(**{"loc": "outside lower left", **style})
     else:
         below = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": pad, "ncols": 2}
-        ax.legend(handles, words, **style | below)
+        ax.legend(**style | below)
 
 
 # -- colours ------------------------------------------------------------------------------
@@ -354,24 +341,6 @@ def light(colour: str) -> str:
     """
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(255 - 0.55 * (255 - part)):02x}" for part in parts)
-
-
-def styles_of(names: Iterable[str], known: Sequence[str] = ()) -> dict[str, dict[str, str]]:
-    """Return a colour and a hatch for each name, for *known* ones as a rule always the same.
-
-    Where two would share a colour or a hatch, the later one takes one that is free.
-    """
-    names = list(names)
-    places = {name: place for place, name in enumerate(dict.fromkeys([*known, *names]))}
-    styles: dict[str, dict[str, str]] = {}
-    for name in sorted(names, key=places.__getitem__):
-        styles[name] = {}
-        for key, all_of in (("facecolor", (*COLOURS, GREY)), ("hatch", HATCHES)):
-            own = all_of[places[name] % len(all_of)]
-            taken = {style.get(key) for style in styles.values()}
-            free = [one for one in (own, *all_of) if one not in taken]
-            styles[name][key] = (free or [own])[0]
-    return {name: styles[name] for name in names}
 
 
 # -- texts --------------------------------------------------------------------------------
@@ -564,11 +533,6 @@ def amount(value: float) -> str:
 def minus(text: str) -> str:
     """Return a number's text with a real minus sign, as matplotlib writes its ticks."""
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def drawable(values: Sequence[float]) -> list[float]:
-    """Return values as lengths: NaN and infinities become 0 (their label says what they are)."""
-    return [value if math.isfinite(value) else 0.0 for value in values]
 
 
 def seconds(t_s: float) -> str:

@@ -16,7 +16,7 @@ from labkit.plots.figure import (
     label,
     listed,
     note,
-    plainly,
+    plain,
     rows_of,
 )
 
@@ -37,7 +37,7 @@ class Stage(NamedTuple):
     fell: dict[str, str]
 
 
-@plainly
+@plain()
 def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
     """Draw how many hosts enter and leave each stage, and who falls where and why.
 

@@ -20,7 +20,8 @@ from labkit.plots.figure import (
     labels,
     legend,
     listed,
-    plainly,
+    patches,
+    plain,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Row:
         return has, f"{gives} of {amount(self.capacity)}"
 
 
-@plainly
+@plain()
 def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw for each resource class of each host what there is, and below it what may be given away.
 
@@ -173,10 +174,4 @@ class InventoryBars:
 
 def draw_legend(ax: Axes, **style: Any) -> None:
     """Say below the figure what the parts of the bars mean."""
-    from matplotlib.patches import Patch
-
-    handles = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=words)
-        for colour, hatch, words in PARTS.values()
-    ]
-    legend(ax, handles, **style)
+    legend(ax, patches({words: look for *look, words in PARTS.values()}), **style)

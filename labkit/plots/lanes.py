@@ -22,19 +22,17 @@ from labkit.plots.figure import (
     VM_STATES,
     YELLOW,
     Figure,
-    axes_of,
     check_room,
     check_times,
     checked,
     finished,
     label,
-    labels,
     light,
     listed,
+    one_of,
     pixel_axes,
     pixels_of,
-    plainly,
-    region,
+    plain,
     seconds,
     wide,
 )
@@ -48,12 +46,12 @@ LANES = ("vm_state", "task_state", "power_state")
 COLUMNS = ("t_s", "instance", *LANES)
 HOLDING_COLUMNS = ("seq", "t_s", "instance", "host", "what", "value")
 WIDTH = 8.6  # inches
-LEAST = 360  # pixels for axes that are given
+LEAST = 480  # pixels for axes that are given
 LEFT, RIGHT = 94, 24  # pixels beside the lanes
 LINE = 16  # pixels of a line of text
 TICKS = LINE + 6  # pixels above the lanes: the seconds, and the lines down to the lanes
 HOST = LINE + 6  # pixels above the lanes of a host: its name
-MARKS = 14  # pixels of the notifications, without upright names
+MARKS = 14  # pixels of the notifications, without their names
 FOOT = 12  # pixels below a strip
 UPRIGHT = 14  # pixels, the least width of a piece for an upright name
 #: Pixels that a mark keeps from what is before it: any, a circle, one with an upright name.
@@ -66,28 +64,28 @@ BAD = ("error", "failed", "cancelled")
 NOT_TO_SCALE = "not to scale: short {} are drawn wider; the seconds above are true"
 
 
-@plainly
+@plain()
 def lanes(
     states: pd.DataFrame,
     notifications: pd.DataFrame | None = None,
     until_s: float | None = None,
     ax: Axes | None = None,
     holdings: pd.DataFrame | None = None,
+    instance: str | None = None,
 ) -> Figure:
-    """Draw the states of servers over time: one server in three lanes, many in a row each.
+    """Draw the states of a server over time: vm_state, task_state and power_state, a lane each.
 
     *states* has one row per write of a server: seq, t_s (seconds), instance, vm_state, task_state,
-    power_state, as ``Cloud.states``. One server: its vm_state, task_state and power_state, each
-    segment with its name, the seconds above, and below its *notifications* (seq, t_s, instance,
-    event_type, format, as ``Cloud.notifications``): a circle is an update, a triangle with its
-    name another one, hollow when versioned. With *holdings* (``Cloud.holdings``) a lane for each
-    host that had its guest: the power state that the hypervisor knows, which may differ from
-    power_state, the one that Nova wrote last; a dotted line: no guest. States too short to be read
-    are drawn wider than to scale; the figure says so, and a long life goes on in a second strip.
-    Many servers: a row each with its vm_state, and a strip below while a task is under way; time
-    is to scale there, and notifications and guests are not drawn.
-    The axis ends at *until_s*, or after the last row. Raises ValueError when there is nothing to
-    draw, or nothing before *until_s*.
+    power_state, as ``Cloud.states``. Each state stands in its lane with its name, the seconds
+    above, and below the server's *notifications* (seq, t_s, instance, event_type, format, as
+    ``Cloud.notifications``): a circle is an update, a triangle with its name another one, hollow
+    when versioned. With *holdings* (``Cloud.holdings``) a lane for each host that had its guest:
+    the power state that the hypervisor knows, which may differ from power_state, the one that Nova
+    wrote last; a dotted line: no guest. States too short to be read are drawn wider than to scale;
+    the figure says so, and a long life goes on in a second strip.
+    The first server unless *instance* names another. The axis ends at *until_s*, or after the last
+    row. Raises ValueError when there is nothing to draw, or nothing before *until_s*, and for a
+    server that is not there.
 
     >>> import pandas as pd
     >>> rows = [(0.1, "web-1", "building", "scheduling", None), (5.7, "web-1", "active", None, "running")]
@@ -98,6 +96,8 @@ def lanes(
     checked("states", states, COLUMNS, ax)
     check_times(until_s=until_s)
     rows = states.sort_values(["t_s", "seq"] if "seq" in states else ["t_s"], kind="stable")
+    name = one_of(rows["instance"].unique(), instance)
+    rows = rows[rows["instance"] == name]
     first_s = rows["t_s"].iloc[0]
     if until_s is not None:
         if not until_s > first_s:
@@ -106,24 +106,13 @@ def lanes(
                 f"{first_s:g} s."
             )
         rows = rows[rows["t_s"] <= until_s]
-    names = list(rows["instance"].unique())
-    if len(names) > 1:
-        return _many_servers(rows, names, until_s, ax)
     life = states_of(rows)
-    marks = marks_of(notifications, names[0], life, until_s)
-    guests = _guests_of(holdings, names[0], until_s)
-    answer = _life(names[0], life, marks) + _guests_said(guests)
+    marks = marks_of(notifications, name, life, until_s)
+    guests = _guests_of(holdings, name, until_s)
+    answer = _life(name, life, marks) + _guests_said(guests)
     life = _with_guests(life, guests)
-    if ax is None:
-        drawing = lanes_of_server(life, marks, until_s=until_s, hosts=list(guests))
-    else:  # with less in it, if that is needed to fit
-        width, height = pixels_of(ax)
-        width = max(width, LEAST)
-        for upright in (True, False):
-            drawing = lanes_of_server(life, marks, (), until_s, width, upright, list(guests))
-            if drawing.height + _room_for(remarks(drawing)) <= height:
-                break
-    return drawn(drawing, answer, remarks(drawing), ax, "the lanes need")
+    drawing = lanes_of_server(life, marks, (), until_s, width_in(ax), list(guests))
+    return drawing.figure(answer, ax, "the lanes need")
 
 
 # -- what a server did ----------------------------------------------------------------------
@@ -249,14 +238,12 @@ def lanes_of_server(
     moments: Sequence[tuple[float, float]] = (),
     until_s: float | None = None,
     width: float = WIDTH * DPI,
-    upright: bool = True,
     hosts: Sequence[str] = (),
 ) -> Lanes:
     """Lay out the three lanes of a server, with its notifications below.
 
     *moments* are (seq, t_s) of what a cursor can stand at besides; they leave room for its words.
     *hosts* get a lane each for the guest that they have, which the states know.
-    Without *upright* no name stands upright, so that some are left out.
     """
     changes = [next(own) for _, own in itertools.groupby(states, lambda state: state[2:])]
     times = {state.seq: state.t_s for state in changes}
@@ -278,27 +265,20 @@ def lanes_of_server(
         Moment(known[seq], room.get(seq, APART), seq in times, need.get(seq, 0.0)) for seq in order
     ]
     names, places = [*LANES, *["guest"] * len(hosts)], [*[None] * len(LANES), *hosts]
+    remarks = []
+    if groups:
+        remarks.append("● compute.instance.update   ▲ another notification")
+        if any(mark.format == "versioned" for mark in marks):
+            remarks[0] += "   ○ △ versioned, instance.update"
     return Lanes(
         [Lane(*lane) for lane in zip(names, values, places, strict=True)],
         TimeAxis(found, width - LEFT - RIGHT, until_s),
         width,
+        [*remarks, NOT_TO_SCALE.format("states")],
         index={seq: place for place, seq in enumerate(order)},
         groups=groups,
         cursor=bool(moments),
-        upright=upright,
     )
-
-
-def remarks(drawing: Lanes) -> list[str]:
-    """Return what stands below the lanes of a server."""
-    words = []
-    if drawing.groups:
-        words.append("● compute.instance.update   ▲ another notification")
-        if any(mark.format == "versioned" for group in drawing.groups for mark in group):
-            words[-1] += "   ○ △ versioned, instance.update"
-    if not drawing.upright:
-        words.append("some names are left out: there is no room for them here")
-    return words + [NOT_TO_SCALE.format("states")] * (not drawing.axis.to_scale)
 
 
 # -- the drawing ----------------------------------------------------------------------------
@@ -323,8 +303,9 @@ class Piece(NamedTuple):
 class Lanes:
     """Lanes on a time axis, laid out for *width* pixels; ``height`` is known before they are drawn.
 
-    *roles* says what stands behind the name of a host. Below the lanes stand *groups* of
-    notifications; *index* says which moment of the axis a seq is. *cursor* leaves a line above.
+    *remarks* stand below, the last of them only where the axis is not to scale. *roles* says what
+    stands behind the name of a host. Below the lanes stand *groups* of notifications; *index* says
+    which moment of the axis a seq is. *cursor* leaves a line above.
     """
 
     def __init__(
@@ -332,16 +313,17 @@ class Lanes:
         lanes: Sequence[Lane],
         axis: TimeAxis,
         width: float,
+        remarks: Sequence[str],
         roles: Mapping[str, str] | None = None,
         index: Mapping[float, int] | None = None,
         groups: Sequence[list[Mark]] = (),
         cursor: bool = False,
-        upright: bool = True,
         thin: float = 24,  # pixels of a lane without upright names
         gap: float = 4,  # pixels between two lanes
     ) -> None:
         self.lanes, self.axis, self.width = list(lanes), axis, width
-        self.groups, self.upright = groups, upright
+        self.groups = groups
+        self._remarks = remarks[:-1] if axis.to_scale else remarks
         self._roles, self._index = roles or {}, index or {}
         self.above = LINE * cursor
         # An axis may begin before a server has a state.
@@ -357,11 +339,11 @@ class Lanes:
             self._lane_tops.append(self._foot + HOST * self._opens(place))
             self._foot = self._lane_tops[-1] + height + gap
         marks = [MARKS if groups else 0] * axis.strips
-        for group in groups if upright else ():
+        for group in groups:
             strip, _ = self.place(group[0].seq)
             marks[strip] = max(marks[strip], MARKS + 10 + wide(label(group[0].short)))
         self.tops = [0, *itertools.accumulate(self._foot + mark + FOOT for mark in marks)]
-        self.height = self.tops[-1]
+        self.height = self.tops[-1] + LINE * len(self._remarks) + 4
 
     def place(self, seq: float) -> tuple[int, float]:
         """Return the strip of what happened as number *seq*, and its x within the strip."""
@@ -394,11 +376,24 @@ class Lanes:
             return ""
         if wide(label(piece.value)) + 8 <= width:
             return "lies"
-        return "stands" if self.upright and width >= UPRIGHT else ""
+        return "stands" if width >= UPRIGHT else ""
 
-    def draw(self, ax: Axes) -> None:
-        """Draw into *ax*, whose units are pixels with y downwards."""
-        self.ax = ax
+    def figure(self, answer: str, ax: Axes | None, needs: str) -> Figure:
+        """Draw with the answer above; say what *needs* more room where *ax* is too small."""
+        if ax is not None:
+            check_room(ax, self.width, self.height, needs)
+        return finished(self.draw(ax, answer), answer, ax)
+
+    def draw(self, ax: Axes | None = None, title: str = "") -> Axes:
+        """Draw into *ax*, or a figure of its own below a *title*, in pixels with y downwards."""
+        self.ax = ax = ax or pixel_axes(self.width, self.height, title=title)
+        ax.set(xlim=(0, self.width), ylim=(self.height, 0))
+        ax.set_axis_off()
+        for line, words in enumerate(self._remarks):
+            y = self.tops[-1] + LINE * line + 4
+            # Above the veil that a cursor lays over what is still to come: that ends where these begin.
+            right = {"ha": "right", "va": "center", "fontsize": SMALL, "zorder": 8}
+            ax.text(self.width - 14, y, words, **right)
         small = {"ha": "left", "va": "center", "fontsize": SMALL}
         for place, lane in enumerate(self.lanes):
             for piece in self._pieces[place]:
@@ -417,6 +412,7 @@ class Lanes:
                 ax.text(8, self.foot(strip) + 7, "notifications", **small)
         self._draw_ticks()
         self._draw_marks()
+        return ax
 
     def _draw_piece(self, lane: Lane, piece: Piece, top: float, height: float) -> None:
         from matplotlib.patches import Rectangle
@@ -467,7 +463,7 @@ class Lanes:
             lines.append([(x, y - 4), (x, y + 4)])
             for form in {mark.format: None for mark in group}:
                 points.setdefault((name == "", form == "versioned"), []).append((x, y + 7))
-            if name and self.upright:
+            if name:
                 style = {"rotation": 90, "ha": "center", "va": "top", "fontsize": SMALL}
                 self.ax.text(x, y + 16, label(name), **style)
         self._draw_lines(lines, "#555555")
@@ -501,34 +497,9 @@ def _style(lane: str, value: str | None) -> tuple[str, str]:
     return light(colour), hatch
 
 
-def paper(drawing: Lanes, remarks: Sequence[str] = (), ax: Axes | None = None, title: str = ""):
-    """Return axes in pixels, y downwards, with the remarks below what will be drawn."""
-    height = drawing.height + _room_for(remarks)
-    if ax is None:
-        ax = pixel_axes(WIDTH * DPI, height, title=title)
-    ax.set(xlim=(0, drawing.width), ylim=(height, 0))
-    ax.set_axis_off()
-    for line, words in enumerate(remarks):
-        y = drawing.height + LINE * line + 4
-        # Above the veil that a cursor lays over what is still to come: that ends where these begin.
-        right = {"ha": "right", "va": "center", "fontsize": SMALL, "zorder": 8}
-        ax.text(drawing.width - 14, y, words, **right)
-    return ax
-
-
-def _room_for(remarks: Sequence[str]) -> float:
-    return LINE * len(remarks) + 4
-
-
-def drawn(
-    drawing: Lanes, answer: str, remarks: Sequence[str], ax: Axes | None, what: str
-) -> Figure:
-    """Draw lanes with their answer and remarks; *what* needs room in axes that are given."""
-    if ax is not None:
-        check_room(ax, drawing.width, drawing.height + _room_for(remarks), what)
-    own = paper(drawing, remarks, ax, answer)
-    drawing.draw(own)
-    return finished(own, answer, ax)
+def width_in(ax: Axes | None) -> float:
+    """Return how many pixels wide lanes are drawn."""
+    return WIDTH * DPI if ax is None else max(pixels_of(ax)[0], LEAST)
 
 
 class Cursor:
@@ -567,113 +538,3 @@ class Cursor:
         rightward = LEFT + x + 10 + wide(words) < lanes.width
         self._words.set(text=words, ha="left" if rightward else "right")
         self._words.set_position((LEFT + x + (8 if rightward else -8), top))
-
-
-# -- many servers ---------------------------------------------------------------------------
-MOST_SERVERS = 60
-MOST_TASKS = 7
-OTHER = "other tasks"
-#: For the strips of the tasks, in the order in which they first are seen.
-TASKS = (
-    ("#000000", ""),
-    ("#FFFFFF", "||||||"),
-    (BLUE, ""),
-    (ORANGE, "//////"),
-    (PURPLE, ""),
-    (SKY, "xxxxxx"),
-    (VERMILLION, ""),
-    (GREY, "||||"),
-)
-
-
-def _many_servers(rows, names, until_s, ax) -> Figure:
-    """Draw a row for each server, to scale."""
-    start = min(0.0, float(rows["t_s"].iloc[0]))
-    last = float(rows["t_s"].iloc[-1])
-    end = until_s if until_s is not None else last + max(0.04 * (last - start), 0.5)
-    shown = names[:MOST_SERVERS]
-    lives = {name: states_of(own) for name, own in rows.groupby("instance", sort=False)}
-    upper: dict[str | None, list] = {}
-    lower: dict[str | None, list] = {}
-    for row, name in enumerate(shown):
-        life = lives[name]
-        for state, stop in zip(life, [*(after.t_s for after in life[1:]), end], strict=True):
-            _add(upper, state.vm_state, (state.t_s, stop, row - 0.4, row + 0.12))
-            if state.vm_state != "deleted" and state.task_state is not None:
-                _add(lower, state.task_state, (state.t_s, stop, row + 0.16, row + 0.4))
-
-    own = axes_of(ax, WIDTH, 0.235 * max(len(shown), 3) + 1.9)
-    legends = [("vm_state, the bar", _regions(own, upper, map(_vm_style, upper)))]
-    if lower:
-        strips = _regions(own, _longest(lower), TASKS)
-        legends.append(("task_state, the strip below it", strips))
-    own.set(xlim=(start, end), ylim=(max(len(shown), 3) - 0.5, -0.6))
-    own.set_yticks(range(len(shown)), labels(shown), fontsize=SMALL)
-    own.tick_params(axis="y", length=0)
-    own.spines[["top", "right", "left"]].set_visible(False)
-    missing = len(names) - len(shown)
-    own.set_xlabel(f"seconds{f' ({missing} more servers are not drawn)' * bool(missing)}")
-    _legends(own, legends, ax is not None)
-    answer = _lives(lives, end, until_s)
-    return finished(own, answer, ax)
-
-
-def _vm_style(vm_state: str | None) -> tuple[str, str]:
-    return _style("vm_state", vm_state) if vm_state else (light(UNKNOWN[0]), UNKNOWN[1])
-
-
-def _add(boxes: dict, state: str | None, box: tuple) -> None:
-    own = boxes.setdefault(state, [])
-    if own and own[-1][1:3] == (box[0], box[2]):  # the same state goes on
-        own[-1] = (own[-1][0], *box[1:])
-    else:
-        own.append(box)
-
-
-def _regions(ax, boxes, styles) -> dict:
-    style = {"edgecolor": "#333333", "linewidth": 0.6}
-    return {
-        state: region(ax, own, facecolor=colour, hatch=hatch, **style)
-        for (state, own), (colour, hatch) in zip(boxes.items(), styles, strict=False)
-    }
-
-
-def _longest(tasks: dict) -> dict:
-    """The tasks that last longest under their own names, the rest under one."""
-    if len(tasks) <= MOST_TASKS + 1:
-        return tasks
-    lasting = {task: sum(b - a for a, b, *_ in boxes) for task, boxes in tasks.items()}
-    kept = sorted(lasting, key=lasting.get, reverse=True)[:MOST_TASKS]
-    rest = [box for task, boxes in tasks.items() if task not in kept for box in boxes]
-    return {task: boxes for task, boxes in tasks.items() if task in kept} | {OTHER: rest}
-
-
-def _legends(ax, legends, given: bool) -> None:
-    """Below the axes, beside each other; in one where other axes share the figure."""
-    style = {"frameon": False, "fontsize": SMALL, "title_fontsize": SMALL, "alignment": "left"}
-    style |= {"handleheight": 1.4, "handlelength": 2.6}
-    if given:
-        words = [f"{title.split(',')[0]} {label(word)}" for title, own in legends for word in own]
-        handles = [handle for _, own in legends for handle in own.values()]
-        at = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": 4.5, "ncols": 2}
-        ax.legend(handles, words, **at, **style)
-        return
-    for side, (title, own) in zip(("left", "right"), legends, strict=False):
-        words = [label(word) for word in own]
-        at = {"loc": f"outside lower {side}", "borderaxespad": 0.3, "ncols": 1 + (len(own) > 2)}
-        figure = ax.figure
-        figure.legend(list(own.values()), words, title=title, **at, **style)
-
-
-def _lives(lives: dict[str, list[State]], end: float, until_s: float | None) -> str:
-    last = Counter(life[-1].vm_state for life in lives.values())
-    parts = listed([f"{count} {state}" for state, count in last.most_common()], most=5)
-    when = "at the end" if until_s is None else f"at {end:g} s"
-    answer = f"{len(lives)} servers: {when} {parts}."
-    active = [
-        [state.t_s for state in life if state.vm_state == "active"] for life in lives.values()
-    ]
-    times = sorted(min(own) for own in active if own)
-    if len(times) > 1:
-        answer += f" The first is active from {times[0]:.2f} s, the last from {times[-1]:.2f} s."
-    return answer

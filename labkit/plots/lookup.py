@@ -17,7 +17,7 @@ from labkit.plots.figure import (
     label,
     light,
     pixel_axes,
-    plainly,
+    plain,
     region,
 )
 
@@ -33,7 +33,7 @@ THINNEST = 4
 KIB = 1024
 
 
-@plainly
+@plain()
 def lookup(lookup: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw what is read for a byte of a disk, part by part, and where in the file each part lies.
 

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.plots.figure import (
-    DPI,
     Figure,
     check_times,
     checked,
     listed,
     one_of,
-    pixels_of,
-    plainly,
+    plain,
     seconds,
 )
 from labkit.plots.lanes import (
@@ -21,10 +19,9 @@ from labkit.plots.lanes import (
     NOT_TO_SCALE,
     NOTHING,
     RIGHT,
-    WIDTH,
     Lane,
     Lanes,
-    drawn,
+    width_in,
 )
 from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
 
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 4  # hosts that are drawn
-LEAST = 480  # pixels for axes that are given
 NEAR_S = 0.05  # changes of different lanes that are less than this apart begin together
 STATES = ("vm_state", "task_state")
 KINDS = ("row", "guest", "allocation")
@@ -44,7 +40,7 @@ MIGRATION_COLUMNS = (
 HOLDING_COLUMNS = "seq t_s instance host what consumer value".split()
 
 
-@plainly
+@plain()
 def move(
     states: pd.DataFrame,
     migrations: pd.DataFrame,
@@ -96,11 +92,9 @@ def move(
     turns = turns_of(tracks, begin, until_s)
     if any(turn.joined for turn in turns):
         remarks.append(f"changes less than {NEAR_S:g} s apart are drawn as one")
-    width = WIDTH * DPI if ax is None else max(pixels_of(ax)[0], LEAST)
-    drawing = _laid_out(tracks, turns, _roles(migrations), until_s, width)
-    if not drawing.axis.to_scale:
-        remarks.append(NOT_TO_SCALE.format("times"))
-    return drawn(drawing, answer, remarks, ax, "the move needs")
+    remarks.append(NOT_TO_SCALE.format("times"))
+    drawing = _laid_out(tracks, turns, until_s, width_in(ax), remarks, _roles(migrations))
+    return drawing.figure(answer, ax, "the move needs")
 
 
 def _of_server(what: str, table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
@@ -121,9 +115,10 @@ def _roles(migrations: pd.DataFrame) -> dict[str, str]:
 def _laid_out(
     tracks: Sequence[Track],
     turns: Sequence[Turn],
-    roles: Mapping[str, str],
     until_s: float | None,
     width: float,
+    remarks: Sequence[str],
+    roles: Mapping[str, str],
 ) -> Lanes:
     times = [turn.t_s for turn in turns]
     values = list(zip(*(turn.values for turn in turns), strict=True))
@@ -136,7 +131,7 @@ def _laid_out(
         axes.append(TimeAxis(moments, width - LEFT - RIGHT, until_s))
     lanes = [Lane(track.name, own, track.host) for track, own in zip(tracks, values, strict=True)]
     fewest = min(axes, key=lambda axis: axis.strips)
-    return Lanes(lanes, fewest, width, roles, thin=22, gap=3)
+    return Lanes(lanes, fewest, width, remarks, roles, thin=22, gap=3)
 
 
 # -- what happened -------------------------------------------------------------------------

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
-    COLOURS,
+    GREEN,
     GREY,
-    HATCHES,
+    ORANGE,
+    PURPLE,
+    SKY,
     SMALL,
     VERMILLION,
+    YELLOW,
     Figure,
     axes_of,
     canvas,
@@ -22,7 +25,7 @@ from labkit.plots.figure import (
     label,
     labels,
     listed,
-    plainly,
+    plain,
     region,
 )
 
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_WINNERS = 8
+COLOURS = (SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE, BLUE)
+# Eight hatches against seven colours: no pair is there twice. Lines only: dots and circles make an
+# SVG several times as long.
+HATCHES = ("", "//", "\\\\", "||", "--", "xx", "++", "////")
 MOST_ROWS = 30
 MOST_STEPS = 800
 NOBODY = "NoValidHost"
@@ -52,7 +59,7 @@ RESOURCES = {
 }
 
 
-@plainly
+@plain()
 def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw which host wins at each pair of values of two options.
 
@@ -133,7 +140,7 @@ def _edges(values: Sequence[float]) -> list[float]:
     return [2 * values[0] - middles[0], *middles, 2 * values[-1] - middles[-1]]
 
 
-@plainly
+@plain()
 def fill(
     hosts: pd.DataFrame, placed: pd.DataFrame, ax: Axes | None = None, resource: str = "memory_mb"
 ) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labkit.plots.figure import SMALL, Figure, checked, finished, label, pixel_axes, plainly, wide
+from labkit.plots.figure import SMALL, Figure, checked, finished, label, pixel_axes, plain, wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ ROW, HEAD, NOTE, MARGIN = 26, 44, 18, 8  # pixels
 MOST_ROWS = 40
 
 
-@plainly
+@plain()
 def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw which questions each context may ask: a check mark, or a cross and the error's name.
 

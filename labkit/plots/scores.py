@@ -22,7 +22,6 @@ from labkit.plots.figure import (
     amount,
     axes_of,
     canvas,
-    drawable,
     finished,
     label,
     labels,
@@ -30,7 +29,7 @@ from labkit.plots.figure import (
     listed,
     minus,
     number,
-    plainly,
+    plain,
     rows_of,
     titled,
 )
@@ -68,7 +67,7 @@ WEIGHERS = tuple(LOOKS)  # those that decide most often come first
 OWN = ((VERMILLION, ""), (BLUE, "xx"), (PURPLE, ""), (SKY, "--"), (BLUE, ""))
 
 
-@plainly
+@plain()
 def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
     """Stack the scores of every host, best host first, the winner marked with a star.
 
@@ -95,7 +94,7 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     return finished(own, table.answer(), ax)
 
 
-@plainly
+@plain()
 def weighing(
     weights: pd.DataFrame,
     ax: Axes | None = None,
@@ -277,10 +276,13 @@ class ScoreBars:
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.set_yticks([])
         ax.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
+        self.diamonds.set_label("weight, the sum")
+        for name, patches in self.bars.items():
+            patches[0].set_label(label(name))
         handles = [self.diamonds, *(patches[0] for patches in self.bars.values())]
-        words = ["weight, the sum", *map(label, weighers)]
-        ncols = 4 if max(map(len, words)) < 22 else 3  # as many as the page is wide
-        legend(ax, handles, legend_outside, words, ncols=ncols, pad=4.5)
+        longest = max(len(handle.get_label()) for handle in handles)
+        ncols = 4 if longest < 22 else 3  # as many as the page is wide
+        legend(ax, handles, legend_outside, ncols=ncols, pad=4.5)
 
     def show(
         self,
@@ -299,7 +301,7 @@ class ScoreBars:
         places = {host: place for place, host in enumerate(table.hosts)}
         there = [places.get(host) for host in hosts] + [None] * (len(self.rows) - len(hosts))
         drawn = {
-            name: drawable(
+            name: _lengths(
                 [
                     0.0 if i is None or name not in table.by_weigher else table.by_weigher[name][i]
                     for i in there
@@ -428,10 +430,15 @@ def _limits(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
+def _lengths(values: Sequence[float]) -> list[float]:
+    """Values as lengths: NaN and infinities become 0 (their label says what they are)."""
+    return [value if math.isfinite(value) else 0.0 for value in values]
+
+
 # -- the steps ----------------------------------------------------------------------------
 def _bars(panel: Axes, values: list[float], style: dict[str, str], say: Callable) -> None:
     """One panel: a bar per host, its number beside it, no axis."""
-    lengths = drawable(values)
+    lengths = _lengths(values)
     panel.barh(range(len(values)), lengths, 0.62, edgecolor="black", linewidth=0.7, **style)
     low, high = min(0.0, *lengths), max(0.0, *lengths)
     span = high - low or 1.0

@@ -25,7 +25,7 @@ from labkit.plots.figure import (
     note,
     pixel_axes,
     pixels_of,
-    plainly,
+    plain,
     seconds,
     wide,
 )
@@ -55,7 +55,7 @@ LEAST = 368  # pixels for the bars and the words beside them
 FOOT = 44  # pixels below the rows
 
 
-@plainly
+@plain()
 def stages(
     stages: pd.DataFrame, states: pd.DataFrame | None = None, ax: Axes | None = None
 ) -> Figure:

@@ -17,7 +17,7 @@ from labkit.plots.figure import (
     light,
     listed,
     pixel_axes,
-    plainly,
+    plain,
     text_width,
 )
 
@@ -52,7 +52,7 @@ LINE = 0.15  # inches from line to line at SMALL points
 ALL = len(VM_STATES)
 
 
-@plainly
+@plain()
 def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw the vm_states as nodes and the actions between them as edges.
 

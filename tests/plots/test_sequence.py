@@ -6,8 +6,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
 from labkit.plots.figure import broken, text_width
-from labkit.plots.sequence import MOST_ROWS, arrows_of
-from labkit.plots.services import services_of
+from labkit.plots.messages import MOST_ROWS, arrows_of, services_of
 from tests.helpers.readable import complaints, texts
 from tests.helpers.roads import ROADS, road
 
