@@ -388,7 +388,7 @@ CALLS = {
         figure=matplotlib.figure.Figure(), answer="words", complete=True
     ),
     "plots.clusters": lambda: dict(
-        clusters=pd.DataFrame({"start": [0], "kind": ["data"], "depth": [0]}), ax=None, columns=32
+        clusters=pd.DataFrame({"start": [0], "kind": ["data"], "depth": [0]}), ax=None
     ),
     "plots.fill": lambda: dict(
         hosts=tables.filled(3)[0], placed=tables.filled(3)[1], ax=None, resource="memory_mb"
@@ -404,12 +404,12 @@ CALLS = {
         ax=None,
     ),
     "plots.lanes": lambda: dict(
-        states=done().states, notifications=done().notifications, until_s=None, ax=None,
+        states=done().states, notifications=done().notifications, ax=None,
         holdings=done().holdings, instance=None,
     ),
     "plots.move": lambda: dict(
         states=done().states, migrations=done().migrations, holdings=done().holdings,
-        instance=None, from_s=None, until_s=None, ax=None,
+        instance=None, ax=None,
     ),
     "plots.requests": lambda: dict(messages=done().messages, ax=None),
     "plots.rights": lambda: dict(rights=rights({"alice": CONTEXT}), ax=None),

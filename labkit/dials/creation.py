@@ -29,7 +29,6 @@ from labkit.plots.timeline import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 NAME = "web-1"
 ALWAYS = 99  # times: more than any road has attempts
@@ -111,7 +110,7 @@ class CreationDial(Panel):
         if spec_obj.num_instances != 1:
             raise ValueError(f"This dial creates one server, not {spec_obj.num_instances}.")
         self._fleet, self._spec, self._options, self._seed = fleet, spec_obj, options, seed
-        self._drawings: dict[tuple[str, ...], tuple[Timeline, Axes]] = {}
+        self._timelines: dict[tuple[str, ...], Timeline] = {}
         self._begin(self._make_controls(), WORDS)
 
     @property
@@ -157,38 +156,28 @@ class CreationDial(Panel):
         tried = [row.service for row in rows if row.service.startswith("compute@")]
         chosen = [f"compute@{host}" for host in selected(self.cloud)[:1]]
         services = (*LEVELS, *dict.fromkeys([*chosen, *tried]))
-        if services not in self._drawings:
-            self._drawings[services] = self._axes_for(services)
-        self._drawing, self._ax = self._drawings[services]
+        if services not in self._timelines:
+            self._timelines[services] = self._new_timeline(services)
+        self._timeline = self._timelines[services]
         kept = [row for row in rows if look_of(row)]
-        self._drawing.show(kept, words_beside(kept), LEAST_S)
-        self._name_rows(self._struck())
-        self._show(self._ax.figure, answer)
+        self._timeline.show(kept, words_beside(kept), LEAST_S)
+        _name_rows(self._timeline, self._struck())
+        self._show(self._timeline.ax.figure, answer)
 
-    def _axes_for(self, services: Sequence[str]) -> tuple[Timeline, Axes]:
-        """A figure with a row for each service."""
-        self._drawing = Timeline({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
-        figure = canvas(WIDTH, self._drawing.height / 72 + 1.3)
-        self._ax = figure.add_subplot()
-        self._drawing.frame(self._ax)
+    def _new_timeline(self, services: Sequence[str]) -> Timeline:
+        """A figure with a row for each service, and room for the longest sign beside its name."""
+        timeline = Timeline({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
+        figure = canvas(WIDTH, timeline.height / 72 + 1.3)
+        timeline.frame(figure.add_subplot())
         widest = max(map(struck, FAULTS), key=lambda sign: max(map(text_width, sign.split("\n"))))
-        self._name_rows(dict.fromkeys(services, widest))
+        _name_rows(timeline, dict.fromkeys(services, widest))
         settle(figure)
-        return self._drawing, self._ax
-
-    def _name_rows(self, signs: dict[str, str]) -> None:
-        names = [
-            "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
-            for name in self._drawing.levels
-        ]
-        self._ax.set_yticks(self._ax.get_yticks(), names)
-        for words, name in zip(self._ax.get_yticklabels(), self._drawing.levels, strict=True):
-            words.set_color(VERMILLION if name in signs else "black")
+        return timeline
 
     def _struck(self) -> dict[str, str]:
         if self.fault.value == "none":
             return {}
-        hosts = [*self._drawing.levels][len(LEVELS) :]
+        hosts = [*self._timeline.levels][len(LEVELS) :]
         if not self.every_host.value:
             hosts = [f"compute@{host}" for host in selected(self.cloud)[:1]]
         return dict.fromkeys(hosts, struck(self.fault.value))
@@ -202,6 +191,16 @@ class CreationDial(Panel):
         }
         controls["fault"].refusal = "No fault {1!r} in this dial"
         return controls
+
+
+def _name_rows(timeline: Timeline, signs: dict[str, str]) -> None:
+    names = [
+        "\n".join(filter(None, (broken(name, NAMES - 12), signs.get(name))))
+        for name in timeline.levels
+    ]
+    timeline.ax.set_yticks(timeline.ax.get_yticks(), names)
+    for words, name in zip(timeline.ax.get_yticklabels(), timeline.levels, strict=True):
+        words.set_color(VERMILLION if name in signs else "black")
 
 
 # -- words ------------------------------------------------------------------------------

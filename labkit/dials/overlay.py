@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from labkit import qcow2
 from labkit.dials.panel import Panel, Steps, tick
 from labkit.neighbours import arguments
-from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of
+from labkit.plots.clusters import MOST, SQUARE, Squares, draw_legend, kinds_of, size_of
 from labkit.plots.figure import (
     BLUE,
     ORANGE,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KIB = 1024
-COLUMNS = 32
 KINDS = ("data", "backing", "zero", "unallocated")
 #: What a part of a cluster is filled with: colour, hatch.
 PARTS = {
@@ -152,12 +151,11 @@ class OverlayDial(Panel):
 
     # -- drawing ------------------------------------------------------------------------
     def _lay_out(self) -> None:
-        lines = -(-self._count // COLUMNS)
-        wide = max(min(COLUMNS, self._count), 26)
-        self._figure = canvas(0.9 + wide * SQUARE, 3.0 + lines * SQUARE)
+        columns, lines = size_of(self._count)
+        self._figure = canvas(0.9 + columns * SQUARE, 3.0 + lines * SQUARE)
         heights = {"height_ratios": [1.1, lines * SQUARE]}
         self._ruler, ax = self._figure.subplots(2, 1, gridspec_kw=heights)
-        self._squares = Squares(ax, self._count, COLUMNS)
+        self._squares = Squares(ax, self._count)
         draw_legend(ax, KINDS)
         self._squares.show([KINDS[-1]] * self._count)
         _draw_parts(self._ruler, [], (0, self._size), self._cluster, self._size)

@@ -174,7 +174,7 @@ class PlayerDial(Panel):
 
     def _lay_out(self) -> None:
         states = states_of(self._states)
-        marks = marks_of(self._notifications, self._name, states, None)
+        marks = marks_of(self._notifications, self._name, states)
         moments = [(seq, record.t_s) for seq, record in self._records]
         lanes = lanes_of_server(states, marks, moments)
         self._axes = lanes.draw()

@@ -14,7 +14,7 @@ from labkit.neighbours.messaging import (
     Transport,
 )
 from labkit.nova.context import RequestContext
-from labkit.plots.figure import GREY, ORANGE, SKY, SMALL, VERMILLION, canvas, settle
+from labkit.plots.figure import GREY, ORANGE, SKY, SMALL, VERMILLION, canvas, legend, settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,15 +191,7 @@ class RpcDial(Panel):
         )
         drawn.append(Line2D([], [], marker="X", ms=9, mfc=VERMILLION, label="gives up", **marks))
         drawn.append(Line2D([], [], marker="s", ms=7, mfc="white", label="in its queue", **marks))
-        self._figure.legend(
-            handles=[*bars.values(), *drawn],
-            loc="outside lower left",
-            ncols=9,
-            frameon=False,
-            fontsize=SMALL,
-            handlelength=1.6,
-            columnspacing=1.0,
-        )
+        legend(ax, [*bars.values(), *drawn], ncols=9, handlelength=1.6, columnspacing=1.0)
         settle(self._figure)
 
     def _make_controls(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     GREEN,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 SQUARE = 0.28  # inches, enough for a letter
 MOST = 1024
+COLUMNS = 32
 #: kind: letter, colour, hatch, words.
 KINDS = {
     "data": ("D", BLUE, "", "stored in the file itself"),
@@ -39,8 +39,8 @@ KINDS = {
 
 
 @plain()
-def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) -> Figure:
-    """Draw the clusters of a disk in reading order, *columns* in a line.
+def clusters(clusters: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """Draw the clusters of a disk in reading order, 32 in a line.
 
     *clusters* is the table of ``qcow2.Image.clusters()``: start, kind, depth. Raises ValueError
     for a table without rows, and for more than 1,024 clusters, which no eye can follow.
@@ -51,18 +51,21 @@ def clusters(clusters: pd.DataFrame, ax: Axes | None = None, columns: int = 32) 
     3 clusters: 1 stored in the file itself, 1 stored in a backing file and 1 stored nowhere.
     """
     checked("clusters", clusters, ("start", "kind", "depth"), ax)
-    arguments.whole("columns", columns, " from 1 to 1000", 1, 1000)
     count = len(clusters)
     if count > MOST:
         raise ValueError(f"{count} clusters are too many to draw; at most {MOST}.")
     kinds = kinds_of(clusters)
-    wide = min(columns, count)
-    lines = -(-count // columns)
-    own = axes_of(ax, 0.9 + max(wide, 26) * SQUARE, 1.3 + lines * SQUARE)
-    Squares(own, count, columns).show(kinds)
+    columns, lines = size_of(count)
+    own = axes_of(ax, 0.9 + columns * SQUARE, 1.3 + lines * SQUARE)
+    Squares(own, count).show(kinds)
     draw_legend(own, kinds)
     answer = _said(kinds)
     return finished(own, answer, ax)
+
+
+def size_of(count: int) -> tuple[int, int]:
+    """Return for how many squares beside and below each other *count* of them need room."""
+    return max(min(COLUMNS, count), 26), -(-count // COLUMNS)
 
 
 def kinds_of(clusters: pd.DataFrame) -> list[str]:
@@ -79,22 +82,21 @@ def _said(kinds: list[str]) -> str:
 class Squares:
     """A square for each of *count* clusters, which can be given other kinds in their places."""
 
-    def __init__(self, ax: Axes, count: int, columns: int = 32) -> None:
+    def __init__(self, ax: Axes, count: int) -> None:
         from matplotlib.patches import Rectangle
 
         self.squares, self.letters = [], []
         for number in range(count):
-            x, y = number % columns, number // columns
+            x, y = number % COLUMNS, number // COLUMNS
             square = Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, edgecolor="black", linewidth=0.5)
             self.squares.append(ax.add_patch(square))
             where = {"ha": "center", "va": "center", "fontsize": SMALL}
             self.letters.append(ax.text(x + 0.5, y + 0.5, "", **where))
-        lines, wide = -(-count // columns), max(min(columns, count), 26)
-        ax.set_xlim(0, wide)
-        ax.set_ylim(lines, 0)
+        columns, lines = size_of(count)
+        ax.set(xlim=(0, columns), ylim=(lines, 0))
         ax.set_aspect("equal", anchor="W")
-        ax.set_yticks([line + 0.5 for line in range(lines)])
-        ax.set_yticklabels([str(line * columns) for line in range(lines)], fontsize=SMALL)
+        firsts = [str(line * COLUMNS) for line in range(lines)]
+        ax.set_yticks([line + 0.5 for line in range(lines)], firsts, fontsize=SMALL)
         ax.set_xticks([])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)

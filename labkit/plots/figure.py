@@ -465,13 +465,6 @@ def checked(
         raise ValueError(f"There is nothing to draw: the table has no rows{empty}.")
 
 
-def check_times(**times: float | None) -> None:
-    """Raise ValueError for a time, by its argument's name, that is neither None nor a number."""
-    for name, value in times.items():
-        if value is not None and not arguments.is_number(value):
-            arguments.refuse(name, value, "a number of seconds")
-
-
 def label(name: object, longest: int = 40) -> str:
     """Return *name* as matplotlib should print it: one line, no formulas, cut in the middle.
 

@@ -23,7 +23,6 @@ from labkit.plots.figure import (
     YELLOW,
     Figure,
     check_room,
-    check_times,
     checked,
     finished,
     label,
@@ -68,7 +67,6 @@ NOT_TO_SCALE = "not to scale: short {} are drawn wider; the seconds above are tr
 def lanes(
     states: pd.DataFrame,
     notifications: pd.DataFrame | None = None,
-    until_s: float | None = None,
     ax: Axes | None = None,
     holdings: pd.DataFrame | None = None,
     instance: str | None = None,
@@ -83,9 +81,8 @@ def lanes(
     the power state that the hypervisor knows, which may differ from power_state, the one that Nova
     wrote last; a dotted line: no guest. States too short to be read are drawn wider than to scale;
     the figure says so, and a long life goes on in a second strip.
-    The first server unless *instance* names another. The axis ends at *until_s*, or after the last
-    row. Raises ValueError when there is nothing to draw, or nothing before *until_s*, and for a
-    server that is not there.
+    The first server unless *instance* names another. Raises ValueError when there is nothing to
+    draw, and for a server that is not there.
 
     >>> import pandas as pd
     >>> rows = [(0.1, "web-1", "building", "scheduling", None), (5.7, "web-1", "active", None, "running")]
@@ -94,24 +91,15 @@ def lanes(
     web-1 is building from 0.10 s and active from 5.70 s; at the end active/None/running.
     """
     checked("states", states, COLUMNS, ax)
-    check_times(until_s=until_s)
     rows = states.sort_values(["t_s", "seq"] if "seq" in states else ["t_s"], kind="stable")
     name = one_of(rows["instance"].unique(), instance)
     rows = rows[rows["instance"] == name]
-    first_s = rows["t_s"].iloc[0]
-    if until_s is not None:
-        if not until_s > first_s:
-            raise ValueError(
-                f"There is nothing to draw: until_s = {until_s!r}, and the first row is at "
-                f"{first_s:g} s."
-            )
-        rows = rows[rows["t_s"] <= until_s]
     life = states_of(rows)
-    marks = marks_of(notifications, name, life, until_s)
-    guests = _guests_of(holdings, name, until_s)
+    marks = marks_of(notifications, name, life)
+    guests = _guests_of(holdings, name)
     answer = _life(name, life, marks) + _guests_said(guests)
     life = _with_guests(life, guests)
-    drawing = lanes_of_server(life, marks, (), until_s, width_in(ax), list(guests))
+    drawing = lanes_of_server(life, marks, (), width_in(ax), list(guests))
     return drawing.figure(answer, ax, "the lanes need")
 
 
@@ -150,16 +138,13 @@ def states_of(rows: pd.DataFrame) -> list[State]:
     return [State(seq, *row) for seq, row in zip(seqs, values.itertuples(index=False), strict=True)]
 
 
-def marks_of(
-    notifications: pd.DataFrame | None, name: str, states: list[State], until_s: float | None
-) -> list[Mark]:
+def marks_of(notifications: pd.DataFrame | None, name: str, states: list[State]) -> list[Mark]:
     """Return the notifications of one server as tuples, those that are drawn."""
     if notifications is None or arguments.table("notifications", notifications).empty:
         return []
     checked("notifications", notifications, ("t_s", "instance", "event_type"))
     own = notifications[notifications["instance"] == name]
     own = own[own["t_s"] >= states[0].t_s]
-    own = own if until_s is None else own[own["t_s"] <= until_s]
     # Without seq they come after the states of the same time.
     seqs = own["seq"] if "seq" in own.columns else range(len(states), len(states) + len(own))
     formats = own["format"] if "format" in own.columns else ["legacy"] * len(own)
@@ -167,16 +152,13 @@ def marks_of(
     return [Mark(*row) for row in zip(*columns, strict=True)]
 
 
-def _guests_of(
-    holdings: pd.DataFrame | None, name: str, until_s: float | None
-) -> dict[str, list[tuple]]:
+def _guests_of(holdings: pd.DataFrame | None, name: str) -> dict[str, list[tuple]]:
     """For each host that had a server's guest: (t_s, power state) of each change."""
     guests: dict[str, list[tuple]] = {}
     if holdings is None:
         return guests
     checked("holdings", holdings, HOLDING_COLUMNS, rows=False)
     own = holdings[(holdings["instance"] == name) & (holdings["what"] == "guest")]
-    own = own if until_s is None else own[own["t_s"] <= until_s]
     for row in own.sort_values(["t_s", "seq"], kind="stable").itertuples():
         value = row.value if isinstance(row.value, str) else NOTHING
         guests.setdefault(row.host, []).append((row.t_s, value))
@@ -236,7 +218,6 @@ def lanes_of_server(
     states: Sequence[State],
     marks: Sequence[Mark] = (),
     moments: Sequence[tuple[float, float]] = (),
-    until_s: float | None = None,
     width: float = WIDTH * DPI,
     hosts: Sequence[str] = (),
 ) -> Lanes:
@@ -251,7 +232,7 @@ def lanes_of_server(
     # What lasts one span alone gets the room to lie in it, but for a task_state.
     lying = (values[0], *values[2:])
     alone = [run for lane in lying for run in runs(lane) if run[1] - run[0] == 1]
-    widths = needed_widths(list(times.values()), until_s, alone)
+    widths = needed_widths(list(times.values()), alone)
     need = dict(zip(times, widths, strict=True))
     groups = grouped(marks)
     room = {group[0].seq: NAME if group[0].short else CIRCLE for group in groups}
@@ -272,7 +253,7 @@ def lanes_of_server(
             remarks[0] += "   ○ △ versioned, instance.update"
     return Lanes(
         [Lane(*lane) for lane in zip(names, values, places, strict=True)],
-        TimeAxis(found, width - LEFT - RIGHT, until_s),
+        TimeAxis(found, width - LEFT - RIGHT),
         width,
         [*remarks, NOT_TO_SCALE.format("states")],
         index={seq: place for place, seq in enumerate(order)},
@@ -303,9 +284,9 @@ class Piece(NamedTuple):
 class Lanes:
     """Lanes on a time axis, laid out for *width* pixels; ``height`` is known before they are drawn.
 
-    *remarks* stand below, the last of them only where the axis is not to scale. *roles* says what
-    stands behind the name of a host. Below the lanes stand *groups* of notifications; *index* says
-    which moment of the axis a seq is. *cursor* leaves a line above.
+    *remarks* stand below; the last one, that times are not to scale, only where there are several.
+    *roles* says what stands behind the name of a host, *groups* are notifications, *index* says
+    which moment of the axis a seq is, and *cursor* leaves a line above.
     """
 
     def __init__(
@@ -323,7 +304,7 @@ class Lanes:
     ) -> None:
         self.lanes, self.axis, self.width = list(lanes), axis, width
         self.groups = groups
-        self._remarks = remarks[:-1] if axis.to_scale else remarks
+        self._remarks = remarks if len(axis.spans) > 1 else remarks[:-1]
         self._roles, self._index = roles or {}, index or {}
         self.above = LINE * cursor
         # An axis may begin before a server has a state.
@@ -433,13 +414,11 @@ class Lanes:
             self.ax.text((left + right) / 2, y, label(piece.value), bbox=pad, **words)
 
     def _draw_ticks(self) -> None:
-        """Draw a line and its time at each change, and at the end where one is given."""
+        """Draw a line and its time at each change."""
         ticks = [(span.strip, span.left, span.start_s) for span in self._spans]
         for span, after in itertools.pairwise(self._spans):
             if span.strip != after.strip:  # where a strip breaks off, the next one goes on
                 ticks.append((span.strip, span.right, after.start_s))
-        if self.axis.until_s is not None:
-            ticks.append((self._spans[-1].strip, self._spans[-1].right, self.axis.until_s))
         lines = []
         for strip, x, t_s in ticks:
             y = self.tops[strip] + self.above + LINE / 2

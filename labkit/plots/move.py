@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.plots.figure import (
     Figure,
-    check_times,
     checked,
     listed,
     one_of,
@@ -46,8 +45,6 @@ def move(
     migrations: pd.DataFrame,
     holdings: pd.DataFrame,
     instance: str | None = None,
-    from_s: float | None = None,
-    until_s: float | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw a move of a server: its states, its migration, and what each host has of it.
@@ -55,11 +52,10 @@ def move(
     *states*, *migrations* and *holdings* are the tables of a Cloud. Above: vm_state, task_state
     and the status of the migration. Below, for each host: whether the server's row names it, the
     guest with its power_state, and who holds the allocation there, the server or a migration; a
-    dotted line: nothing. The first *instance* unless another is given, from *from_s* (seconds;
-    else from before its first migration, or its whole life if it has none) until *until_s*, or the
-    last change. Changes less than 0.05 s apart are drawn as one, and short times wider than to
+    dotted line: nothing. The first *instance* unless another is given, from before its first
+    migration, or its whole life if it has none. Changes less than 0.05 s apart are drawn as one, and short times wider than to
     scale; the figure says so. Draws 4 hosts at most. Raises ValueError when there is nothing to
-    draw, for a server that is not there, or for times without anything between them.
+    draw, or for a server that is not there.
 
     >>> import pandas as pd
     >>> states = pd.DataFrame([(0, 1.0, "web-1", "shelved", None)], columns=STATE_COLUMNS)
@@ -70,30 +66,23 @@ def move(
     web-1: the row names cn-1, from 9.00 s no host; at the end shelved/None.
     """
     checked("states", states, STATE_COLUMNS, ax)
-    check_times(from_s=from_s, until_s=until_s)
     name = str(one_of(states["instance"].unique(), instance))
     states = _of_server("states", states, STATE_COLUMNS, name)
     migrations = _of_server("migrations", migrations, MIGRATION_COLUMNS, name)
     holdings = _of_server("holdings", holdings, HOLDING_COLUMNS, name)
     tracks = tracks_of(states, migrations, holdings, name)
-    begin = begin_of(states, migrations) if from_s is None else from_s
-    end = max(change.t_s for track in tracks for change in track.changes)
-    if not begin <= end or (until_s is not None and not until_s > begin):
-        raise ValueError(
-            f"There is nothing to draw: from_s = {begin!r}, until_s = {until_s!r}, and the last "
-            f"change is at {end:g} s."
-        )
-    answer = _said(name, tracks, migrations, begin, until_s, end)
+    begin = begin_of(states, migrations)
+    answer = _said(name, tracks, migrations, begin)
     remarks = []
     hosts = list(dict.fromkeys(track.host for track in tracks if track.host))
     if len(hosts) > MOST:
         tracks = [track for track in tracks if track.host not in hosts[MOST:]]
         remarks.append(f"not drawn: {listed(hosts[MOST:])}")
-    turns = turns_of(tracks, begin, until_s)
+    turns = turns_of(tracks, begin)
     if any(turn.joined for turn in turns):
         remarks.append(f"changes less than {NEAR_S:g} s apart are drawn as one")
     remarks.append(NOT_TO_SCALE.format("times"))
-    drawing = _laid_out(tracks, turns, until_s, width_in(ax), remarks, _roles(migrations))
+    drawing = _laid_out(tracks, turns, width_in(ax), remarks, _roles(migrations))
     return drawing.figure(answer, ax, "the move needs")
 
 
@@ -115,7 +104,6 @@ def _roles(migrations: pd.DataFrame) -> dict[str, str]:
 def _laid_out(
     tracks: Sequence[Track],
     turns: Sequence[Turn],
-    until_s: float | None,
     width: float,
     remarks: Sequence[str],
     roles: Mapping[str, str],
@@ -126,9 +114,9 @@ def _laid_out(
     names.sort(key=lambda run: run[1] - run[0])  # short ones first
     axes = []
     for lying in (names, []):  # with room for every name to lie, or without
-        needs = needed_widths(times, until_s, lying)
+        needs = needed_widths(times, lying)
         moments = [Moment(t_s, 0.0, True, need) for t_s, need in zip(times, needs, strict=True)]
-        axes.append(TimeAxis(moments, width - LEFT - RIGHT, until_s))
+        axes.append(TimeAxis(moments, width - LEFT - RIGHT))
     lanes = [Lane(track.name, own, track.host) for track, own in zip(tracks, values, strict=True)]
     fewest = min(axes, key=lambda axis: axis.strips)
     return Lanes(lanes, fewest, width, remarks, roles, thin=22, gap=3)
@@ -155,12 +143,11 @@ class Track(NamedTuple):
         found = [change.value for change in self.changes if change.t_s <= t_s]
         return found[-1] if found else NOTHING
 
-    def between(self, from_s: float, until_s: float | None) -> list[Change]:
+    def since(self, from_s: float) -> list[Change]:
         """Return the values from a time on, each with its begin, none twice in a row."""
         found = [Change(from_s, -1, self.at(from_s))]
         for change in self.changes:
-            inside = change.t_s > from_s and (until_s is None or change.t_s <= until_s)
-            if inside and change.value != found[-1].value:
+            if change.t_s > from_s and change.value != found[-1].value:
                 found.append(change)
         return found
 
@@ -229,9 +216,9 @@ def begin_of(states: pd.DataFrame, migrations: pd.DataFrame) -> float:
     return start_s if before.empty else before["t_s"].iloc[-1]
 
 
-def turns_of(tracks: Sequence[Track], from_s: float, until_s: float | None) -> list[Turn]:
+def turns_of(tracks: Sequence[Track], from_s: float) -> list[Turn]:
     """Return all changes in order; near ones begin together, but never two of one track."""
-    changes = [track.between(from_s, until_s) for track in tracks]
+    changes = [track.since(from_s) for track in tracks]
     turns = [Turn(from_s, tuple(own[0].value for own in changes))]
     changed = set(range(len(tracks)))
     later = [(change, i) for i, own in enumerate(changes) for change in own[1:]]
@@ -247,31 +234,22 @@ def turns_of(tracks: Sequence[Track], from_s: float, until_s: float | None) -> l
 
 
 # -- in words -----------------------------------------------------------------------------
-def _said(
-    name: str,
-    tracks: Sequence[Track],
-    migrations: pd.DataFrame,
-    from_s: float,
-    until_s: float | None,
-    end_s: float,
-) -> str:
+def _said(name: str, tracks: Sequence[Track], migrations: pd.DataFrame, from_s: float) -> str:
     """How the move ended, which host the row names, when two hosts hold allocations."""
     rows = [track for track in tracks if track.name == "row"]
     held = [track for track in tracks if track.name == "allocation"]
-    parts = _migrations(migrations, until_s)
-    parts.append("the row names " + _over_time(rows, from_s, until_s, _hosts))
-    both = _over_time(held, from_s, until_s, _two_hosts)
+    parts = _migrations(migrations)
+    parts.append("the row names " + _over_time(rows, from_s, _hosts))
+    both = _over_time(held, from_s, _two_hosts)
     if both:
         parts.append(f"allocations on two hosts {both}")
-    end_s = end_s if until_s is None else until_s
-    vm_state, task_state = (track.at(end_s) for track in tracks[:2])
+    vm_state, task_state = (track.changes[-1].value for track in tracks[:2])
     return f"{name}: {'; '.join(parts)}; at the end {vm_state}/{task_state}."
 
 
-def _migrations(migrations: pd.DataFrame, until_s: float | None) -> list[str]:
+def _migrations(migrations: pd.DataFrame) -> list[str]:
     found = []
-    rows = migrations if until_s is None else migrations[migrations["t_s"] <= until_s]
-    for number, own in rows.groupby("migration"):
+    for number, own in migrations.groupby("migration"):
         last = own.iloc[-1]
         to = f" to {last.dest_compute}" if isinstance(last.dest_compute, str) else ""
         way = f"{last.migration_type} from {last.source_compute}{to}"
@@ -279,13 +257,11 @@ def _migrations(migrations: pd.DataFrame, until_s: float | None) -> list[str]:
     return found if len(found) < 4 else [f"{len(found)} migrations", found[-1]]
 
 
-def _over_time(
-    tracks: Sequence[Track], from_s: float, until_s: float | None, words: Callable[[list], str]
-) -> str:
+def _over_time(tracks: Sequence[Track], from_s: float, words: Callable[[list], str]) -> str:
     """What *words* says of (time, hosts that have something then), at each change of the tracks."""
     times = {from_s}
     for track in tracks:
-        times |= {change.t_s for change in track.between(from_s, until_s)}
+        times |= {change.t_s for change in track.since(from_s)}
     return words([(t, [track.host for track in tracks if track.at(t)]) for t in sorted(times)])
 
 

@@ -1,10 +1,9 @@
-"""A time axis on which a short span is as wide as it must be to be read."""
+"""A time axis on which a short span is as wide as it must be to be read; never to scale."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -40,33 +39,25 @@ class Span(NamedTuple):
 class TimeAxis:
     """An axis of *width* pixels, broken into strips as a text is into lines.
 
-    The axis is to scale where everything can be read on it (``to_scale``). Otherwise each span gets
-    what it needs, and the rest is shared out by the square root of the seconds, so that longer
-    spans stay wider. *moments* are in order; *until_s* is None for an axis with an open end.
+    Each span gets what it needs, and the rest is shared out by the square root of the seconds, so
+    that longer spans stay wider. *moments* are in order; the last span has an open end.
     """
 
-    def __init__(self, moments: Sequence[Moment], width: float, until_s: float | None) -> None:
-        self.until_s = until_s
+    def __init__(self, moments: Sequence[Moment], width: float) -> None:
         starts = [i for i, moment in enumerate(moments) if moment.change or i == 0]
         members = [moments[a:b] for a, b in itertools.pairwise([*starts, len(moments)])]
         begins = [own[0].t_s for own in members]
-        end = max(moments[-1].t_s if until_s is None else until_s, begins[-1])
-        lengths = [b - a for a, b in itertools.pairwise([*begins, end])]
+        lengths = [b - a for a, b in itertools.pairwise([*begins, moments[-1].t_s])]
         crowds = [sum(moment.room for moment in own[1:]) + GAP for own in members]
         needs = [
             min(width, max(own[0].need, crowd)) for own, crowd in zip(members, crowds, strict=True)
         ]
-        linear = [width * length / (sum(lengths) or 1) for length in lengths]
         strips = _strips(needs, width)
-        fits = len(strips) == 1 and all(map(operator.ge, linear, needs))
-        self.to_scale = fits or len(needs) == 1
         self.strips = len(strips)
         self.spans: list[Span] = []
         for strip, spans in enumerate(strips):
             left = 0.0
-            widths = linear
-            if not self.to_scale or not sum(linear):
-                widths = _shared([needs[i] for i in spans], [lengths[i] for i in spans], width)
+            widths = _shared([needs[i] for i in spans], [lengths[i] for i in spans], width)
             for i, own in zip(spans, widths, strict=True):
                 self.spans.append(Span(strip, left, left + own, begins[i]))
                 left += own
@@ -82,11 +73,12 @@ class TimeAxis:
 
 
 def _places(span: Span, moments: Sequence[Moment], length: float, squeeze: float) -> list[float]:
-    scale = (span.right - span.left) / length if length else 0.0
+    width = span.right - span.left
     rooms = [moment.room * squeeze for moment in moments]
     at = [span.left]
     for moment, room in zip(moments[1:], rooms[1:], strict=True):
-        at.append(max(span.left + (moment.t_s - span.start_s) * scale, at[-1] + room))
+        share = (moment.t_s - span.start_s) / length if length else 0.0
+        at.append(max(span.left + share * width, at[-1] + room))
     most = span.right - GAP
     for i in range(len(at) - 1, 0, -1):  # and back from the end, where they do not fit
         at[i] = min(at[i], most)
@@ -128,15 +120,12 @@ def _filled(needs: Sequence[float], width: float) -> list[list[int]]:
     return strips
 
 
-def needed_widths(
-    times: Sequence[float], until_s: float | None, names: Iterable[tuple[int, int, object]]
-) -> list[float]:
+def needed_widths(times: Sequence[float], names: Iterable[tuple[int, int, object]]) -> list[float]:
     """Return the least width of each span: room for the seconds at its ends, and for *names*.
 
     A name is (first span, span after the last, name); what it lacks is shared by its spans.
     """
-    ends = [*times, times[-1] if until_s is None else until_s]
-    labels = [wide(seconds(t_s)) for t_s in ends]
+    labels = [wide(seconds(t_s)) for t_s in [*times, times[-1]]]
     needs = [max(LEAST, (a + b) / 2 + BETWEEN_TIMES) for a, b in itertools.pairwise(labels)]
     for first, end, name in names:
         lacking = wide(label(name)) + AROUND_NAME - sum(needs[first:end])

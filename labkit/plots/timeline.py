@@ -196,7 +196,7 @@ class Timeline:
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        self._ax = ax
+        self.ax = ax
         edges = list(itertools.pairwise(self.tops))
         for number, (top, bottom) in enumerate(edges):
             ax.axhline(bottom, color=GREY, lw=0.7, zorder=0)
@@ -237,7 +237,7 @@ class Timeline:
             for t_s, text in own
         ]
         span = max([1.02 * last, *needed])
-        self._ax.set_xlim(-0.01 * span, span)
+        self.ax.set_xlim(-0.01 * span, span)
         bars = bars_of(rows, last)
         for name, level in self.levels.items():
             self._show_bars([bar for bar in bars if bar.service == name])
@@ -249,7 +249,7 @@ class Timeline:
         for state in STATES:
             mine = [bar for bar in bars if bar.state == state]
             if mine:
-                self._artists += self._ax.barh(
+                self._artists += self.ax.barh(
                     [self._marks[bar.service] + self._high for bar in mine],
                     [bar.end_s - bar.start_s for bar in mine],
                     left=[bar.start_s for bar in mine],
@@ -265,16 +265,16 @@ class Timeline:
             if mine:
                 times = sorted({row.t_s for row in mine})
                 y = self._marks[mine[0].service] + (look.line + 0.5) * PITCH
-                self._artists += self._ax.plot(times, [y] * len(times), **_marked(look))
+                self._artists += self.ax.plot(times, [y] * len(times), **_marked(look))
 
     def _show_words(self, words: Words, base: float) -> None:
         y, bottom = base - (words.level + 0.5) * LINE, base + self._high
         line = {"color": "#888888", "lw": 0.6, "zorder": 1}
-        self._artists += self._ax.plot([words.t_s, words.t_s], [y - 4, bottom], **line)
+        self._artists += self.ax.plot([words.t_s, words.t_s], [y - 4, bottom], **line)
         rightward = words.left == words.mark
         style = {"ha": "left" if rightward else "right", "va": "center", "zorder": 5}
         shift = (3 if rightward else -3), 0
-        self._artists.append(note(self._ax, words.text, (words.t_s, y), shift, **style))
+        self._artists.append(note(self.ax, words.text, (words.t_s, y), shift, **style))
 
 
 def _placed(wanted: Sequence[tuple[float, str]], levels: int, scale: float) -> list[Words]:

@@ -4,8 +4,6 @@ import functools
 import itertools
 import math
 
-import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
@@ -132,20 +130,10 @@ def test_every_notification_of_the_server_is_marked(life):
     assert f"{len(own)} notifications, {updates} of them compute.instance.update" in figure.answer
 
 
-def test_a_fill_behind_a_state_is_as_wide_as_it_says():
-    table = pd.DataFrame(
-        [(0.0, "building", None), (10.0, "active", None), (40.0, "stopped", None)],
-        columns=["t_s", "vm_state", "task_state"],
-    ).assign(instance="web-1", power_state=None)
-    figure = plots.lanes(table, until_s=60)
-    boxes = [patch.get_width() for patch in figure.figure.axes[0].patches[:3]]
-    assert np.allclose(np.divide(boxes, sum(boxes)), [1 / 6, 3 / 6, 2 / 6])
-    assert "not to scale" not in " ".join(words(figure))
-    assert words(figure).count("60.00") == 1
-
-
-def test_what_is_not_to_scale_says_so():
+def test_times_that_are_not_to_scale_say_so():
     assert "not to scale" in " ".join(words(drawn("create")))
+    alone = lived("create")[0].states.iloc[-1:]
+    assert "not to scale" not in " ".join(words(plots.lanes(alone)))
 
 
 def test_the_answer_tells_the_life():
@@ -179,14 +167,6 @@ def test_rows_in_any_order_give_the_same_figure():
     assert plots.lanes(mixed, told).svg() == drawn("more").svg()
 
 
-def test_nothing_after_until_s_is_drawn():
-    figure = drawn("more", until_s=3)
-    assert "active" not in words(figure)
-    assert "create.end" not in words(figure)
-    assert "3.00" in words(figure)
-    assert "at the end building/spawning/pending" in figure.answer
-
-
 def test_a_log_that_tells_less_is_drawn_too():
     states = lived("create")[0].states
     less = states[["t_s", "instance", "vm_state", "task_state"]].assign(power_state=math.nan)
@@ -207,8 +187,6 @@ def test_names_are_only_text():
     [
         (lambda states: {"states": states.iloc[:0]}, "nothing to draw: the table has no rows"),
         (lambda states: {"states": states.drop(columns="vm_state")}, "no column vm_state"),
-        (lambda states: {"states": states, "until_s": 0.0}, "until_s = 0.0, and the first row is"),
-        (lambda states: {"states": states, "until_s": math.nan}, "until_s = nan"),
     ],
 )
 def test_a_mistake_gets_a_sentence(change, sentence):
@@ -238,7 +216,7 @@ def test_the_first_server_is_drawn_or_the_one_that_is_named():
 
 
 def test_lanes_can_be_drawn_into_axes():
-    figure = MatplotlibFigure((18, 6), layout="constrained")
+    figure = MatplotlibFigure((20, 9), layout="constrained")
     axes = figure.subplots(1, 2)
     cloud, _ = lived("create")
     first = plots.lanes(cloud.states, cloud.notifications, ax=axes[0])
@@ -307,14 +285,12 @@ def test_each_host_that_had_the_guest_has_a_lane():
     assert "gone from" in figure.answer
 
 
-def test_a_guest_from_before_the_first_row_or_after_the_end_adds_none():
+def test_a_guest_from_before_the_first_row_adds_none():
     _, cloud = with_guests(lambda cloud: cloud.guest_stops("web-1"))
     last = cloud.states.iloc[-1:]
     figure = plots.lanes(last, holdings=cloud.holdings)
     assert in_lane(figure, "guest") == ["shutdown"]
     assert len(ticks(figure)) == 1
-    early = plots.lanes(cloud.states, until_s=5, holdings=cloud.holdings)
-    assert "guest" not in words(early)
 
 
 def test_holdings_without_a_column_get_a_sentence():

@@ -193,20 +193,6 @@ def shown_top(figure):
     return next(y for text, _, y in shown(figure) if text == "seconds")
 
 
-def test_nothing_after_until_s_is_drawn():
-    figure = drawn("confirm", until_s=10)
-    assert "resized" not in {text for text, _, _ in shown(figure)}
-    assert "10.00" in {text for text, _, _ in shown(figure)}
-    assert figure.answer.endswith("from 5.87 s on; at the end active/resize_migrating.")
-
-
-def test_from_s_leaves_out_what_was_before():
-    figure = drawn("shelve", from_s=8.0)
-    assert "building" not in {text for text, _, _ in shown(figure)}
-    assert "building" in {text for text, _, _ in shown(drawn("shelve"))}
-    assert "from 24.82 s no host" in figure.answer
-
-
 def test_more_hosts_than_can_be_read_are_named():
     cloud = Cloud(Fleet.read("data/mixed_30"), seed=5)
     cloud.create("web-1", RequestSpec(SMALL))
@@ -277,17 +263,6 @@ def test_a_mistake_gets_a_sentence(change, sentence):
         plots.move(*change(*tables("confirm")))
 
 
-@pytest.mark.parametrize("times", [(99.0, None), (6.0, 6.0), (6.0, 5.0)])
-def test_times_without_anything_between_them_get_a_sentence(times):
-    with pytest.raises(ValueError, match="nothing to draw: from_s = "):
-        drawn("confirm", from_s=times[0], until_s=times[1])
-
-
-def test_a_time_that_is_no_number_gets_a_sentence():
-    with pytest.raises(ValueError, match="from_s = nan is not a number of seconds"):
-        drawn("confirm", from_s=float("nan"))
-
-
 def test_no_migrations_and_no_holdings_are_no_mistake():
     states, migrations, holdings = tables("shelve")
     assert migrations.empty
@@ -312,7 +287,7 @@ def test_changes_near_each_other_begin_together_but_never_two_of_a_lane():
     one = Track(None, "vm_state", [Change(0, 0, "a"), Change(1, 1, "b"), Change(1.01, 3, "c")])
     two = Track(None, "task_state", [Change(0, 0, "x"), Change(1 + NEAR_S / 2, 2, "y")])
     three = Track(None, "migration", [Change(0, 0, "u"), Change(1.01 + NEAR_S, 4, "v")])
-    found = turns_of([one, two, three], 0, None)
+    found = turns_of([one, two, three], 0)
     assert found == [
         (0, ("a", "x", "u"), False),
         (1, ("b", "x", "u"), False),
