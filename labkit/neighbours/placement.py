@@ -86,11 +86,12 @@ class Inventory:
 
     def record(self, row: int) -> dict:
         """Return what is known of one host; empty where it has none of it."""
-        known = {name: self.columns[name][row].item() for name in FIELDS}
-        if math.isnan(known["total"]):
-            return {}
-        ratio = {"allocation_ratio": known["allocation_ratio"]}
-        return {name: _plain(value) for name, value in known.items()} | ratio
+        known = {}
+        for name in FIELDS:
+            value = self.columns[name][row].item()
+            whole = name != "allocation_ratio" and value.is_integer()
+            known[name] = int(value) if whole else value
+        return {} if math.isnan(known["total"]) else known
 
     def reason(self, name: str, row: int, amount: int) -> str:
         """Return why *amount* of the class does not fit on the host of that row."""
@@ -326,10 +327,6 @@ def _reported(name, columns):
     else:
         used = np.ceil(total - columns["free_disk_mb"] / 1024)
     return Inventory(fields, used)
-
-
-def _plain(value):
-    return int(value) if value.is_integer() else value
 
 
 class Allocations:
