@@ -421,7 +421,7 @@ CALLS = {
     ),
     "plots.state_graph": lambda: dict(transitions=transitions_table(), ax=None),
     "plots.weighing": lambda: dict(
-        weights=decision().weights, ax=None, instance=None, weighers=None
+        weights=decision().weights, ax=None, instance=None
     ),
     "plots.winner_map": lambda: dict(winners=tables.winners(2), ax=None),
     "qcow2.Image": lambda: dict(path=image(), backing_format=None, allow_outside=False),

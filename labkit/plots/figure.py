@@ -378,8 +378,8 @@ def fitting(words: str, width: float, size: float = SMALL) -> list[str]:
     return lines
 
 
-def broken(name: str, width: float, most: int = 6) -> str:
-    """Return *name* in up to *most* lines of *width* points, broken after ``@`` and ``-._``.
+def broken(name: str, width: float) -> str:
+    """Return *name* in up to six lines of *width* points, broken after ``@`` and ``-._``.
 
     A name that is too long even so loses its middle.
 
@@ -389,7 +389,7 @@ def broken(name: str, width: float, most: int = 6) -> str:
     """
     for longest in (72, 48, 32, 20):
         lines = _name_lines(label(name, longest), width)
-        if len(lines) <= most:
+        if len(lines) <= 6:
             break
     return "\n".join(lines)
 

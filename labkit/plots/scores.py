@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from labkit.neighbours import arguments
 from labkit.plots.figure import (
     BLUE,
     GREEN,
@@ -95,18 +94,12 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
 
 
 @plain()
-def weighing(
-    weights: pd.DataFrame,
-    ax: Axes | None = None,
-    instance: object = None,
-    weighers: Sequence[str] | None = None,
-) -> Figure:
+def weighing(weights: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
     """Draw raw, normalized and multiplied values of every host, a column for each weigher.
 
     *weights* is the table that ``scores`` takes, all columns. The number stands at each bar;
     below the raw values stand the two ends that become 0 and 1. Drawn are the weighers whose raw
-    values differ or that score anything, or else those named in *weighers*, six at most, and the
-    12 best hosts. With *ax*, the small multiples take its place in its figure.
+    values differ or that score anything, six at most, and the 12 best hosts. With *ax*, the small multiples take its place in its figure.
     Draws the first instance unless *instance* names another; raises ValueError when there is
     nothing to draw.
 
@@ -121,13 +114,6 @@ def weighing(
     table = scores_of(rows)
     order = table.order()[:MOST_HOSTS]
     by_weigher = {str(name): part for name, part in rows.groupby("weigher", sort=False)}
-    if weighers is not None:
-        weighers = arguments.all_of("weighers", weighers, str, "weighers, by their names")
-    for name in weighers or ():
-        if name not in by_weigher:
-            raise ValueError(
-                f"No weigher {arguments.shown(name)} in this table, only {listed(by_weigher, 13)}."
-            )
 
     def rank(name: str) -> tuple[bool, int]:
         """Before all, those that score the drawn hosts; a learner's own before Nova's."""
@@ -135,8 +121,8 @@ def weighing(
         return not scored, WEIGHERS.index(name) if name in WEIGHERS else -1
 
     live = [n for n, part in by_weigher.items() if part["raw"].nunique() > 1 or any(part["score"])]
-    names = sorted(live or by_weigher, key=rank)[:MOST_WEIGHERS]
-    names = list(weighers or [name for name in by_weigher if name in names])[:MOST_WEIGHERS]
+    kept = sorted(live or by_weigher, key=rank)[:MOST_WEIGHERS]
+    names = [name for name in by_weigher if name in kept]
     hosts = [table.hosts[i] for i in order]
     stars = labels(hosts)
     stars[0] = f"★ {stars[0]}"
