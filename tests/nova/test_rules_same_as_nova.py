@@ -22,6 +22,7 @@ from labkit.nova.scheduler import filters, utils
 from labkit.nova.scheduler import weights as host_weights
 from labkit.nova.scheduler.filters import extra_specs_ops, image_props_filter
 from labkit.nova.scheduler.host_manager import HostManager, HostState
+from labkit.nova.scheduler.request_filter import REFUSED_PROPERTIES
 from labkit.nova.weights import normalize
 from tests.helpers import length
 from tests.helpers.answers import bits
@@ -280,6 +281,27 @@ def test_image_properties_are_spelled_as_nova_stores_them(nova):
         theirs = nova.objects.ImageMetaProps.from_dict(dict(given))
         expected = {name: getattr(theirs, name) for name in theirs.obj_what_changed()}
         assert ImageMeta(properties=given).properties.to_dict() == expected, given
+
+
+def test_the_values_of_image_properties_are_those_of_nova(nova):
+    """What nova-api answers with 400, invalid image metadata, is no ImageMeta in the lab."""
+    ends = Counter()
+    for name, field in nova.objects.ImageMetaProps.fields.items():
+        values = getattr(field._type, "valid_values", None) or ()
+        if name.startswith(tuple(REFUSED_PROPERTIES)) or not (values or "version" in name):
+            continue
+        values = [*values, *map(str.upper, values), "x", "", "AMD64", "paravirtual", "VirtualE1000"]
+        for value in [*values, ">=1, <9", "9", ">="]:
+            try:
+                expected = getattr(nova.objects.ImageMetaProps.from_dict({name: value}), name)
+            except ValueError:
+                expected = None
+                with pytest.raises(ValueError, match=name):
+                    ImageMeta(properties={name: value})
+            else:
+                assert ImageMeta(properties={name: value}).properties.to_dict() == {name: expected}
+            ends[expected is None] += 1
+    assert min(ends.values()) > 100
 
 
 def test_options_are_read_as_oslo_config_reads_them(nova, tmp_path):

@@ -1,15 +1,13 @@
 """Match architecture, hypervisor and VM mode of the image (filters/image_props_filter.py)."""
 
 import operator
-import re
 
 from labkit.nova import conf
 from labkit.nova.exception import NotModelled
-from labkit.nova.objects.image_meta import canonicalize
+from labkit.nova.objects.image_meta import PREDICATE, canonicalize
 from labkit.nova.scheduler import filters
 
 CONF = conf.CONF
-_PREDICATE = re.compile(r"^\s*(<=|>=|<|>|!=|==)\s*(\d+(?:\.\d+)*)\s*$")
 _COMPARE = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -73,7 +71,7 @@ def version_satisfied(hypervisor_version, predicates) -> bool:
         hypervisor_version, part = divmod(hypervisor_version, 1000)
         version.insert(0, part)
     for predicate in predicates.split(","):
-        match = _PREDICATE.match(predicate)
+        match = PREDICATE.match(predicate)
         if match is None:
             raise ValueError(f"img_hv_requested_version: cannot read {predicate!r}")
         wanted = [int(part) for part in match[2].split(".")]
