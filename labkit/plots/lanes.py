@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 LANES = ("vm_state", "task_state", "power_state")
 COLUMNS = ("t_s", "instance", *LANES)
-HOLDING_COLUMNS = ("seq", "t_s", "instance", "host", "what", "value")
+HOLDING_COLUMNS = "seq t_s instance host what consumer value".split()
 WIDTH = 8.6  # inches
 LEAST = 480  # pixels for axes that are given
 LEFT, RIGHT = 94, 24  # pixels beside the lanes
@@ -98,8 +98,8 @@ def lanes(
     marks = marks_of(notifications, name, life)
     guests = _guests_of(holdings, name)
     answer = _life(name, life, marks) + _guests_said(guests)
-    life = _with_guests(life, guests)
-    drawing = lanes_of_server(life, marks, (), width_in(ax), list(guests))
+    life, hosts = _with_guests(life, guests), [track.host for track in guests]
+    drawing = lanes_of_server(life, marks, (), width_in(ax), hosts)
     return drawing.figure(answer, ax, "the lanes need")
 
 
@@ -152,38 +152,80 @@ def marks_of(notifications: pd.DataFrame | None, name: str, states: list[State])
     return [Mark(*row) for row in zip(*columns, strict=True)]
 
 
-def _guests_of(holdings: pd.DataFrame | None, name: str) -> dict[str, list[tuple]]:
-    """For each host that had a server's guest: (t_s, power state) of each change."""
-    guests: dict[str, list[tuple]] = {}
+class Change(NamedTuple):
+    """A value from a time on."""
+
+    t_s: float
+    seq: float
+    value: str | None
+
+
+class Track(NamedTuple):
+    """What one lane shows: its values over time, of a host or (None) of the server itself."""
+
+    host: str | None
+    name: str
+    changes: list[Change]
+
+    def at(self, t_s: float) -> str | None:
+        """Return the value at a time; nothing before the first."""
+        found = [change.value for change in self.changes if change.t_s <= t_s]
+        return found[-1] if found else NOTHING
+
+    def since(self, from_s: float) -> list[Change]:
+        """Return the values from a time on, each with its begin, none twice in a row."""
+        found = [Change(from_s, -1, self.at(from_s))]
+        for change in self.changes:
+            if change.t_s > from_s and change.value != found[-1].value:
+                found.append(change)
+        return found
+
+
+def held(rows: pd.DataFrame, name: str) -> list[Change]:
+    """Return what a host has of one kind over time; of allocations, who holds them."""
+    found: list[Change] = []
+    there: dict = {}
+    for row in rows.itertuples():
+        if isinstance(row.value, str):
+            there[row.consumer] = row.value
+        else:
+            there.pop(row.consumer, None)
+        words = [*map(str, there)] if row.what == "allocation" else [*there.values()]
+        value = " + ".join("server" if word == name else word for word in words)
+        if found and found[-1].seq == row.seq:  # one consumer gives it to another
+            found.pop()
+        found.append(Change(row.t_s, row.seq, value or NOTHING))
+    return found
+
+
+def _guests_of(holdings: pd.DataFrame | None, name: str) -> list[Track]:
+    """The power state of a server's guest, at each host that had it."""
     if holdings is None:
-        return guests
+        return []
     checked("holdings", holdings, HOLDING_COLUMNS, rows=False)
     own = holdings[(holdings["instance"] == name) & (holdings["what"] == "guest")]
-    for row in own.sort_values(["t_s", "seq"], kind="stable").itertuples():
-        value = row.value if isinstance(row.value, str) else NOTHING
-        guests.setdefault(row.host, []).append((row.t_s, value))
-    return guests
+    own = own.sort_values(["t_s", "seq"], kind="stable").groupby("host", sort=False)
+    return [Track(host, "guest", held(rows, name)) for host, rows in own]
 
 
-def _with_guests(states: list[State], guests: Mapping[str, list[tuple]]) -> list[State]:
+def _with_guests(states: list[State], guests: Sequence[Track]) -> list[State]:
     """The states with the guests of that time; a guest that changes alone makes one more."""
     known = {state.t_s for state in states}
-    times = {t_s for own in guests.values() for t_s, _ in own if t_s > states[0].t_s}
+    times = {change.t_s for track in guests for change in track.since(states[0].t_s)}
     # A guest's change is no record: it has no number of its own.
     alone = [State(-1 - i, t_s, None, None, None) for i, t_s in enumerate(times - known)]
     found: list[State] = []
     for state in sorted([*states, *alone], key=lambda state: (state.t_s, state.seq)):
-        there = ([v for t_s, v in own if t_s <= state.t_s] for own in guests.values())
         values = state[2:5] if state.t_s in known else found[-1][2:5]
-        found.append(State(*state[:2], *values, tuple([NOTHING, *own][-1] for own in there)))
+        found.append(State(*state[:2], *values, tuple(track.at(state.t_s) for track in guests)))
     return found
 
 
-def _guests_said(guests: Mapping[str, list[tuple]]) -> str:
+def _guests_said(guests: Sequence[Track]) -> str:
     words = ""
-    for host, own in guests.items():
-        parts = [f"{value or 'gone'} from {seconds(t_s)} s" for t_s, value in own]
-        words += f" The guest at {host} is {listed(parts, most=6)}."
+    for track in guests:
+        parts = [f"{value or 'gone'} from {seconds(t_s)} s" for t_s, _, value in track.changes]
+        words += f" The guest at {track.host} is {listed(parts, most=6)}."
     return words
 
 

@@ -14,12 +14,15 @@ from labkit.plots.figure import (
     seconds,
 )
 from labkit.plots.lanes import (
+    HOLDING_COLUMNS,
     LEFT,
     NOT_TO_SCALE,
-    NOTHING,
     RIGHT,
+    Change,
     Lane,
     Lanes,
+    Track,
+    held,
     width_in,
 )
 from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
@@ -36,7 +39,6 @@ STATE_COLUMNS = ("seq", "t_s", "instance", *STATES)
 MIGRATION_COLUMNS = (
     "seq t_s instance migration migration_type status source_compute dest_compute".split()
 )
-HOLDING_COLUMNS = "seq t_s instance host what consumer value".split()
 
 
 @plain()
@@ -123,35 +125,6 @@ def _laid_out(
 
 
 # -- what happened -------------------------------------------------------------------------
-class Change(NamedTuple):
-    """A value from a time on."""
-
-    t_s: float
-    seq: float
-    value: str | None
-
-
-class Track(NamedTuple):
-    """What one lane shows: its values over time, of a host or (None) of the server itself."""
-
-    host: str | None
-    name: str
-    changes: list[Change]
-
-    def at(self, t_s: float) -> str | None:
-        """Return the value at a time; nothing before the first."""
-        found = [change.value for change in self.changes if change.t_s <= t_s]
-        return found[-1] if found else NOTHING
-
-    def since(self, from_s: float) -> list[Change]:
-        """Return the values from a time on, each with its begin, none twice in a row."""
-        found = [Change(from_s, -1, self.at(from_s))]
-        for change in self.changes:
-            if change.t_s > from_s and change.value != found[-1].value:
-                found.append(change)
-        return found
-
-
 class Turn(NamedTuple):
     """When some tracks change, and what all of them show then; *joined*: not all at that time."""
 
@@ -177,30 +150,13 @@ def tracks_of(
     moved = [host for pair in pairs for host in pair if isinstance(host, str)]
     for host in dict.fromkeys([*moved, *holdings["host"]]):
         own = holdings[holdings["host"] == host]
-        tracks += [Track(host, kind, _held(own[own["what"] == kind], name)) for kind in KINDS]
+        tracks += [Track(host, kind, held(own[own["what"] == kind], name)) for kind in KINDS]
     return tracks
 
 
 def _changes(table: pd.DataFrame, values: Iterable) -> list[Change]:
     values = [value if isinstance(value, str) else None for value in values]
     return [Change(*row) for row in zip(table["t_s"], table["seq"], values, strict=True)]
-
-
-def _held(rows: pd.DataFrame, name: str) -> list[Change]:
-    """What a host has of one kind; of allocations, who holds them."""
-    found: list[Change] = []
-    there: dict = {}
-    for row in rows.itertuples():
-        if isinstance(row.value, str):
-            there[row.consumer] = row.value
-        else:
-            there.pop(row.consumer, None)
-        words = [*map(str, there)] if row.what == "allocation" else [*there.values()]
-        value = " + ".join("server" if word == name else word for word in words)
-        if found and found[-1].seq == row.seq:  # one consumer gives it to another
-            found.pop()
-        found.append(Change(row.t_s, row.seq, value or NOTHING))
-    return found
 
 
 def begin_of(states: pd.DataFrame, migrations: pd.DataFrame) -> float:
