@@ -558,8 +558,6 @@ class Fleet:
         state.updated = None
         state.update(compute=compute)
         state.__dict__.update(kept)
-        for name in NUMBERS:
-            setattr(state, name, _plain(name, getattr(state, name)))
         self._changed(row, state)
 
     def _changed(self, row, state, numbers_only=True):
