@@ -1,4 +1,4 @@
-"""The simulated clock, threads and locks on it, and records of what happened in their order.
+"""The simulated clock, what goes on around a method, and records of what happened in their order.
 
 ``t_s`` is the simulated time in seconds, ``service`` who did it (api, conductor, scheduler or
 compute@HOST), ``instance`` the server's name, ``by`` Nova's file:function, ``request_id`` that of
