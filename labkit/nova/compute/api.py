@@ -197,9 +197,7 @@ class API:
         spec = self._get_requested_instance_group(names, spec)
         build_requests = self._provision_instances(names, spec, networks)
         self.compute_task_api.schedule_and_build_instances(
-            self.context,
-            build_requests=build_requests,
-            request_specs=[spec] * len(names),
+            self.context, build_requests=build_requests, request_specs=[spec] * len(names)
         )
 
     def _provision_instances(self, names, spec, networks) -> list[BuildRequest]:
@@ -406,10 +404,7 @@ class API:
             instance.terminated_at = self.site.clock.env.now
             instance.save()
         else:
-            self.compute_rpcapi.terminate_instance(
-                self.context,
-                instance,
-            )
+            self.compute_rpcapi.terminate_instance(self.context, instance)
         self._update_queued_for_deletion(instance, True)
 
     def _do_soft_delete(self, instance, local=False):
@@ -419,10 +414,7 @@ class API:
             instance.terminated_at = self.site.clock.env.now
             instance.save()
         else:
-            self.compute_rpcapi.soft_delete_instance(
-                self.context,
-                instance,
-            )
+            self.compute_rpcapi.soft_delete_instance(self.context, instance)
         self._update_queued_for_deletion(instance, True)
 
     def check_restore(self, instance):
@@ -439,10 +431,7 @@ class API:
         instance.deleted_at = None
         instance.save(expected_task_state=[None])
         if instance.host:
-            self.compute_rpcapi.restore_instance(
-                self.context,
-                instance,
-            )
+            self.compute_rpcapi.restore_instance(self.context, instance)
         self._update_queued_for_deletion(instance, False)
 
     # -- on, off and in between ------------------------------------------------------------
@@ -452,10 +441,7 @@ class API:
         instance.progress = 0
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "stop")
-        self.compute_rpcapi.stop_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.stop_instance(self.context, instance)
 
     def stop(self, instance):
         """Switch a server off, if the guard allows it."""
@@ -467,18 +453,12 @@ class API:
         instance.task_state = task.POWERING_ON
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "start")
-        self.compute_rpcapi.start_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.start_instance(self.context, instance)
 
     def trigger_crash_dump(self, instance):
         """Have the guest dump its memory; no state changes."""
         self._record_action_start(instance, "trigger_crash_dump")
-        self.compute_rpcapi.trigger_crash_dump(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.trigger_crash_dump(self.context, instance)
 
     def _soft_reboot(self, instance, reboot_type="SOFT"):
         instance.task_state = task.REBOOTING
@@ -497,60 +477,42 @@ class API:
         instance.task_state = task.PAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "pause")
-        self.compute_rpcapi.pause_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.pause_instance(self.context, instance)
 
     def unpause(self, instance):
         """Unpause a server."""
         instance.task_state = task.UNPAUSING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unpause")
-        self.compute_rpcapi.unpause_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.unpause_instance(self.context, instance)
 
     def suspend(self, instance):
         """Suspend a server."""
         instance.task_state = task.SUSPENDING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "suspend")
-        self.compute_rpcapi.suspend_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.suspend_instance(self.context, instance)
 
     def resume(self, instance):
         """Resume a suspended server."""
         instance.task_state = task.RESUMING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "resume")
-        self.compute_rpcapi.resume_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.resume_instance(self.context, instance)
 
     def rescue(self, instance):
         """Start a server from a rescue image."""
         instance.task_state = task.RESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "rescue")
-        self.compute_rpcapi.rescue_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.rescue_instance(self.context, instance)
 
     def unrescue(self, instance):
         """Start a rescued server from its own disk."""
         instance.task_state = task.UNRESCUING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unrescue")
-        self.compute_rpcapi.unrescue_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.unrescue_instance(self.context, instance)
 
     def set_admin_password(self, instance):
         """Set the password inside the guest, and wait until it is set."""
@@ -612,11 +574,7 @@ class API:
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "createBackup")
         self.compute_rpcapi.backup_instance(
-            self.context,
-            instance,
-            image_id=image_id,
-            backup_type=backup_type,
-            rotation=rotation,
+            self.context, instance, image_id=image_id, backup_type=backup_type, rotation=rotation
         )
 
     # -- rebuild and evacuate --------------------------------------------------------------
@@ -760,39 +718,34 @@ class API:
             do_cast=True,
         )
 
-    def check_confirm_resize(self, instance):
-        """Raise what Nova answers to the confirmation of a resize that is none."""
-        migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
-        if not self.site.service_is_up(migration.source_compute):
-            raise exception.ServiceUnavailable
-
-    def confirm_resize(self, instance, migration=None):
-        """Keep what a resize made, and clean up where the server came from."""
-        check(GUARDS["confirm_resize"], instance, "confirm_resize")
+    def check_confirm_resize(self, instance, migration=None):
+        """Return the resize that can be confirmed. Raises what Nova answers if there is none."""
         if migration is None:
             migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
         if not self.site.service_is_up(migration.source_compute):
             raise exception.ServiceUnavailable
+        return migration
+
+    def confirm_resize(self, instance, migration=None):
+        """Keep what a resize made, and clean up where the server came from."""
+        check(GUARDS["confirm_resize"], instance, "confirm_resize")
+        migration = self.check_confirm_resize(instance, migration)
         migration.status = "confirming"
         migration.save()
         self._record_action_start(instance, "confirmResize")
         self.compute_rpcapi.confirm_resize(
-            self.context,
-            instance,
-            migration.source_compute,
-            migration=migration,
+            self.context, instance, migration.source_compute, migration=migration
         )
 
     def check_revert_resize(self, instance):
-        """Raise what Nova answers to a revert that it does not begin."""
-        migrations.get_by_instance_and_status(self.service, instance, "finished")
+        """Return the resize that can be reverted. Raises what Nova answers if it does not begin."""
+        migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
         check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
+        return migration
 
     def revert_resize(self, instance):
         """Undo a resize: back to the host and the flavor that the server had."""
-        site = self.site
-        migration = migrations.get_by_instance_and_status(self.service, instance, "finished")
-        check_deltas(self.service, instance, instance.flavor, instance.old_flavor)
+        site, migration = self.site, self.check_revert_resize(instance)
         instance.availability_zone = get_host_availability_zone(
             site.fleet, migration.source_compute
         )
@@ -804,11 +757,7 @@ class API:
         migration.save()
         self._record_action_start(instance, "revertResize")
         self.compute_rpcapi.revert_resize(
-            self.context,
-            instance,
-            migration.dest_compute,
-            migration=migration,
-            request_spec=spec,
+            self.context, instance, migration.dest_compute, migration=migration, request_spec=spec
         )
 
     def _confirm_resize_on_deleting(self, instance):
@@ -838,10 +787,7 @@ class API:
         instance.task_state = task.SHELVING_OFFLOADING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "shelveOffload")
-        self.compute_rpcapi.shelve_offload_instance(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.shelve_offload_instance(self.context, instance)
 
     def check_unshelve(self, instance, host=None, **zone):
         """Raise what Nova answers to an unshelve that it does not begin."""
@@ -883,11 +829,7 @@ class API:
         instance.task_state = task.UNSHELVING
         instance.save(expected_task_state=[None])
         self._record_action_start(instance, "unshelve")
-        self.compute_task_api.unshelve_instance(
-            self.context,
-            instance,
-            request_spec=spec,
-        )
+        self.compute_task_api.unshelve_instance(self.context, instance, request_spec=spec)
 
     # -- live migrate ----------------------------------------------------------------------
     def check_live_migrate(self, instance, host=None, force=False, block_migration="auto"):
@@ -905,10 +847,7 @@ class API:
         if host and not force:
             spec, host = spec.replace(requested_destination=self._destination(host)), None
         self.compute_task_api.live_migrate_instance(
-            self.context,
-            instance,
-            request_spec=spec,
-            scheduler_hint={"host": host},
+            self.context, instance, request_spec=spec, scheduler_hint={"host": host}
         )
 
     def check_live_migrate_abort(self, instance):
@@ -920,11 +859,7 @@ class API:
         """Stop a live migration: the server stays where it is."""
         migration = self.check_live_migrate_abort(instance)
         self._record_action_start(instance, "live_migration_cancel")
-        self.compute_rpcapi.live_migration_abort(
-            self.context,
-            instance,
-            migration_id=migration.id,
-        )
+        self.compute_rpcapi.live_migration_abort(self.context, instance, migration_id=migration.id)
 
     def check_live_migrate_force_complete(self, instance):
         """Raise what Nova answers if there is no live migration to hurry."""
@@ -934,10 +869,7 @@ class API:
         """Hurry a live migration."""
         self.check_live_migrate_force_complete(instance)
         self._record_action_start(instance, "live_migration_force_complete")
-        self.compute_rpcapi.live_migration_force_complete(
-            self.context,
-            instance,
-        )
+        self.compute_rpcapi.live_migration_force_complete(self.context, instance)
 
     def _live_migration(self, instance, allowed, method):
         """Return the newest live migration of a server, if it is in a status that allows it."""

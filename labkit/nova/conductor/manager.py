@@ -331,10 +331,7 @@ class ComputeTaskManager(Service):
         spec = scheduler_utils.setup_instance_group(self, request_spec, instance.name, moves=True)
         return (
             yield from self.query_client.select_destinations(
-                self.context,
-                spec_obj=spec,
-                instance_uuids=[instance.uuid],
-                return_alternates=False,
+                self.context, spec_obj=spec, instance_uuids=[instance.uuid], return_alternates=False
             )
         )
 

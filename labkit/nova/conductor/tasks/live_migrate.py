@@ -81,11 +81,7 @@ class LiveMigrationTask:
         migration.dest_compute = self.destination
         migration.save()
         conductor.compute_rpcapi.live_migration(
-            conductor.context,
-            instance,
-            self.source,
-            dest=self.destination,
-            migration=migration,
+            conductor.context, instance, self.source, dest=self.destination, migration=migration
         )
 
     def _check_host_is_up(self, host):
@@ -148,10 +144,7 @@ class LiveMigrationTask:
         conductor = self.conductor
         try:
             yield from conductor.compute_rpcapi.check_can_live_migrate_destination(
-                conductor.context,
-                self.instance,
-                host,
-                migration=self.migration,
+                conductor.context, self.instance, host, migration=self.migration
             )
         except MessagingTimeout as error:
             reason = f"Timeout while checking if we can live migrate to host: {host}"

@@ -71,9 +71,7 @@ class MigrationTask:
         self._preallocate_migration()
         if self.host_list is None:
             selections = yield from conductor.query_client.select_destinations(
-                conductor.context,
-                spec_obj=spec,
-                instance_uuids=[instance.uuid],
+                conductor.context, spec_obj=spec, instance_uuids=[instance.uuid]
             )
             host = selections[0].host
             self.host_list = [Selection(host) for host in selections[0].alternates]
