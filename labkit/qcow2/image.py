@@ -1,5 +1,6 @@
 """Reading a qcow2: from a guest's offset to the bytes in the file, or in its backing file."""
 
+import functools
 import os
 import re
 import stat
@@ -230,7 +231,8 @@ class Image:
             elif kind == UNALLOCATED:
                 yield Extent(at, n, depth, False, True, False, False, None)
             elif kind == DATA:
-                for skip, part, hole in holes(self._file, host, n):
+                parts = holes(self._file, host, n) if self._preallocated else [(0, n, False)]
+                for skip, part, hole in parts:
                     yield Extent(at + skip, part, depth, True, hole, True, False, host + skip)
             else:
                 stored = host if kind == ZERO and host else None
@@ -344,6 +346,23 @@ class Image:
             if entry & OFFSET:
                 block = self._read_at(entry & OFFSET, self.cluster_size, "refcount block")
                 yield entry & OFFSET, index * per_block, _counts(block, bits)
+
+    @functools.cached_property
+    def _preallocated(self):
+        """Whether far fewer clusters are on the disk than in use: only then QEMU looks for holes.
+
+        Source: ``qcow2_detect_metadata_preallocation`` in block/qcow2-refcount.c, QEMU 7.2.
+        """
+        taken = getattr(os.fstat(self._file.fileno()), "st_blocks", 0) * 512 // self.cluster_size
+        last, used = -(-self._file_size // self.cluster_size), 0
+        try:
+            for _, at, counts in self.refcounts():
+                if at >= last:
+                    break
+                used += int(np.count_nonzero(counts[: last - at]))
+        except Qcow2Error:  # damaged: not so, as QEMU takes it
+            return False
+        return used >= max(taken * 10 // 9, taken + 2)
 
     def _inside(self, offset, length):
         arguments.whole("offset", offset, " of bytes")

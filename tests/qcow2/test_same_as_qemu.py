@@ -109,6 +109,21 @@ def test_holes_in_the_file_are_listed_as_by_qemu(tmp_path):
         assert ours == [(*(e[key] for key in keys), e.get("offset")) for e in theirs]
 
 
+@pytest.mark.parametrize(
+    "options", ["compat=1.1", *(f"preallocation={how}" for how in ("metadata", "falloc", "full"))]
+)
+def test_a_file_that_was_written_into_is_listed_as_by_qemu(tmp_path, options):
+    """Its holes are seen where it was preallocated, and not where a cluster is half written."""
+    run(tmp_path, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "d", "4M")
+    writes = "write -P 1 0 64k", "write -P 2 1000k 300k", "write -z 2M 128k", "discard 64k 0"
+    given = [word for each in writes for word in ("-c", each)]
+    run(tmp_path, "qemu-io", "-f", "qcow2", *given, "d")
+    theirs = json.loads(run(tmp_path, "qemu-img", "map", "-f", "qcow2", "--output=json", "d"))
+    with qcow2.Image(tmp_path / "d") as image:
+        ours = [(e.start, e.length, e.zero, e.data) for e in image.map()]
+    assert ours == [tuple(e[key] for key in ("start", "length", "zero", "data")) for e in theirs]
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 64])
 def test_refcounts_of_any_width_are_checked(tmp_path, bits):
     run(
