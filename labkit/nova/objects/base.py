@@ -24,10 +24,6 @@ class NovaObject:
     FIELDS_SENT = ""
     ONLY_IF_SET = ()
 
-    def copy_for(self, _service):
-        """Return what another service gets with a message: itself, if it never changes."""
-        return self
-
     def __contains__(self, name):
         """Answer ``"name" in obj``: whether the field is set."""
         return getattr(self, name, None) is not None
@@ -55,8 +51,6 @@ class NovaObjectSerializer:
 
     def serialize_entity(self, ctxt, entity):
         """Return a copy of what may change: dicts, lists, and the rows of the database."""
-        if isinstance(entity, NovaObject):
-            return entity.copy_for(self._service)
         if type(entity) is dict:
             copied = entity.copy()
             for key, value in entity.items():
@@ -65,7 +59,7 @@ class NovaObjectSerializer:
             return copied
         if type(entity) is list:
             return [self.serialize_entity(ctxt, value) for value in entity]
-        return entity
+        return entity.copy_for(self._service) if hasattr(entity, "copy_for") else entity
 
     deserialize_entity = serialize_entity
 
