@@ -24,9 +24,7 @@ _FILES = {
     "lesson_04": "five-attempts which-message early-delete",
     "lesson_05": "status-of-pairs messages-of-a-boot vm-state-filter",
     "lesson_05b": "held-in-verify-resize named-by-the-row leftovers",
-    "lesson_06": (
-        "guest-stands-still compressed-disks compression-pays-below how-long-did-it-compress"
-    ),
+    "lesson_06": "compressed-disks compression-pays-below how-long-did-it-compress",
     "lesson_07": "growth-of-a-write reach-of-a-table find-the-byte",
     "lesson_08": "isolate-repair isolate-places isolate-option",
     "lesson_09": "host-state-of-a-report how-many-fit waits-for-the-report who-refuses",

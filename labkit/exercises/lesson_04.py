@@ -121,7 +121,7 @@ QUESTIONS = (
         "its method.",
         one_of(MESSAGES, lost, "the name of one method, as text", _WITHOUT),
         (
-            "There is a row, so the conductor was through. Nothing in placement: who deletes that?",
+            "There is a row, so the conductor has finished its first part. Nothing in placement: who deletes that?",
             "Put the deletes and the casts of round 4 in order of time.",
         ),
         lambda: (

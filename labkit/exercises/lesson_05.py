@@ -136,8 +136,8 @@ QUESTIONS = (
             _message_slip,
         ),
         (
-            "Count the saves of a boot that come after the row was made.",
-            "The conductor sends one more, for the new row.",
+            "Count every write of the row, the first one too.",
+            "Unset sends none; the other two modes send equally many.",
         ),
         lambda: (
             ", ".join(map(str, messages()))

@@ -1,4 +1,4 @@
-"""Lesson 06: whose guest stands still, when compression applies and pays, and what a log says."""
+"""Lesson 06: when compression applies and pays, and what a log says."""
 
 import functools
 import math
@@ -28,11 +28,6 @@ def _taken(backend, guest="running", compress=False):
     cloud = one_server(*stop, spec=_SPEC, options=options, seed=6, driver=LibvirtDriver)
     cloud.run(30)
     return act(cloud, "createImage")
-
-
-def still():
-    """The backends for which a running guest stands still."""
-    return [name for name in BACKENDS if "suspend" in set(_taken(name).stages.stage)]
 
 
 def compressed():
@@ -104,13 +99,6 @@ def durations():
 
 
 # -- the sentence for a mistake ----------------------------------------------------------------
-def _not_still(name, given):
-    words = "A file can be mirrored while the guest writes on."
-    if name == "rbd":
-        words = "Ceph clones the volume while the guest writes on."
-    return f"You gave {name}. {words}"
-
-
 def _not_compressed(disk, given):
     words = "Its snapshot_extract calls convert_image, which has no -c."
     if disk.startswith("rbd"):
@@ -146,26 +134,6 @@ def _log_slip(name, one, exact):
 
 
 QUESTIONS = (
-    Question(
-        "guest-stands-still",
-        "For which of the backends raw, qcow2, lvm and rbd does a running guest stand still "
-        "during a snapshot, when nothing fails? Give a list of names.",
-        choose(
-            BACKENDS,
-            still,
-            "names of backends in a list",
-            _not_still,
-            lambda name, given: f"You gave {listed(given)}. One is missing: whose disk is no file?",
-        ),
-        (
-            "The guest stands still from the stage suspend to the end of resume.",
-            "The type is guessed from the path: one of them lies below /dev.",
-        ),
-        lambda: (
-            f"{listed(still())}. Its guest is suspended, because the type lvm is never live; "
-            "files are mirrored, and rbd is cloned."
-        ),
-    ),
     Question(
         "compressed-disks",
         "With snapshot_compression = True and snapshot_image_format = qcow2, which of these disks "

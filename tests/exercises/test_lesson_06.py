@@ -11,7 +11,6 @@ from tests.helpers.asked import Asked
 
 COMPRESSED = ["raw running", "qcow2 running", "qcow2 stopped"]
 RIGHT = {
-    "guest-stands-still": [["lvm"], "lvm", {"LVM"}, (" lvm ",)],
     "compressed-disks": [COMPRESSED, set(COMPRESSED), ", ".join(COMPRESSED), pd.Series(COMPRESSED)],
     # (1 - 0.25) / (0.020 - 0.00088), from the measured table
     "compression-pays-below": [39.2, 39, np.float64(39.2259)],
@@ -19,11 +18,6 @@ RIGHT = {
     "how-long-did-it-compress": [[102.4, 21.477], (102.4, 21.47), np.array([102.4, 21.48])],
 }
 WRONG = {
-    "guest-stands-still": [
-        (["lvm", "rbd"], "Ceph clones"),
-        (["raw", "lvm"], "mirrored"),
-        ("qcow2", "mirrored"),
-    ],
     "compressed-disks": [
         ([*COMPRESSED, "raw stopped"], "only what is live"),
         ([*COMPRESSED, "lvm running"], "convert_image"),
@@ -45,9 +39,6 @@ WRONG = {
     ],
 }
 NOT_CHECKABLE = [
-    ("guest-stands-still", 1, "You gave 1"),
-    ("guest-stands-still", [1], "1 is not one of these"),
-    ("guest-stands-still", ["lvmm"], "spelt 'lvm'"),
     ("compressed-disks", ["qcow2 on"], "not one of these"),
     ("compression-pays-below", "slow", "'slow' (str)"),
     ("compression-pays-below", True, "(bool)"),
@@ -55,7 +46,6 @@ NOT_CHECKABLE = [
     ("how-long-did-it-compress", [102.4, "long"], "'long' (str)"),
 ]
 SOLUTIONS = {
-    "guest-stands-still": "lvm. ",
     "compressed-disks": "raw running, qcow2 running, qcow2 stopped. ",
     "compression-pays-below": "39.2 MiB/s, ",
     "how-long-did-it-compress": "102.4 s for qemu-img and 21.5 s for the upload",
