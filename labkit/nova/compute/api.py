@@ -194,7 +194,9 @@ class API:
         if networks != "none":
             self._check_requested_networks(names[0])
         self._validate_and_build_base_options(names[0], spec)
-        spec = self._get_requested_instance_group(names, spec)
+        spec = self._get_requested_instance_group(spec)
+        for name in names:
+            self.site.save_spec(name, spec)
         build_requests = self._provision_instances(names, spec, networks)
         self.compute_task_api.schedule_and_build_instances(
             self.context, build_requests=build_requests, request_specs=[spec] * len(names)
@@ -222,17 +224,14 @@ class API:
         # Unlike here, another server of the same name has another uuid in Nova.
         instance_group.remove_members(self.service, group, names)
 
-    def _get_requested_instance_group(self, names, spec):
+    def _get_requested_instance_group(self, spec):
         """Name the server group in the request's hints, as a user does."""
         if spec.instance_group is None:
             return spec
         uuid = self.site.group_of(spec.instance_group, self.context.project_id)
         hints = spec.scheduler_hints | {"group": [uuid]}
         group = instance_group.get_by_uuid(self.service, uuid)
-        spec = spec.replace(instance_group=group, scheduler_hints=hints)
-        for name in names:
-            self.site.save_spec(name, spec)
-        return spec
+        return spec.replace(instance_group=group, scheduler_hints=hints)
 
     def _check_requested_networks(self, name):
         self.site.neutron.ask(self.service, name, "validate_networks")

@@ -163,6 +163,17 @@ def test_it_stays_until_it_was_deleted_long_enough_ago(root):
     assert not guests
 
 
+@pytest.mark.parametrize("option", ["cpu_shared_set", "cpu_dedicated_set"])
+def test_a_known_host_whose_cpu_set_is_not_online_takes_no_server(root, option):
+    """Its row and its inventory stay, so it is chosen; the claim fails, as of an unknown node."""
+    options = Options(**{option: "998-999"})
+    cloud = Cloud(Fleet.read(root / "data" / "two_hosts"), options, seed=17)
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    (fault,) = cloud.books("web-1")["row"]["faults"]
+    assert fault["message"].startswith("Exceeded maximum number of retries.")
+
+
 def test_a_forced_live_migration_does_not_leave_its_cell():
     size = {"total_usable_ram_mb": 4096, "free_ram_mb": 4096, "vcpus_total": 4}
     size |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}

@@ -1468,4 +1468,13 @@ CASES = {
         LET_GO,
         create("b"),
     ),
+    "zone_dropped_moves": case(
+        "a zone that is not the forced host's is not kept for moves either",
+        create("a", user="admin", zone="south", force_node="host1"),
+        create("b", user="admin", zone="south", force_host="host1"),
+        create("c", user="admin", zone="south", force_host="host2", force_node="host1"),
+        admin("a", "migrate"),
+        admin("b", "migrate"),
+        aggregates=zones(north=["host1"], south=["host3"]),
+    ),
 }
