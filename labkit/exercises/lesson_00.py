@@ -44,7 +44,7 @@ QUESTIONS = (
             {"cn-1": f"It has {FREE_RAM_MB['cn-1']} MiB free.", "cn-2": "Which host is fuller?"},
         ),
         (
-            'In the dial of round 2, set ram_weight_multiplier and "RAM asked, MiB", and read its answer.',
+            'In the dial of part 2, set ram_weight_multiplier and "RAM asked, MiB", and read its answer.',
             "Compare 3584 with what is free on each host.",
         ),
         lambda: (

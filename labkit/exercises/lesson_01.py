@@ -83,7 +83,7 @@ QUESTIONS = (
     Question(
         "road",
         "Put the stages in the order in which a request meets them: claim, filters, placement, "
-        "request filters, weighers. Give a list of text.",
+        "request filters, weighers. Give a list of strings.",
         _judge_road,
         (
             "Ask of each stage what it needs before it can start.",

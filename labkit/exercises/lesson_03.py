@@ -127,8 +127,8 @@ QUESTIONS = (
     Question(
         "room-for-a-big-server",
         "Twelve idle hosts have 64 GiB of RAM each; servers of 2 GiB come, one after another. After "
-        "how many of them has no host room for a 32 GiB server any more? Give a list: under spread, "
-        "under pack.",
+        "how many of these small servers is there no host left with room for a 32 GiB server? Give "
+        "a list: under spread, under pack.",
         _judge_room,
         (
             "Spread fills all hosts in turn, pack one host after the other.",
