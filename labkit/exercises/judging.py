@@ -25,11 +25,11 @@ _FILES = {
     "lesson_05": "status-of-pairs messages-of-a-boot vm-state-filter",
     "lesson_05b": "held-in-verify-resize named-by-the-row leftovers",
     "lesson_06": "compressed-disks compression-pays-below how-long-did-it-compress",
-    "lesson_07": "growth-of-a-write reach-of-a-table find-the-byte",
+    "lesson_07": "reach-of-a-table find-the-byte",
     "lesson_08": "isolate-repair isolate-places isolate-option",
     "lesson_09": "host-state-of-a-report how-many-fit waits-for-the-report who-refuses",
     "lesson_10": "after-the-restart enough-patience who-hears",
-    "lesson_11": "context-for-all admin-context-may does-not-travel",
+    "lesson_11": "context-for-all admin-context-may",
 }
 #: The file of each question. It is loaded when the question is asked.
 FILE_OF = {name: file for file, names in _FILES.items() for name in names.split()}

@@ -1,4 +1,4 @@
-"""Lesson 07: what a write takes, how far a table reaches, and where in the file a byte lies."""
+"""Lesson 07: how far a table reaches, and where in the file a byte lies."""
 
 import reprlib
 import tempfile
@@ -8,30 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from labkit import qcow2
-from labkit.exercises.answers import each, function, in_order, number, result
+from labkit.exercises.answers import each, function, result
 from labkit.exercises.judging import Question, Wrong
 from labkit.qcow2.image import IS_ZERO, OFFSET
 
 KIB, MIB = 1024, 1024**2
-CLUSTER = 64 * KIB
-#: Where the base holds data, and the write that is asked for.
-BASE = 256 * KIB, 300 * KIB
-START, LENGTH = 318 * KIB, 4 * KIB
 #: The sizes of clusters whose tables are asked for.
 SIZES = (64 * KIB, 4 * KIB)
-
-
-def growth():
-    """Return [KiB that an overlay grows by, KiB of them that come from its base]."""
-    with tempfile.TemporaryDirectory() as folder:
-        with qcow2.create(Path(folder) / "base", 32 * CLUSTER) as base:
-            base.write(BASE[0], b"b" * BASE[1])
-        with qcow2.create(Path(folder) / "top", 32 * CLUSTER, "base", "qcow2") as top:
-            before = top.path.stat().st_size
-            top.write(START, b"t" * LENGTH)
-            after, own = top.path.stat().st_size, top.clusters().query("depth == 0")
-            stored = b"".join(top.read(start, CLUSTER) for start in own.start.tolist())
-    return [(after - before) // KIB, stored.count(b"b") // KIB]
 
 
 def reach():
@@ -74,29 +57,6 @@ def _mark_as_zeros(path, number):
     path.write_bytes(raw)
 
 
-def _judge_growth(answer):
-    asked = "two numbers in KiB, what the file grows by and what of it comes from below"
-    grown, below = (number(one, asked) for one in in_order(answer, 2, asked))
-    exact = growth()
-    clusters = 2 * CLUSTER // KIB
-    if grown != exact[0]:
-        if grown == LENGTH // KIB:
-            words = "That is what the guest wrote; the file takes whole clusters."
-        elif grown in (CLUSTER // KIB, exact[0] - CLUSTER // KIB):
-            words = "How many clusters does the write touch, and where are they entered?"
-        else:
-            words = "Asked: the clusters with data, and the table that they are entered into."
-        raise Wrong(f"You gave {grown:g} for what the file grows by. {words}")
-    if below != exact[1]:
-        if below == 0:
-            words = "What becomes of the rest of each cluster, which the guest did not write?"
-        elif below in (clusters, exact[0]):
-            words = "The guest wrote a part of it itself, and a table is no data."
-        else:
-            words = "Asked: the clusters with data, less what the guest wrote."
-        raise Wrong(f"You gave {below:g} for what comes from below. {words}")
-
-
 def _reach_slip(size, one, exact):
     if one == exact * 8:
         return "An entry has 8 bytes, not one."
@@ -108,7 +68,7 @@ def _reach_slip(size, one, exact):
 
 
 def _judge_find(answer):
-    asked = "a function of raw and offset that returns a position in the file, or None"
+    asked = "a function of content and offset that returns a position in the file, or None"
     judged = function(answer, asked)
     for words, raw, offset, where in places():
         one = result(judged, raw, offset, of=words)
@@ -133,24 +93,6 @@ def _slip(one, where, raw, offset):
 
 QUESTIONS = (
     Question(
-        "growth-of-a-write",
-        f"A guest writes {LENGTH // KIB} KiB at {START // KIB} KiB into a new overlay with "
-        f"clusters of {CLUSTER // KIB} KiB; its base holds data from "
-        f"{BASE[0] // KIB} to {sum(BASE) // KIB} KiB. By how many KiB does "
-        "the file of the overlay grow, and how many of them are copied from below? "
-        "Give a list of two numbers.",
-        _judge_growth,
-        (
-            "Where do clusters begin? A new overlay has no table of level 2 either.",
-            "How much of these clusters did the guest not write? It has to come from somewhere.",
-        ),
-        lambda: (
-            "{}, {}. ".format(*growth())
-            + "The write crosses a border: two clusters and the first table of level 2. What the "
-            "guest did not write of the two is copied."
-        ),
-    ),
-    Question(
         "reach-of-a-table",
         "How many MiB of a disk does one table of level 2 describe, with clusters of 64 KiB and "
         "of 4 KiB? Give a list of two numbers.",
@@ -161,7 +103,7 @@ QUESTIONS = (
             _reach_slip,
         ),
         (
-            "A table fills one cluster, an entry takes 8 bytes of it.",
+            "How many entries of 8 bytes fit into one cluster?",
             "Entries in a table, times the bytes that each describes: one cluster.",
         ),
         lambda: (
@@ -172,7 +114,7 @@ QUESTIONS = (
     Question(
         "find-the-byte",
         "Where in a file does a byte of the guest's disk lie? Give a function of the file's bytes "
-        "(raw) and the guest's offset that returns the position in the file, or None where this "
+        "(content) and the guest's offset that returns the position in the file, or None where this "
         "file stores nothing for it. No cluster is compressed.",
         _judge_find,
         (

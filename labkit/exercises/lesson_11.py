@@ -1,13 +1,11 @@
-"""Lesson 11: a context for a task, what an administrator's may do, what does not travel."""
+"""Lesson 11: a context for a task, and what an administrator's may do."""
 
 from labkit.exercises.answers import choose, function, listed, raised, shown
 from labkit.exercises.judging import Question, Wrong
-from labkit.nova.context import RequestContext, get_admin_context, target_cell
-from labkit.nova.objects.cell_mapping import CellMapping
+from labkit.nova.context import RequestContext, get_admin_context
 from labkit.studies.rights import QUESTIONS as ASKED
 from labkit.studies.rights import rights
 
-ATTRIBUTES = ("auth_token", "roles", "db_connection", "request_id", "mq_connection", "user_name")
 _CATALOG = [{"type": "image", "endpoints": [{"publicURL": "http://glance"}]}]
 
 
@@ -87,13 +85,6 @@ _WHY = {
 }
 
 
-def left_behind():
-    """The attributes that do not survive a message."""
-    with target_cell(_alice(1), CellMapping("cell1", [])) as targeted:
-        arrived = RequestContext.from_dict(targeted.to_dict())
-        return [n for n in ATTRIBUTES if getattr(targeted, n) != getattr(arrived, n)]
-
-
 QUESTIONS = (
     Question(
         "context-for-all",
@@ -125,26 +116,5 @@ QUESTIONS = (
             "What of these does get_admin_context() have?",
         ),
         lambda: f"{', '.join(doors())}. It has is_admin, and neither roles nor a token.",
-    ),
-    Question(
-        "does-not-travel",
-        "A context that leads to a cell goes to another service in a message. Which of these does "
-        f"the other service not get: {', '.join(ATTRIBUTES)}? Give a list.",
-        choose(
-            ATTRIBUTES,
-            left_behind,
-            f"those that do not arrive, of {', '.join(ATTRIBUTES)}",
-            lambda name, given: (
-                f"You gave {listed(given)}; {name} arrives: it is one of the 25 fields."
-            ),
-            lambda name, given: (
-                f"You gave {listed(given)}; {name} does not arrive. Is it in to_dict()?"
-            ),
-        ),
-        (
-            "Look at context.to_dict().",
-            "What leads to a cell, each service finds itself.",
-        ),
-        lambda: f"{', '.join(left_behind())}. All others are among the 25 fields.",
     ),
 )

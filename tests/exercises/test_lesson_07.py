@@ -26,7 +26,6 @@ def find(raw, offset, mask=MASK, bits=None, zeros=1):
 
 
 RIGHT = {
-    "growth-of-a-write": [[192, 124], (192.0, np.int64(124)), {"grown": 192, "below": 124}],
     "reach-of-a-table": [[512, 2], pd.Series([512, 2]), np.array([512.0, 2.0])],
     "find-the-byte": [
         find,
@@ -34,17 +33,6 @@ RIGHT = {
     ],
 }
 WRONG = {
-    "growth-of-a-write": [
-        ([4, 0], "whole clusters"),
-        ([64, 60], "where are they entered"),
-        ([128, 124], "where are they entered"),
-        ([193, 124], "the table that"),
-        ([192, 0], "did not write"),
-        ([192, 128], "wrote a part"),
-        ([192, 192], "wrote a part"),
-        ([192, 60], "less what the guest wrote"),
-        ([192], "1 of 2"),
-    ],
     "reach-of-a-table": [
         ([4096, 16], "8 bytes"),
         ([512, 16], "8 bytes"),
@@ -66,13 +54,10 @@ WRONG = {
     ],
 }
 NOT_CHECKABLE = [
-    ("growth-of-a-write", 192, "one int"),
-    ("growth-of-a-write", [192, "rest"], "'rest' (str)"),
     ("reach-of-a-table", [True, 2], "(bool)"),
     ("find-the-byte", 327680, "without calling it"),
 ]
 SOLUTIONS = {
-    "growth-of-a-write": "192, 124. ",
     "reach-of-a-table": "512, 2. ",
     "find-the-byte": "Read size = 1 << cluster_bits; ",
 }

@@ -34,7 +34,6 @@ def borrowed(context):
 RIGHT = {
     "context-for-all": [lambda context: context.elevated(read_deleted="yes"), by_dict],
     "admin-context-may": [["read", "save"], ("save", " READ "), {"read", "save"}],
-    "does-not-travel": [["db_connection", "mq_connection"], {"mq_connection", "db_connection"}],
 }
 WRONG = {
     "context-for-all": [
@@ -55,23 +54,16 @@ WRONG = {
         (["read", "save", "image"], "What would glance be shown"),
         ("read", "save is allowed"),
     ],
-    "does-not-travel": [
-        (["db_connection"], "mq_connection does not arrive"),
-        (["auth_token", "db_connection", "mq_connection"], "auth_token arrives"),
-        (["roles"], "roles arrives"),
-    ],
 }
 NOT_CHECKABLE = [
     ("context-for-all", get_admin_context(), "without calling it"),
     ("context-for-all", 7, "7 (int)"),
     ("admin-context-may", 2, "2 (int)"),
     ("admin-context-may", ["reboot"], "'reboot'"),
-    ("does-not-travel", ["cell"], "'cell'"),
 ]
 SOLUTIONS = {
     "context-for-all": "return context.elevated(read_deleted='yes'). ",
     "admin-context-may": "read, save. ",
-    "does-not-travel": "db_connection, mq_connection. ",
 }
 
 
