@@ -2,7 +2,9 @@
 
 import math
 
-from labkit import Flavor, Fleet, Options, RequestSpec, select_destinations
+import pytest
+
+from labkit import Flavor, Fleet, NoValidHost, Options, RequestSpec, select_destinations
 from labkit.nova.scheduler import fast
 from tests.helpers import answers, scenarios
 
@@ -34,6 +36,26 @@ def test_a_large_fleet_is_judged_by_columns_and_explained_alike():
     assert decision.explain("cn-02").endswith("num_io_ops 9 >= max_io_ops_per_host 8.")
     plain = answers.answer(fleet, spec, options, least=math.inf)
     assert decision.placements.host.tolist()[0] == plain["selections"][0][0]
+
+
+@pytest.mark.parametrize("of_aggregates", ["", "Aggregate"])
+@pytest.mark.parametrize(
+    ("name", "column", "limit"),
+    [
+        ("IoOpsFilter", "num_io_ops", "max_io_ops_per_host"),
+        ("NumInstancesFilter", "num_instances", "max_instances_per_host"),
+    ],
+)
+def test_a_host_at_its_limit_is_full(of_aggregates, name, column, limit):
+    room = {"total_usable_ram_mb": 1024, "free_ram_mb": 1024, "vcpus_total": 2}
+    room |= {"total_usable_disk_gb": 9, "free_disk_mb": 9216}
+    hosts = [room | {"host": f"cn-{k}", column: 4} for k in range(fast.LARGE)]
+    spec = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
+    options = Options(enabled_filters=[of_aggregates + name], **{limit: 4})
+    with pytest.raises(NoValidHost):
+        select_destinations(Fleet(hosts), spec, options)
+    hosts[7][column] = 3
+    assert select_destinations(Fleet(hosts), spec, options).host == "cn-7"
 
 
 def test_a_host_that_was_changed_by_hand_is_read_again():
