@@ -39,6 +39,7 @@ ANSWERS = """async () => {
 RUN_ALL = "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
 HAS_RUN = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .every(cell => cell.type !== "code" || !cell.sharedModel.source.trim() || cell.executionCount)"""
+KERNEL = {"display_name": "Python", "language": "python", "name": "python"}
 NOTEBOOK = """content => window.jupyterapp.serviceManager.contents.save("notebooks/bench.ipynb",
   {type: "notebook", format: "json", content}).then(() => 0)"""
 
@@ -113,7 +114,7 @@ def notebook():
 def dial(page, presses, there=False):
     """Milliseconds from key press to changed picture, in the notebook of the benchmark."""
     if not there:
-        page.evaluate(NOTEBOOK, notebook())
+        page.evaluate(NOTEBOOK, notebook() | {"metadata": {"kernelspec": KERNEL}})
         page.evaluate(OPEN, "notebooks/bench.ipynb")
         page.wait_for_function(IS_OPEN, arg="notebooks/bench.ipynb")
         page.evaluate(ANSWERS)
