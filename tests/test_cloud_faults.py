@@ -236,12 +236,12 @@ LEFT_BY = {
     "gone_has_no_guest": {"database", "host_down"},
     "homeless_holds_nothing": {"message", "database", "host_down"},
 }
-#: What is left even when everything works again and the server is deleted.
+#: What is left even when everything works again and the server is deleted. No guest: a nova-compute
+#: that starts removes those of deleted servers.
 LEFT_FOR_GOOD_BY = {
     "every_part_ended": {"host_down"},
     "no_image_waits": {"message", "database", "host_down"},
     "gone_has_no_mapping": {"message"},
-    "gone_has_no_guest": {"database", "host_down"},
 }
 
 
