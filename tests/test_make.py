@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from tools import lab
 
@@ -125,3 +126,15 @@ def test_what_a_learner_wrote_is_never_overwritten(lessons):
 def test_a_lesson_that_there_is_not_gets_a_sentence(lessons):
     with pytest.raises(SystemExit, match="L=77: there is no such lesson; there are 00, 01"):
         lab.copies(*lessons, again="77")
+
+
+@pytest.mark.parametrize(
+    ("source", "last"),
+    [("cloud.settle()", "Run All Above Selected Cell in the menu."), ("1 / 0", "by zero")],
+)
+def test_in_a_restarted_kernel_a_cell_says_which_to_run(root, source, last):
+    lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    startup = {"PYTHONSTARTUP": str(root / "tools" / "jupyter" / "startup.py")}
+    client = NotebookClient(lesson, kernel_name="python3", allow_errors=True)
+    client.execute(env=os.environ | startup)
+    assert lesson.cells[0].outputs[0].traceback[-1].endswith(last)

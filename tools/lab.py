@@ -117,6 +117,7 @@ def main():
     first = min(WORK.glob("*.ipynb")).relative_to(ROOT)
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    os.environ.setdefault("PYTHONSTARTUP", str(SETTINGS / "startup.py"))  # each kernel's
     command = [sys.executable, "-m", "jupyterlab", "--log-level=WARN"]
     command += [
         f"--ServerApp.port={number}",
