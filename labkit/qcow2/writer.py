@@ -76,12 +76,13 @@ class WritableImage(Image):
 
     # -- inside ---------------------------------------------------------------------------
     def _whole_clusters(self, offset, data):
-        """Yield (start, data) in whole clusters: what is missing at the ends is read first."""
+        """Yield (start, data) in whole clusters of one table: what is missing at the ends is read."""
         size, end = self.cluster_size, offset + len(data)
+        reach = self._per_l2 * size
         while offset < end:
             start = offset // size * size
             if offset == start and end - offset >= size:
-                n = min((end - offset) // size * size, PIECE)
+                n = min((end - offset) // size * size, PIECE, reach - offset % reach)
                 yield offset, data[:n]
             else:
                 n = min(start + size, end) - offset
@@ -93,6 +94,7 @@ class WritableImage(Image):
 
     def _write_clusters(self, start, data):
         size = self.cluster_size
+        self._make_table(start // size // self._per_l2)  # before its clusters, as QEMU does
         for at, n, kind, host in list(self._runs(start, len(data))):
             part = data[at - start : at - start + n]
             if kind == DATA:
@@ -112,15 +114,16 @@ class WritableImage(Image):
         number = start // size
         while len(entries):
             index, within = divmod(number, self._per_l2)
-            if not int(self._l1[index]) & OFFSET:
-                self._new_table(index)
+            self._make_table(index)
             table = self.table(index)
             part = entries[: self._per_l2 - within]
             table[within : within + len(part)] = part
             self._put((int(self._l1[index]) & OFFSET) + within * 8, part.astype(">u8").tobytes())
             entries, number = entries[len(part) :], number + len(part)
 
-    def _new_table(self, index):
+    def _make_table(self, index):
+        if int(self._l1[index]) & OFFSET:
+            return
         host = self._allocate(1)
         self._put(host, bytes(self.cluster_size))
         self._l1[index] = host | COPIED

@@ -78,6 +78,22 @@ def test_both_read_what_both_wrote(tmp_path, seed):
     run(tmp_path, "qemu-img", "compare", "-q", "flat", name)
 
 
+@pytest.mark.parametrize("cluster_size", SIZES)
+def test_a_table_stands_before_its_clusters_as_qemu_writes_them(tmp_path, cluster_size):
+    rng, size = random.Random(cluster_size), 200 * cluster_size
+    options = f"cluster_size={cluster_size}"
+    run(tmp_path, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "theirs", size)
+    with qcow2.create(tmp_path / "ours", size, cluster_size=cluster_size) as ours:
+        for _ in range(8):
+            start, length = rng.randrange(size // 512) * 512, rng.randint(1, 100) * 512
+            length = min(length, size - start)
+            ours.write(start, b"x" * length)
+            write = f"write -P 120 {start} {length}"
+            run(tmp_path, "qemu-io", "-f", "qcow2", "-c", write, "theirs")
+        with qcow2.Image(tmp_path / "theirs") as theirs:
+            assert [e.offset for e in ours.map()] == [e.offset for e in theirs.map()]
+
+
 def test_a_compressed_disk_is_read_the_same(tmp_path):
     with qcow2.create(tmp_path / "plain", 50 * 65536) as image:
         image.write(70_000, random.Random(1).randbytes(100_000) + b"easy" * 300_000)
