@@ -150,8 +150,7 @@ class BuildRequest(NamedTuple):
     service: str
     instance: str
     op: str
-    vm_state: str | None = None
-    task_state: str | None = None
+    states: tuple | None = None
     error: str | None = None
     by: str | None = None
     request_id: str | None = None

@@ -33,13 +33,13 @@ def states(records):
 def _states(records):
     for seq, record in enumerate(records):
         if isinstance(record, BuildRequest) and record.op == "create":
-            shown = record.vm_state, record.task_state, None
+            vm_state, task_state, power = record.states
         elif isinstance(record, Save) and record.op in ("create", "update", "destroy"):
             vm_state, task_state, power = record.new
             vm_state = "deleted" if record.op == "destroy" else vm_state
-            shown = vm_state, task_state, power_state.STATE_MAP.get(power)
         else:
             continue
+        shown = vm_state, task_state, power_state.STATE_MAP.get(power)
         done = record.service, record.by, record.request_id
         yield seq, record.t_s, record.instance, *shown, *done
 

@@ -197,7 +197,7 @@ def _save(record):
 def _build_request(record):
     event = {"kind": "build_request", "op": record.op, "where": record.by}
     if record.op == "create":
-        event |= {"vm_state": record.vm_state, "task_state": record.task_state}
+        event |= _states(record.states)
     if record.error:
         event["error"] = record.error
     return event

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from labkit.nova import clock
 from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
-from labkit.nova.objects.instance import Instance
+from labkit.nova.objects.instance import Instance, states
 
 
 @dataclass
@@ -36,8 +36,7 @@ class BuildRequest(NovaObject):
     def create(self, service):
         """Write it down."""
         service.site.api_db.build_requests[self.uuid] = self
-        states = self.values["vm_state"], self.values["task_state"]
-        service.note(clock.BuildRequest, self.name, "create", *states)
+        service.note(clock.BuildRequest, self.name, "create", states(self.values))
 
     def destroy(self, service):
         """Delete it. Raises BuildRequestNotFound when another service was faster."""
