@@ -339,7 +339,8 @@ class Cloud:
     def host_up(self, host):
         """Start a nova-compute (again): it looks after each of its servers, then reads messages.
 
-        Then it looks for guests of deleted servers, unlike in Nova without a moment's delay.
+        Then it compares each server with its guest and looks for guests of deleted servers, at once;
+        Nova waits up to ``periodic_fuzzy_delay``, 60 s, a random time.
         """
         self._compute(host).stop()
         self._set_service(host, "forced_down", False)
@@ -602,6 +603,8 @@ class Cloud:
             raise
         self._set_service(compute.host, "heartbeat_age_s", 0.0)
         compute.serve("compute", "compute-alt")
+        if self.site.options.sync_power_state_interval >= 0:
+            self.periodic("_sync_power_states", compute.host)
         if self.site.options.running_deleted_instance_poll_interval >= 0:
             self.periodic("_cleanup_running_deleted_instances", compute.host)
 

@@ -380,7 +380,7 @@ QUESTIONS = (
         _judge_places,
         (
             "With type and class alone, what was qemu-img told to write?",
-            "For whom has a snapshot to be cold?",
+            "On which hosts must a snapshot be cold?",
         ),
         lambda: (
             f"{', '.join(smallest())}. With these the image arrives, live. No smaller set does; where "

@@ -145,6 +145,14 @@ def _first(compute):
     return get_by_host(compute)[0]
 
 
+@pytest.mark.nova
+def test_nova_runs_two_periodic_tasks_as_soon_as_a_nova_compute_starts():
+    manager = pytest.importorskip("nova.compute.manager", reason="Nova is not installed")
+    tasks = dict(manager.ComputeManager._periodic_tasks)
+    at_once = {name for name, task in tasks.items() if task._periodic_immediate}
+    assert at_once == {"_sync_power_states", "_cleanup_running_deleted_instances"}
+
+
 # -- by hand --------------------------------------------------------------------------------
 def booted(root, **options):
     cloud = Cloud(Fleet.read(root / "data" / "two_hosts"), Options(**options), seed=17)

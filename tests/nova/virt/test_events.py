@@ -244,18 +244,23 @@ def test_without_events_and_without_the_sync_nobody_notices(root):
 
 
 @pytest.mark.parametrize("up_s", [5, 30])
-def test_what_libvirt_tells_while_nova_compute_is_down_is_lost(root, up_s):
-    cloud = booted(root)
+@pytest.mark.parametrize("interval", [600, -1])
+def test_what_libvirt_tells_while_nova_compute_is_down_is_lost_and_its_start_compares(
+    root, up_s, interval
+):
+    cloud = booted(root, sync_power_state_interval=interval)
     host, start = cloud.show("web-1")["host"], cloud.now
     cloud.guest_stops("web-1")
     cloud.run(start + 3)
     cloud.host_down(host)
     cloud.run(start + 3 + up_s)
-    cloud.host_up(host)
-    cloud.run(590)
     assert status(cloud) == "ACTIVE"
+    cloud.host_up(host)
     cloud.run(620)
-    assert status(cloud) == "SHUTOFF"
+    assert status(cloud) == ("SHUTOFF" if interval > 0 else "ACTIVE")
+    if interval > 0:
+        stopped = cloud.states.query("vm_state == 'stopped'").t_s.iloc[0]
+        assert stopped < start + 3 + up_s + 10
 
 
 def test_while_a_task_is_pending_the_event_changes_nothing_and_the_sync_comes(root):
