@@ -109,7 +109,7 @@ QUESTIONS = (
             lambda: [
                 (
                     -sum(_without_ram()) / _without_ram()[1],
-                    "The weights in the figure hold RAM's score already; add up the others alone.",
+                    "Your sums hold RAM's score already; add up the others alone.",
                 ),
                 (-flip(), "Which sign must it have, so that the fuller host gains?"),
                 (
