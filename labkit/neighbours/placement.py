@@ -129,6 +129,13 @@ class Candidates(NamedTuple):
     stages: list[Stage]
     http_status: int = 200
 
+    def allocation_request(self, uuid) -> dict:
+        """Return what placement proposes to allocate on a provider, as it answers it."""
+        return {
+            "allocations": {uuid: {"resources": dict(self.resources)}},
+            "mappings": {"": [uuid]},
+        }
+
 
 class Providers:
     """The resource providers of a fleet: one without children for each host.

@@ -273,6 +273,13 @@ class One(weights.BaseHostWeigher):
     def weigh_objects(self, objs, weight_properties):
         return 1
 """,
+    "how a host is written": """
+from labkit.nova.scheduler import weights
+
+class Length(weights.BaseHostWeigher):
+    def _weigh_object(self, host_state, weight_properties):
+        return len(repr(host_state).rpartition(" instances: ")[2])
+""",
     "text": """
 from labkit.nova.scheduler import weights
 
@@ -468,6 +475,27 @@ from labkit.nova.scheduler import filters
 class SameProject(filters.BaseHostFilter):
     def host_passes(self, host_state, spec_obj):
         return all(i.project_id for i in host_state.instances.values())
+""",
+    "what placement proposes": """
+from labkit.nova.scheduler import filters
+
+class Small(filters.BaseHostFilter):
+    def host_passes(self, host_state, spec_obj):
+        for request in host_state.allocation_candidates:
+            (provider,) = request["allocations"].values()
+            return provider["resources"].get("VCPU", 0) + host_state.vcpus_used % 3 < 4
+        return True
+""",
+    "what placement proposes, taken away": """
+from labkit.nova.scheduler import filters
+
+class TakenAway(filters.BaseHostFilter):
+    RUN_ON_REBUILD = True
+
+    def host_passes(self, host_state, spec_obj):
+        if host_state.vcpus_used % 2:
+            host_state.allocation_candidates.clear()
+        return True
 """,
     "straight from the base": """
 from labkit.nova import filters

@@ -120,6 +120,7 @@ class HostState:
         self.instances = {}
         self.cell_uuid = cell_uuid
         self.updated = None
+        self.allocation_candidates = []
 
     def update(self, compute=None, service=None, aggregates=None, inst_dict=None):
         """Take over what is known of the host: its row, its service, its aggregates, its servers."""
@@ -191,6 +192,7 @@ class HostState:
         other.__dict__.update(self.__dict__)
         other.limits = {}
         other.instances = dict(self.instances)
+        other.allocation_candidates = []
         if self.pci_stats is not None and self.pci_stats.pools:
             other.pci_stats = PciDeviceStats(self.pci_stats.pools)
         return other
@@ -199,7 +201,8 @@ class HostState:
         return (
             f"({self.host}, {self.nodename}) ram: {self.free_ram_mb}MB "
             f"disk: {self.free_disk_mb}MB io_ops: {self.num_io_ops} "
-            f"instances: {self.num_instances}"
+            f"instances: {self.num_instances}, "
+            f"allocation_candidates: {len(self.allocation_candidates)}"
         )
 
 

@@ -180,6 +180,9 @@ class SchedulerManager(Service):
     def _get_all_host_states(self, candidates, spec_obj):
         """Return fresh HostStates of the candidates; of all hosts for a rebuild."""
         hosts = self.host_manager.get_host_states(None if candidates is None else candidates.rows)
+        if candidates is not None:
+            for host in hosts:
+                host.allocation_candidates = [candidates.allocation_request(host.uuid)]
         destination = spec_obj.requested_destination
         if destination is None or not destination.cell or destination.allow_cross_cell_move:
             return hosts
@@ -200,6 +203,8 @@ class SchedulerManager(Service):
                 hosts = [each.obj for each in weighed]
                 chosen = None
                 for each in weighed:
+                    if candidates is not None and not each.obj.allocation_candidates:
+                        continue  # a filter has removed them all
                     if self._claim(instance, each.obj, spec_obj, candidates, claimed):
                         chosen = each
                         break
@@ -213,6 +218,8 @@ class SchedulerManager(Service):
                 if index > 0:
                     weighed = self._get_sorted_hosts(spec_obj, hosts, index)
                     hosts = [each.obj for each in weighed]
+                if candidates is not None:
+                    hosts = [host for host in hosts if host.allocation_candidates]
                 self._get_alternate_hosts(selections, selected_hosts, hosts)
         return selections
 
