@@ -61,7 +61,8 @@ not-root:
 		"use an ordinary user, or type 'make lab ALLOW_ROOT=1' in a container of your own." >&2; exit 1; }
 
 test: .venv/test lint
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env tests labkit notebooks
+	$(PYTEST) -p tests.without_iris -n 2 --dist loadfile --no-loadscope-reorder \
+		--nbval --nbval-current-env tests labkit notebooks
 
 lint: .venv/test
 	$(PY) -m ruff check .

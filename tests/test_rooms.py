@@ -36,8 +36,14 @@ def room(path):
     return None if first == "__init__.py" else first.removesuffix(".py")
 
 
-FILES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(LABKIT.rglob("*.py"))}
-ROOMS = sorted({room(path) for path in FILES} - {None})
+PATHS = sorted(LABKIT.rglob("*.py"))
+ROOMS = sorted({room(path) for path in PATHS} - {None})
+
+
+@pytest.fixture(scope="module")
+def files():
+    """The syntax tree of each file."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in PATHS}
 
 
 def imported(tree):
@@ -59,16 +65,6 @@ def imported(tree):
             first, *more = name.split(".")
             if first == "labkit":
                 yield more[0] if more else first
-
-
-#: (file, room that it imports), for every import between two rooms.
-IMPORTS = {
-    (str(path.relative_to(ROOT)), other)
-    for path, tree in FILES.items()
-    if room(path)
-    for other in imported(tree)
-    if other != room(path)
-}
 
 
 def private(tree):
@@ -100,16 +96,6 @@ def is_own(value):
     return isinstance(value, ast.Name) and value.id in ("self", "cls")
 
 
-def breaches():
-    """Imports that the table does not allow, as "file -> room"."""
-    return {f"{file} -> {other}" for file, other in IMPORTS if other not in USES.get(of(file), ())}
-
-
-def of(file):
-    """The room of a file's name."""
-    return room(ROOT / file)
-
-
 def test_the_table_has_every_room_and_no_circle():
     assert len(ROOMS) <= MOST_ROOMS
     assert set(ROOMS) == set(USES)
@@ -126,23 +112,30 @@ def test_no_root_name_is_anothers_with_more():
     assert not longer
 
 
-def test_rooms_import_only_what_the_table_allows():
-    assert not breaches()
+def test_rooms_import_only_what_the_table_allows(files):
+    breaches = {
+        f"{path.relative_to(ROOT)} -> {other}"
+        for path, tree in files.items()
+        if room(path)
+        for other in imported(tree)
+        if other != room(path) and other not in USES[room(path)]
+    }
+    assert not breaches
 
 
-def test_nobody_touches_what_is_private_to_another_class():
+def test_nobody_touches_what_is_private_to_another_class(files):
     found = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path, tree in FILES.items()
+        for path, tree in files.items()
         for name in private(tree)
     }
     assert not found
 
 
 @pytest.mark.parametrize("name", USES)
-def test_each_room_says_which_rooms_it_may_use(name):
+def test_each_room_says_which_rooms_it_may_use(files, name):
     path = LABKIT / name / "__init__.py"
-    tree = FILES.get(path) or FILES[LABKIT / f"{name}.py"]
+    tree = files.get(path) or files[LABKIT / f"{name}.py"]
     said = re.search(r"^Uses: ([\w, \n]+)\.$", ast.get_docstring(tree), re.MULTILINE)
     assert set(re.findall(r"\w+", said[1])) - {"nothing"} == USES[name]
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
 
 SCENARIOS = length.some(range(200), 8)
-FEW_SCENARIOS = length.some(range(60), 6)
+FEW_SCENARIOS = length.some(range(60), 8)
 WEIGHERS = {
     "one host at a time": """
 from labkit.nova.scheduler import weights

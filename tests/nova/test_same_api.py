@@ -13,7 +13,7 @@ from labkit.nova.compute import power_state, task_states, vm_states
 from labkit.nova.exception import NovaException
 from labkit.nova.objects import migration
 from labkit.nova.objects.instance import Instance
-from tests.helpers import lives, replay
+from tests.helpers import length, lives, replay
 
 pytestmark = pytest.mark.nova
 RECORDED = Path(__file__).parents[2] / "data" / "nova-34" / "api_states.json.gz"
@@ -147,7 +147,7 @@ def differences(name, monkeypatch):
         lab = answer(desk.cloud, action, arguments, is_admin)
         if lab != {key: nova[key] for key in ("http_status", "error") if key in nova}:
             found.append((where, nova, lab))
-        if played:
+        if played and (length.ALL or asked % 3 == 0):
             deeds += 1
             lab = act(desk.cloud, desk.sent, action, arguments, is_admin)
             if lab != nova:
@@ -162,7 +162,7 @@ def test_every_answer_is_the_same_in_every_pair_of_states(name, monkeypatch):
     assert asked >= 12 * 43 + 70
     action, arguments = ASKED.get(name, (name, {}))
     if servers.find(action, arguments).modelled:
-        assert deeds >= asked - 60
+        assert deeds >= length.few(asked, 3) - 60
 
 
 def test_the_lab_knows_every_recorded_action():

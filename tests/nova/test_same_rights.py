@@ -76,7 +76,7 @@ def test_the_rules_are_novas(nova):
         assert theirs[name].scope_types == (None if name in policy.BASE else ["project"])
 
 
-CONTEXTS = length.few(1000, 4)
+CONTEXTS = length.few(1000, 8)
 
 
 def test_random_contexts_may_do_the_same(nova):
@@ -147,7 +147,7 @@ def written(api, who, uuid_, name):
 
 def test_random_contexts_see_and_write_the_same_rows(nova, cell):
     outcomes = set()
-    for seed in range(length.few(400, 4)):
+    for seed in range(length.few(400, 8)):
         rng = random.Random(seed)
         values, way = (
             values_of(rng),
