@@ -75,7 +75,7 @@ def columns():
         ("columns.num_io_ops < columns", "columns.num_io_ops <= columns"),
         ("columns.num_instances < columns", "columns.num_instances <= columns"),
         ("columns.num_instances < fs", "columns.num_instances <= fs"),
-        ("-1 * value if name ==", "value if name =="),
+        ("= -1 * found[", "= found["),
         ("self.free_ram_mb[row] -=", "self.free_ram_mb[row] +="),
         ("self.num_io_ops[row] += 1", "self.num_io_ops[row] += 0"),
     ):

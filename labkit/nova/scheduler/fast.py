@@ -159,9 +159,9 @@ class Columns:
             setattr(state, name, int(value) if value.is_integer() else value)
         return state
 
-    def passed(self, filter_, spec_obj) -> np.ndarray | bool:
+    def passed(self, filter_, spec_obj, options) -> np.ndarray | bool:
         """Return a mask of the hosts that pass a filter, or True for all."""
-        name, options = type(filter_).__name__, conf.CONF.filter_scheduler
+        name = type(filter_).__name__
         if name in OPEN:
             return True
         if name in COMPARES:
@@ -175,40 +175,39 @@ class Columns:
         passes = [bool(filter_.host_passes(state, spec_obj)) for state in self.states]
         return True if all(passes) else np.array(passes, dtype=bool)
 
-    def multiplier(self, weigher):
-        """Return a weigher's multiplier: one number for all hosts, or an array."""
-        name = key = MULTIPLIERS[type(weigher).__name__]
-        if name == "weight_multiplier":
-            value, key = conf.CONF.metrics.weight_multiplier, "metrics_weight_multiplier"
-        else:
-            value = getattr(conf.CONF.filter_scheduler, name)
-        return self._once((name, value), lambda: self._multiplier(name, key, value))
+    def multipliers(self, options) -> dict:
+        """Return each weigher's multiplier: one number for all hosts, or an array."""
+        found = {name: getattr(options, option) for name, option in MULTIPLIERS.items()}
+        for name, (unsaid, own) in self._once("multipliers", self._own_multipliers).items():
+            found[name] = np.where(unsaid, found[name], own)
+        found["BuildFailureWeigher"] = -1 * found["BuildFailureWeigher"]
+        return found
 
-    def _multiplier(self, name, key, value):
-        overrides = self._aggregate_minimum(key, float)
-        if overrides is not None:
-            value = np.where(np.isnan(overrides[0]), value, overrides[1])
-        return -1 * value if name == "build_failure_weight_multiplier" else value
+    def _own_multipliers(self):
+        """Return, by weigher, what aggregates say in place of its option."""
+        keys = MULTIPLIERS | {"MetricsWeigher": "metrics_weight_multiplier"}
+        said = {name: self._aggregate_minimum(key, float) for name, key in keys.items()}
+        return {name: found for name, found in said.items() if found is not None}
 
     def limits(self, key, default) -> np.ndarray | float:
         """Return each host's limit: the smallest of its aggregates, else *default*."""
         found = self._aggregate_minimum(key, int)
-        return default if found is None else np.where(np.isnan(found[0]), default, found[1])
+        return default if found is None else np.where(found[0], default, found[1])
 
     def _aggregate_minimum(self, key, cast_to):
-        """Return (NaN where no aggregate says anything, values); None if none says anything."""
+        """Return (where no aggregate says anything, values); None if none says anything."""
 
         def build():
-            here, values = np.full(len(self.states), np.nan), np.zeros(len(self.states))
+            unsaid, values = np.ones(len(self.states), bool), np.zeros(len(self.states))
             for row in self._once("in aggregates", self._in_aggregates):
                 texts = filters_utils.aggregate_values_from_key(self.states[row], key)
                 try:
                     if texts:
                         values[row] = filters_utils.validate_num_values(texts, cast_to=cast_to)
-                        here[row] = 0.0
+                        unsaid[row] = False
                 except ValueError:
                     pass  # Nova warns and takes the option
-            return None if np.isnan(here).all() else (here, values)
+            return None if unsaid.all() else (unsaid, values)
 
         return self._once((key, cast_to), build)
 
@@ -221,20 +220,11 @@ class Columns:
         return self._found[key]
 
 
-class Weighed(NamedTuple):
-    """What one weigher says: n numbers each, or one for all hosts."""
-
-    weigher: object
-    raw: np.ndarray
-    normalized: np.ndarray | float
-    multiplier: np.ndarray | float
-    score: np.ndarray | float
-
-
 class Round(NamedTuple):
     """How one server was placed: (filter, rows before, rows after), what was weighed, the choice.
 
-    ``order`` are the positions of ``rows`` by weight, as far as they were needed.
+    ``weighed`` are (weigher, raw, normalized, multiplier, score): n numbers each, or one for all
+    hosts. ``order`` are the positions of ``rows`` by weight, as far as they were needed.
     """
 
     filtered: list
@@ -315,11 +305,11 @@ def _properties(spec_obj):
 
 
 def _filtered(host_manager, hosts, rows, spec_obj, index):
-    steps = []
+    steps, options = [], host_manager.options.filter_scheduler
     for filter_ in host_manager.enabled_filters:
         if not filter_.run_filter_for_index(index):
             continue
-        mask = hosts.columns.passed(filter_, spec_obj)
+        mask = hosts.columns.passed(filter_, spec_obj, options)
         before = rows
         if mask is not True and len(rows):
             mask = hosts.take(mask, rows)
@@ -334,33 +324,31 @@ def _weighed(host_manager, hosts, rows):
     total, steps = np.zeros(len(rows)), []
     if len(rows) <= 1:
         return steps, total
+    multipliers = hosts.columns.multipliers(host_manager.options)
     with np.errstate(all="ignore"):
         for weigher in host_manager.weighers:
-            column, raw, normalized = RAW.get(type(weigher).__name__), 0.0, 0.0
-            if column is not None:
-                raw = hosts.take(column(hosts.columns), rows)
-                if weigher.minval is not None and not np.minimum.reduce(raw) >= weigher.minval:
-                    raw = np.where(raw < weigher.minval, float(weigher.minval), raw)
-                normalized = normalize(raw, weigher.minval)
-            multiplier = hosts.take(hosts.columns.multiplier(weigher), rows)
+            name, minval = type(weigher).__name__, weigher.minval
+            multiplier, raw, normalized = hosts.take(multipliers[name], rows), 0.0, 0.0
+            if name in RAW:
+                raw = hosts.take(RAW[name](hosts.columns), rows)
+                if minval is not None and not raw[raw.argmin()] >= minval:
+                    raw = np.where(raw < minval, float(minval), raw)
+                normalized = normalize(raw, minval)
             score = multiplier * normalized
             if not isinstance(score, float) or score != 0.0:
                 total += score
-            steps.append(Weighed(weigher, raw, normalized, multiplier, score))
+            steps.append((weigher, raw, normalized, multiplier, score))
     return steps, total
 
 
 def normalize(weights, minval):
     """Scale an array as ``normalize`` in labkit/nova/weights.py scales a list."""
-    high = _end(weights.argmax, max, weights)
-    low = _end(weights.argmin, min, weights) if minval is None else float(minval)
+    high = weights.item(weights.argmax())
+    low = weights.item(weights.argmin()) if minval is None else float(minval)
+    if math.isnan(high):  # for Python a NaN is the end only where it comes first
+        high = max(weights.tolist())
+        low = min(weights.tolist()) if minval is None else low
     return 0.0 if low == high else (weights - low) / (high - low)
-
-
-def _end(place, python, weights):
-    """Return max or min as Python finds it: a NaN counts only when it comes first."""
-    end = float(weights[place()])
-    return python(weights.tolist()) if math.isnan(end) else end
 
 
 def _chosen(rows, total, instance, claim, whole_order):
