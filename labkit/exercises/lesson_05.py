@@ -118,7 +118,7 @@ QUESTIONS = (
         ),
         (
             "The vm_state gives the word; a few task_states put another in its place.",
-            "Play them: the table of round 1 has three of the five, status_from_state all.",
+            "Two stand in the table of round 1; the sentence below it is about the other three.",
         ),
         lambda: (
             ", ".join(statuses()) + ". Of these five only the reboot has a word for its task; "
