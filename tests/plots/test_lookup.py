@@ -17,13 +17,13 @@ def image():
 def test_it_names_each_part_and_its_place(image):
     figure = plots.lookup(image.lookup(70 * 1024))
     assert figure.answer == (
-        "The way, in KiB of the file: header at 0, L1 table at 192, L2 table at 320, cluster at"
-        " 256, the byte at 262."
+        "The way, in KiB of the file: header at 0, L1 table at 192, L2 table at 256, cluster at"
+        " 320, the byte at 326."
     )
     words = [text.get_text() for text in figure.figure.axes[0].texts]
-    assert "at 320 KiB" in words
-    assert "entry 1:\n262,144" in words
-    assert image.path.read_bytes()[268288:][:5] == b"hello"
+    assert "at 256 KiB" in words
+    assert "entry 1:\n327,680" in words
+    assert image.path.read_bytes()[333824:][:5] == b"hello"
 
 
 @pytest.mark.parametrize(("offset", "entry"), [(0, "entry 0"), (5 * SIZE, "entry 5")])
