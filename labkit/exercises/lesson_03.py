@@ -1,5 +1,6 @@
 """Lesson 03: where a winner flips, and what spreading costs."""
 
+import functools
 from collections.abc import Mapping
 
 from labkit.decision import place, select_destinations
@@ -26,12 +27,14 @@ def _weights(fleet, **options):
     return decision.placements.set_index("host").weight
 
 
+@functools.cache
 def flip():
     """The ram_weight_multiplier below which cn-3 wins."""
     decision = select_destinations(two(), SPEC, Options())
     return decision.flip("cn-2", "ram_weight_multiplier").intervals[0][0]
 
 
+@functools.cache
 def _without_ram():
     # How far cn-3 lies behind cn-2 when RAM does not count, and what RAM adds to that gap.
     gaps = []
@@ -48,6 +51,7 @@ def rack():
     return Fleet([{"host": f"cn-{number:02d}", **alike} for number in range(1, 13)])
 
 
+@functools.cache
 def room():
     """After how many small servers no host has room for a big one: spread, and pack."""
     found = []

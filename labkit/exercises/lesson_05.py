@@ -1,5 +1,6 @@
 """Lesson 05: what the API calls a pair of states, and the notifications of a boot."""
 
+import functools
 import re
 import reprlib
 
@@ -28,12 +29,14 @@ def statuses():
     return [status_from_state(*pair) for pair in PAIRS]
 
 
+@functools.cache
 def messages():
     """How many updates a boot sends, by mode."""
     boots = [one_server(options=Options(notify_on_state_change=mode)) for mode in MODES]
     return [int((boot.notifications.event_type == _UPDATE).sum()) for boot in boots]
 
 
+@functools.cache
 def saves():
     """The row before and after each save of two lives; before is None for a new row."""
     whole = one_server("createImage", "stop", "start", "delete")

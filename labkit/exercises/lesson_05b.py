@@ -47,6 +47,7 @@ def moved(action, *then, faults=()):
     return cloud
 
 
+@functools.cache
 def held():
     """The VCPU that placement holds in VERIFY_RESIZE: on the source, on the destination."""
     cloud, source = begun("resize")

@@ -39,6 +39,7 @@ def compressed():
     ]
 
 
+@functools.cache
 def limit():
     """The speed of the network, in MiB/s, below which compressing a qcow2 disk pays."""
     return SnapshotCosts.read().compression_pays_below(RATIO, "overlay")

@@ -17,6 +17,7 @@ KIB, MIB = 1024, 1024**2
 SIZES = (64 * KIB, 4 * KIB)
 
 
+@cache
 def reach():
     """Return how many MiB of a disk one table of level 2 describes, for each of SIZES."""
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """Lesson 08: the backend of whole disks, repaired by the learner, and what is still wrong."""
 
+import functools
 import itertools
 import re
 
@@ -118,6 +119,7 @@ class Outcome:
         return f"{name} ({' '.join(text.split())})" if text else name.rstrip(": ")
 
 
+@functools.cache
 def arrives(places, **options):
     """Whether the image arrives, and the guest is as it was, with a repair at these places."""
     for state in STATES:
@@ -127,6 +129,7 @@ def arrives(places, **options):
     return True
 
 
+@functools.cache
 def smallest():
     """The fewest PLACES with which the image arrives."""
     for number in range(len(PLACES) + 1):
@@ -284,12 +287,17 @@ def _failing(repair):
             raise Wrong(f"{begin}: the guest is {seen.power_state} after it.")
 
 
+@functools.cache
+def _usual(backend, state):
+    return Outcome(lambda driver: driver, None, state, **OTHERS[backend])
+
+
 def _other_backends(repair):
     # For the disks that Nova knows nothing changes.
     for name, options in OTHERS.items():
         for state in STATES:
             now = _played(repair, disk=None, state=state, **options)
-            usual = Outcome(lambda driver: driver, None, state, **options)
+            usual = _usual(name, state)
             if now.stages != usual.stages:
                 raise Wrong(
                     f"With what you gave, a server on {name}, {state}, is treated otherwise than "

@@ -1,5 +1,7 @@
 """Lesson 09: what the scheduler sees of a host, how many servers fit, what waits, who refuses."""
 
+import functools
+
 from labkit import nova13
 from labkit.decision import place
 from labkit.exercises.answers import by_host, choose, names, number_is
@@ -37,6 +39,7 @@ def _tracker(vcpus, memory_mb, disk_gb, free_gb=None, **options):
 
 
 # -- what is asked, computed ------------------------------------------------------------------
+@functools.cache
 def seen():
     """Return free_ram_mb, free_disk_mb and vcpus_used of a HostState after a report."""
     tracker = _tracker(16, MEMORY_MB, DISK_GB, FREE_GB)
@@ -47,6 +50,7 @@ def seen():
     return [state.free_ram_mb, state.free_disk_mb, state.vcpus_used]
 
 
+@functools.cache
 def fit():
     """Return how many servers of a flavor fit on an empty host."""
     tracker = _tracker(**HOST, **OPTIONS)
@@ -88,6 +92,7 @@ EVENTS = {
 }
 
 
+@functools.cache
 def waiting():
     """Return the events that the scheduler does not see before the next report."""
     found = []
@@ -102,6 +107,7 @@ def waiting():
     return found
 
 
+@functools.cache
 def refusing():
     """Return who refuses the second of two servers for the room of one: before 20.0.0, and now."""
     tracker = _tracker(16, 10240, 1000)
