@@ -7,6 +7,7 @@ from labkit import (
     Cloud,
     Fault,
     Flavor,
+    Fleet,
     ImageMeta,
     LibvirtDriver,
     Options,
@@ -16,7 +17,7 @@ from labkit import (
     then_and_now,
 )
 from labkit.nova.compute import power_state
-from labkit.studies.snapshots import _fleet
+from labkit.studies.one_server import HOST, one_server
 
 LIVE = {"disable_libvirt_livesnapshot": False}
 SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
@@ -25,10 +26,8 @@ SPEC = RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1))
 def cloud_of(driver=nova13.LibvirtDriver, faults=(), image=None, **options):
     """A cloud of then with one server."""
     options = nova13.options(**{"images_volume_group": "vg0", **options})
-    cloud = Cloud(_fleet(), options, faults=faults, driver=driver)
-    cloud.create("web-1", RequestSpec(SPEC.flavor, image=image or ImageMeta()))
-    cloud.settle()
-    return cloud
+    spec = RequestSpec(SPEC.flavor, image=image or ImageMeta())
+    return one_server(spec=spec, options=options, faults=faults, driver=driver)
 
 
 def snapshot(cloud):
@@ -113,15 +112,13 @@ def test_the_log_said_extracted_though_it_failed():
     cloud = snapshot(cloud_of(faults=[Fault("extract", error="ProcessExecutionError")]))
     said = "INFO Snapshot extracted, beginning image upload"
     assert said in set(cloud.host_log.what)
-    now = Cloud(_fleet(), driver=LibvirtDriver, faults=[Fault("extract")])
-    now.create("web-1", SPEC)
-    now.settle()
+    now = one_server(driver=LibvirtDriver, faults=[Fault("extract")])
     assert said not in set(snapshot(now).host_log.what)
 
 
 def test_any_number_of_snapshots_was_made_at_once():
     def at_once(options):
-        cloud = Cloud(_fleet(), options, driver=nova13.LibvirtDriver)
+        cloud = Cloud(Fleet([HOST]), options, driver=nova13.LibvirtDriver)
         names = [f"web-{n}" for n in range(6)]
         for name in names:
             cloud.create(name, SPEC)

@@ -33,8 +33,7 @@ def listed(names):
 # -- readers ----------------------------------------------------------------------------------
 def number(one, asked, where="You gave"):
     """Return one number as a float, also from a text or a list of one."""
-    given = meaning.parts(one)[0] if meaning.is_list(one) and len(one) == 1 else one
-    value = meaning.number(given)
+    value = meaning.number(_alone(one))
     if value is None:
         raise Uncheckable(f"{where} {shown(one)}. Asked: {asked}.")
     return value
@@ -42,15 +41,23 @@ def number(one, asked, where="You gave"):
 
 def text(one, asked):
     """Return one text without the blanks and quotes around it, also from a list of one."""
-    given = meaning.parts(one)[0] if meaning.is_list(one) and len(one) == 1 else one
+    given = _alone(one)
     if not isinstance(given, str) or len(given) > LONGEST:
         raise Uncheckable(f"You gave {shown(one)}. Asked: {asked}.")
     return given.strip().strip("'\"`").strip()
 
 
+def _alone(one):
+    return meaning.parts(one)[0] if meaning.is_list(one) and len(one) == 1 else one
+
+
 def in_order(answer, count, asked):
     """Return the *count* parts of a list, an array, a dict, or a text with commas."""
-    given = _parts(answer, asked)
+    if not (isinstance(answer, str | Mapping) or meaning.is_list(answer)) or isinstance(
+        answer, set | frozenset
+    ):
+        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
+    given = meaning.parts(answer)
     if len(given) != count:
         raise Wrong(f"You gave {len(given)} of {count}. Asked: {asked}.")
     return given
@@ -110,14 +117,6 @@ def result(called, *args, of):
 def raised(error):
     """Say which error it is."""
     return arguments.shown(f"{type(error).__name__}: {error}").strip("'\"")
-
-
-def _parts(answer, asked):
-    if not (isinstance(answer, str | Mapping) or meaning.is_list(answer)) or isinstance(
-        answer, set | frozenset
-    ):
-        raise Uncheckable(f"This is one {type(answer).__name__}. Asked: {asked}.")
-    return meaning.parts(answer)
 
 
 # -- judges -----------------------------------------------------------------------------------
@@ -182,11 +181,13 @@ def choose(choices, right, asked, too_many, too_few):
 
     def judge(answer):
         given, exact = names(answer, choices, asked), right()
-        for name in choices:
-            if name in given and name not in exact:
-                raise Wrong(too_many(name, given))
-            if name in exact and name not in given:
-                raise Wrong(too_few(name, given))
+        for wrong, sentence in (
+            (set(given) - set(exact), too_many),
+            (set(exact) - set(given), too_few),
+        ):
+            for name in choices:
+                if name in wrong:
+                    raise Wrong(sentence(name, given))
 
     return judge
 

@@ -1,7 +1,7 @@
 """Lesson 02: what a weigher makes of free RAM, which lists give only 0 and 1, and what remembers."""
 
-from labkit.exercises.answers import by_host, names
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import by_host, choose, listed
+from labkit.exercises.judging import Question
 from labkit.nova.weights import BaseWeigher, WeighedObject, normalize
 
 FORMULA = "normalized = (weight - low end) / (high end - low end)"
@@ -53,25 +53,26 @@ def _only_0_and_1():
 
 def _said(letter):
     raw, minval = CASES[letter]
-    listed = ", ".join(map(str, raw[:-1])) + f" and {raw[-1]}"
-    return f"{letter}: {listed} MiB, {'no minval' if minval is None else f'minval = {minval}'}"
+    hosts = ", ".join(map(str, raw[:-1])) + f" and {raw[-1]}"
+    return f"{letter}: {hosts} MiB, {'no minval' if minval is None else f'minval = {minval}'}"
 
 
 def _judge(answer):
     if isinstance(answer, str):
         answer = [one for one in answer if not one.isspace() and one not in ",;"]
-    given, exact = set(names(answer, CASES, 'letters, such as "AB"')), set(_only_0_and_1())
-    shown = ", ".join(sorted(given))
-    for letter in sorted(given - exact):
-        raise Wrong(
-            f"You gave {shown}. In {_said(letter)}, at least one host lies between the low end and "
-            "the high end."
-        )
-    if given < exact:
-        raise Wrong(
-            f"You gave {shown}. These are right, but not all. Asked: every case in which each host "
-            "is at the low end or at the high end."
-        )
+    choose(
+        CASES,
+        _only_0_and_1,
+        'letters, such as "AB"',
+        lambda letter, given: (
+            f"You gave {listed(given)}. In {_said(letter)}, at least one host lies between the low "
+            "end and the high end."
+        ),
+        lambda letter, given: (
+            f"You gave {listed(given)}. These are right, but not all. Asked: every case in which "
+            "each host is at the low end or at the high end."
+        ),
+    )(answer)
 
 
 def sticky():

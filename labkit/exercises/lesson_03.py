@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from labkit.decision import place, select_destinations
 from labkit.exercises import DATA
-from labkit.exercises.answers import TOLERANCE, each, number, too_high_or_low
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import TOLERANCE, each, number_is, too_high_or_low
+from labkit.exercises.judging import Question
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
@@ -66,20 +66,23 @@ def room():
     return found
 
 
-def _number_close_to(right, asked, slips):
+_FLIP = "the value of ram_weight_multiplier at which both weights are equal"
 
-    def judge(answer):
-        given, exact = number(answer, f"{asked}, one number"), right()
-        if abs(given - exact) <= TOLERANCE:
-            return
-        for slip, sentence in slips():
-            if abs(given - slip) <= TOLERANCE:
-                raise Wrong(f"You gave {given:.6g}. {sentence}")
-        if abs(given - exact) <= 20 * TOLERANCE:
-            raise Wrong(f"You gave {given:.6g}. Asked: three decimals, and this is close.")
-        raise Wrong(f"You gave {given:.6g}. {too_high_or_low(given, exact)} Asked: {asked}.")
 
-    return judge
+def _flip_slip(given, exact):
+    gap, per_multiplier = _without_ram()
+    slips = {
+        -(gap + per_multiplier) / per_multiplier: "Your sums hold RAM's score already; add up the "
+        "others alone.",
+        -exact: "Which sign must it have, so that the fuller host gains?",
+        -gap: "That is the gap without RAM; how much of it does a multiplier of 1 make up?",
+    }
+    for slip, sentence in slips.items():
+        if abs(given - slip) <= TOLERANCE:
+            return sentence
+    if abs(given - exact) <= 20 * TOLERANCE:
+        return "Asked: three decimals, and this is close."
+    return f"{too_high_or_low(given, exact)} Asked: {_FLIP}."
 
 
 def _judge_room(answer):
@@ -107,21 +110,7 @@ QUESTIONS = (
         "flip-by-hand",
         "At which ram_weight_multiplier do cn-2 and cn-3 weigh the same, all else as in the table? "
         "Give a number.",
-        _number_close_to(
-            flip,
-            "the value of ram_weight_multiplier at which both weights are equal",
-            lambda: [
-                (
-                    -sum(_without_ram()) / _without_ram()[1],
-                    "Your sums hold RAM's score already; add up the others alone.",
-                ),
-                (-flip(), "Which sign must it have, so that the fuller host gains?"),
-                (
-                    -_without_ram()[0],
-                    "That is the gap without RAM; how much of it does a multiplier of 1 make up?",
-                ),
-            ],
-        ),
+        number_is(flip, f"{_FLIP}, one number", _flip_slip),
         (
             "For each host: weight = (sum of the other scores) + multiplier * (normalized RAM).",
             "Set both weights equal: 2.000 + m * 1.000 = 0.683 + m * 0.667.",

@@ -1,9 +1,11 @@
 """Lesson 04: who is asked again, which message was lost, and what a delete leaves behind."""
 
+import functools
+
 from labkit.cloud.cloud import Cloud
 from labkit.cloud.faults import Fault
-from labkit.exercises.answers import in_order, number, number_is, one_of
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import each, number_is, one_of
+from labkit.exercises.judging import Question
 from labkit.fleet import Fleet
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
@@ -49,6 +51,7 @@ def left_in_build(message):
     return building and books["row"]["host"] is None and not books["allocations"]
 
 
+@functools.cache
 def lost():
     """The message whose loss leaves a server in BUILD, with a row and no allocation."""
     return next(name for name in MESSAGES if left_in_build(name))
@@ -64,22 +67,16 @@ def rows(wait_s=0.0):
     return int((one.saves.op == "create").sum())
 
 
-def _judge_tried(answer):
-    asked = "two numbers in a list: hosts that are tried, and calls to the scheduler"
-    hosts, calls = (number(one, asked) for one in in_order(answer, 2, asked))
-    exact_hosts, exact_calls = tried()
-    if hosts != exact_hosts:
-        slips = {
-            exact_hosts - 1: "The alternates are as many. Who was tried before them?",
-            exact_hosts + 1: "Attempts are counted, not repetitions; the first is one of them.",
-            tried(Options().max_attempts)[0]: "So it is with the default of max_attempts.",
-            HOSTS: "So many have room. How many does the scheduler name in its one answer?",
-        }
-        otherwise = "Asked first: how many hosts are tried."
-        raise Wrong(f"You gave {hosts:g} hosts. {slips.get(hosts, otherwise)}")
-    if calls != exact_calls:
-        hint = "Look at round 4: which service picks the next host?"
-        raise Wrong(f"You gave {calls:g} calls to the scheduler. {hint}")
+def _tried_slip(counted, one, exact):
+    if counted == "calls":
+        return "Look at round 4: which service picks the next host?"
+    slips = {
+        exact - 1: "The alternates are as many. Who was tried before them?",
+        exact + 1: "Attempts are counted, not repetitions; the first is one of them.",
+        tried(Options().max_attempts)[0]: "So it is with the default of max_attempts.",
+        HOSTS: "So many have room. How many does the scheduler name in its one answer?",
+    }
+    return slips.get(one, "Asked first: how many hosts are tried.")
 
 
 #: What the loss of each message leaves, as far as it does not fit.
@@ -104,7 +101,12 @@ QUESTIONS = (
         f"max_attempts = {MAX_ATTEMPTS}, {HOSTS} hosts have room, and spawn fails on each. How "
         "many hosts are tried, and how often does the conductor call the scheduler? Give two "
         "numbers in a list.",
-        _judge_tried,
+        each(
+            {"the hosts": "hosts", "the calls to the scheduler": "calls"},
+            tried,
+            "two numbers in a list: hosts that are tried, and calls to the scheduler",
+            _tried_slip,
+        ),
         (
             "The first host is an attempt too.",
             "All the names come in one answer: a host and its alternates.",

@@ -9,10 +9,10 @@ import numpy as np
 from labkit.cloud.faults import Fault
 from labkit.exercises.answers import each, function, result, text
 from labkit.exercises.judging import Question, Wrong
-from labkit.exercises.one_server import one_server
 from labkit.nova.api.openstack.common import status_from_state
 from labkit.nova.conf import Options
 from labkit.nova.notifications.base import MODES
+from labkit.studies.one_server import one_server
 
 PAIRS = (
     ("active", "image_uploading"),

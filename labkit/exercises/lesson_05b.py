@@ -6,10 +6,10 @@ import reprlib
 import numpy as np
 
 from labkit.cloud.faults import Fault
-from labkit.exercises.answers import each, function, in_order, number, result, text
+from labkit.exercises.answers import each, function, result, text
 from labkit.exercises.judging import Question, Uncheckable, Wrong
-from labkit.exercises.one_server import one_server
 from labkit.nova.objects import Flavor, RequestSpec
+from labkit.studies.one_server import one_server
 
 SMALL, BIG = Flavor(vcpus=1, memory_mb=512, root_gb=1), Flavor(vcpus=2, memory_mb=1024, root_gb=1)
 #: When is asked for the host that the row names: the action, the task_state, the vm_state.
@@ -111,21 +111,14 @@ def _for_nobody(server):
     return [host for host in server["held"] if host != server["host"]]
 
 
-def _judge_held(answer):
-    asked = "two numbers in a list: VCPU on the source, VCPU on the destination"
-    given, exact = [number(one, asked) for one in in_order(answer, 2, asked)], held()
-    if given == exact:
-        return
-    words = f"Asked: {asked}."
-    if given == exact[::-1]:
-        words = "Which host has the new flavor?"
-    elif given[0] == 0:
-        words = "What if you revert, and somebody else has taken the room meanwhile?"
-    elif given[1] == 0:
-        words = "The guest runs on the destination already. With whose resources?"
-    elif given[0] == given[1]:
-        words = "There are two flavors, and one of them is on each host."
-    raise Wrong(f"You gave {given[0]:g} and {given[1]:g}. {words}")
+#: By place and number of VCPU.
+_HELD_SLIPS = {
+    ("source", 2): "Which host has the new flavor?",
+    ("source", 0): "What if you revert, and somebody else has taken the room meanwhile?",
+    ("destination", 0): "The guest runs on the destination already. With whose resources?",
+    ("destination", 1): "There are two flavors, and one of them is on each host.",
+}
+_HELD = "two numbers in a list: VCPU on the source, VCPU on the destination"
 
 
 def _named_slip(action, one, exact):
@@ -166,7 +159,12 @@ QUESTIONS = (
         "A server is resized from 1 VCPU to 2, to another host, and waits in VERIFY_RESIZE. How many "
         "VCPU does placement hold for it and its migration? Give two numbers: on the source, on the "
         "destination.",
-        _judge_held,
+        each(
+            {"the source": "source", "the destination": "destination"},
+            held,
+            _HELD,
+            lambda place, one, exact: _HELD_SLIPS.get((place, one), f"Asked: {_HELD}."),
+        ),
         (
             "Nobody knows yet whether it will be confirmed or reverted.",
             "The migration keeps the old flavor on the source, the server has the new one.",

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from labkit.cloud.durations import SnapshotCosts
 from labkit.exercises.answers import choose, each, listed, number_is
 from labkit.exercises.judging import Question
-from labkit.exercises.one_server import act, one_server
 from labkit.nova.conf import Options
 from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt.driver import LibvirtDriver
+from labkit.studies.one_server import act, one_server
 
 BACKENDS = ("raw", "qcow2", "lvm", "rbd")
 DISKS = tuple(f"{backend} {guest}" for backend in BACKENDS for guest in ("running", "stopped"))

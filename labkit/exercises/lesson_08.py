@@ -5,9 +5,8 @@ import itertools
 import re
 
 from labkit.cloud.faults import Fault
-from labkit.exercises.answers import function, listed, names, raised, shown, text
+from labkit.exercises.answers import function, listed, names, raised, result, shown, text
 from labkit.exercises.judging import Question, Uncheckable, Wrong
-from labkit.exercises.one_server import act, one_server
 from labkit.nova.compute import power_state
 from labkit.nova.conf import Options
 from labkit.nova.virt import images
@@ -15,11 +14,11 @@ from labkit.nova.virt.libvirt.driver import LibvirtDriver
 from labkit.nova.virt.libvirt.guest import RootDisk
 from labkit.nova.virt.libvirt.imagebackend import Image
 from labkit.nova.virt.libvirt.utils import get_disk_type_from_path
+from labkit.studies.one_server import ACTIONS, act, one_server
 
 DISK = "/dev/sdb"
-STATES = ("running", "paused", "shutdown")
+STATES = tuple(ACTIONS)
 PLACES = ("type", "class", "format", "cold")
-_ACTIONS = {"running": (), "paused": ("pause",), "shutdown": ("stop",)}
 #: Whole disks have many names: by their driver, over several cables, by their serial number.
 OTHER_DISKS = ("/dev/sdc", "/dev/vdb", "/dev/nvme1n1")
 DEEPER_DISKS = ("/dev/mapper/mpatha", "/dev/disk/by-id/wwn-0x5000c500a0b1c2d3")
@@ -87,7 +86,7 @@ class Outcome:
 
         faults = [] if fault is None else [fault]
         cloud = one_server(options=Options(**options), faults=faults, driver=made)
-        act(cloud, *_ACTIONS[state], "createImage")
+        act(cloud, *ACTIONS[state], "createImage")
         host = cloud.driver("cn-1").host
         log = cloud.host_log
         self.options, self.state = options, state
@@ -142,10 +141,7 @@ def smallest():
 # -- judging -------------------------------------------------------------------------------
 def repaired(repair, driver):
     """Return the driver after the learner's function."""
-    try:
-        given = repair(driver)
-    except Exception as error:  # whatever a learner's function raises
-        raise Wrong(f"The function that you gave raises {raised(error)}.") from None
+    given = result(repair, driver, of="this driver")
     if given is not None and not isinstance(given, LibvirtDriver):
         raise Uncheckable(f"The function that you gave returns {shown(given)}. Asked: the driver.")
     return driver if given is None else given
@@ -213,12 +209,8 @@ def _a_volume(repair, group, words):
 
 def _type(repair, path, group="vg0"):
     driver = repaired(repair, LibvirtDriver(Options(images_volume_group=group)))
-    try:
-        return driver.get_disk_type_from_path(path)
-    except Exception as error:
-        where = f"{path}, with images_volume_group = {group}"
-        words = f"the function that you gave raises {raised(error)}"
-        raise Wrong(f"For {where}, {words}.") from None
+    where = f"{path}, with images_volume_group = {group},"
+    return result(driver.get_disk_type_from_path, path, of=where)
 
 
 def _each_state(repair):
@@ -298,20 +290,16 @@ def _other_backends(repair):
         for state in STATES:
             now = _played(repair, disk=None, state=state, **options)
             usual = _usual(name, state)
-            if now.stages != usual.stages:
-                raise Wrong(
-                    f"With what you gave, a server on {name}, {state}, is treated otherwise than "
-                    f"before: {', '.join(now.stages) or 'no stage'}, not {', '.join(usual.stages)}."
-                )
-            if (now.log, now.images) != (usual.log, usual.images):
-                row = next(
-                    (pair for pair in zip(now.log, usual.log, strict=False) if pair[0] != pair[1]),
-                    (("", now.images), ("", usual.images)),
-                )
-                raise Wrong(
-                    f"With what you gave, a server on {name}, {state}, is treated otherwise than "
-                    f"before: {row[0][1]}, not {row[1][1]}."
-                )
+            pairs = [(", ".join(now.stages) or "no stage", ", ".join(usual.stages))]
+            logs = ([what for _, what in seen.log] for seen in (now, usual))
+            pairs += itertools.zip_longest(*logs, fillvalue="nothing")
+            pairs.append((now.images, usual.images))
+            for does, did in pairs:
+                if does != did:
+                    raise Wrong(
+                        f"With what you gave, a server on {name}, {state}, is treated otherwise than "
+                        f"before: {does}, not {did}."
+                    )
 
 
 def _judge_places(answer):

@@ -4,8 +4,8 @@ import functools
 
 from labkit import nova13
 from labkit.decision import place
-from labkit.exercises.answers import by_host, choose, names, number_is
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import by_host, choose, each, known, number_is
+from labkit.exercises.judging import Question
 from labkit.neighbours import placement
 from labkit.nova.compute.claims import claim_test
 from labkit.nova.conf import Options
@@ -127,8 +127,6 @@ def refusing():
 
 
 # -- judging ----------------------------------------------------------------------------------
-
-
 def _fit_slip(given, exact):
     total, reserved, ratio = HOST["memory_mb"], OPTIONS["reserved_host_memory_mb"], 1.5
     slips = {
@@ -141,23 +139,13 @@ def _fit_slip(given, exact):
     return slips.get(given, "For each resource: (total - reserved) * ratio, by what one needs.")
 
 
-def _judge_refusing(answer):
-    asked = "two names in a list: the one of then, the one of today"
-    given, exact = names(answer, SERVICES, asked), refusing()
-    if len(given) != 2:
-        raise Wrong(f"You gave {len(given)} of 2. Asked: {asked}.")
-    if given == exact[::-1]:
-        raise Wrong("You gave them the wrong way round.")
-    for one, right, when in zip(given, exact, ("then", "today"), strict=True):
-        if one == right:
-            continue
-        words = {
-            "nova-scheduler": "It believes rows that another scheduler has read as well.",
-            "nova-conductor": "It passes on what others have chosen.",
-            "placement": "In the notes' Nova it is not asked when a host is chosen.",
-            "nova-compute": "Since 20.0.0 its claim tests NUMA and PCI alone.",
-        }
-        raise Wrong(f"For {when} you gave {one}. {words[one]}")
+#: Why a service did not refuse it: placement then, nova-compute today, the others never.
+_PASSES = {
+    "nova-scheduler": "It believes rows that another scheduler has read as well.",
+    "nova-conductor": "It passes on what others have chosen.",
+    "placement": "In the notes' Nova it is not asked when a host is chosen.",
+    "nova-compute": "Since 20.0.0 its claim tests NUMA and PCI alone.",
+}
 
 
 def _slip(free_gb, reserved=512):
@@ -243,7 +231,13 @@ QUESTIONS = (
         "Two schedulers have chosen one host, for a server each, and it has room for one. Who "
         "refuses the second, in the notes' Nova and in 34.0.0: "
         f"{', '.join(SERVICES)}? Give a list of two names: then, today.",
-        _judge_refusing,
+        each(
+            {"then": "then", "today": "today"},
+            refusing,
+            "two names in a list: the one of then, the one of today",
+            lambda when, one, exact: _PASSES[one],
+            read=lambda one, asked: known(one, SERVICES),
+        ),
         (
             "Who of them sees both servers?",
             "Then, the claim on the host compared RAM; today it does not. What is booked, and where?",

@@ -3,8 +3,8 @@
 import functools
 import math
 
-from labkit.exercises.answers import choose, listed, names, number_is
-from labkit.exercises.judging import Question, Wrong
+from labkit.exercises.answers import choose, listed, number_is
+from labkit.exercises.judging import Question
 from labkit.neighbours.messaging import (
     Broker,
     MessagingException,
@@ -135,22 +135,23 @@ def _also_heard(name, given):
     return f"You gave {listed(given)}. {words}"
 
 
-def _judge_after(answer):
-    given = names(answer, LATER, "some of these, in a list: " + ", ".join(LATER))
-    if "call" in given:
-        words = "For how long does anybody wait for its answer?"
-        raise Wrong(f"You gave {listed(given)}. One of them nobody wants any more. {words}")
-    if set(given) != set(after()):
-        words = "One is missing: what would take it out of its queue?"
-        raise Wrong(f"You gave {listed(given)}. {words}")
-
-
 QUESTIONS = (
     Question(
         "after-the-restart",
         "A host is down for an hour. Meanwhile it is sent: cast web-1, call (patience 5 s), cast web-2. "
         "Which of them does it run when it is back? Give a list.",
-        _judge_after,
+        choose(
+            LATER,
+            after,
+            "some of these, in a list: " + ", ".join(LATER),
+            lambda name, given: (
+                f"You gave {listed(given)}. One of them nobody wants any more. For how long does "
+                "anybody wait for its answer?"
+            ),
+            lambda name, given: (
+                f"You gave {listed(given)}. One is missing: what would take it out of its queue?"
+            ),
+        ),
         (
             "The queue stays when its reader goes.",
             "A call's message has an expiration: the patience of its caller. A cast's has none.",

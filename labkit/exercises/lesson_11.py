@@ -1,6 +1,6 @@
 """Lesson 11: a context for a task, and what an administrator's may do."""
 
-from labkit.exercises.answers import choose, function, listed, raised, shown
+from labkit.exercises.answers import choose, function, listed, result, shown
 from labkit.exercises.judging import Question, Wrong
 from labkit.nova.context import RequestContext, get_admin_context
 from labkit.studies.rights import QUESTIONS as ASKED
@@ -32,11 +32,7 @@ def _judge_wanted(answer):
     for number in range(6):
         alice = _alice(number)
         before = alice.to_dict() | {"roles": list(alice.roles)}
-        try:
-            given = judged(alice)
-        except Exception as error:
-            words = f"raises {raised(error)}"
-            raise Wrong(f"You gave a function that {words}. Asked: {asked}.") from None
+        given = result(judged, alice, of=alice.user_name)
         if not isinstance(given, RequestContext):
             raise Wrong(f"You gave a function that returns {shown(given)}. Asked: {asked}.")
         if alice.to_dict() != before:

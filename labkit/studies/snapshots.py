@@ -2,16 +2,12 @@
 
 import pandas as pd
 
-from labkit.cloud.cloud import Cloud
-from labkit.fleet import Fleet
 from labkit.nova.conf import Options
-from labkit.nova.objects import Flavor, RequestSpec
 from labkit.nova.virt.libvirt import driver
 from labkit.nova13.conf import options
 from labkit.nova13.driver import LibvirtDriver
+from labkit.studies.one_server import ACTIONS, one_server
 
-#: What brings a new server into each power state.
-_ACTIONS = {"running": None, "paused": "pause", "shutdown": "stop"}
 _CONVERT = "qemu-img convert "
 _NOVAS = {
     "then": (options, LibvirtDriver),
@@ -37,23 +33,18 @@ def then_and_now(**values) -> pd.DataFrame:
     """
     rows = []
     for backend in ("raw", "qcow2", "lvm", "rbd"):
-        for power_state, action in _ACTIONS.items():
+        for power_state, actions in ACTIONS.items():
             row = {"backend": backend, "power_state": power_state}
             for name, (made, driver_class) in _NOVAS.items():
                 chosen = made(images_type=backend, images_volume_group="vg0", **values)
-                row[name], row[f"convert_{name}"] = _snapshot(chosen, driver_class, action)
+                row[name], row[f"convert_{name}"] = _snapshot(chosen, driver_class, actions)
             rows.append(row)
     order = ["backend", "power_state", "then", "now", "convert_then", "convert_now"]
     return pd.DataFrame(rows)[order]
 
 
-def _snapshot(chosen, driver_class, action):
-    cloud = Cloud(_fleet(), chosen, driver=driver_class)
-    cloud.create("web-1", RequestSpec(Flavor(vcpus=1, memory_mb=512, root_gb=1)))
-    cloud.settle()
-    for each in filter(None, (action, "createImage")):
-        cloud.act("web-1", each)
-        cloud.settle()
+def _snapshot(chosen, driver_class, actions):
+    cloud = one_server(*actions, "createImage", options=chosen, driver=driver_class)
     log = cloud.host_log.what.tolist()
     how = "live" if "INFO Beginning live snapshot process" in log else "cold"
     converted = [words.removeprefix(_CONVERT) for words in log if words.startswith(_CONVERT)]
@@ -66,9 +57,3 @@ def _short(command):
     source, dest = (word for word in words if word.startswith("/"))
     names = {source: "OVERLAY" if source.endswith(".delta") else "DISK", dest: "FILE"}
     return " ".join(names.get(word, word) for word in words)
-
-
-def _fleet():
-    ram = {"total_usable_ram_mb": 4096, "free_ram_mb": 4096}
-    disk = {"total_usable_disk_gb": 100, "free_disk_mb": 102400}
-    return Fleet([{"host": "cn-1", "vcpus_total": 4, **ram, **disk}])

@@ -43,9 +43,10 @@ WRONG = {
     ],
     "who-is-left": [
         (["cn-2"], "exactly enough fit"),
-        (["cn-4"], "a service that is up"),
+        (["cn-4"], "What does its service say"),
         (["cn-2", "cn-3", "cn-4"], "service"),
-        (["cn-4", "cn-2"], "exactly enough"),
+        (["cn-4", "cn-2"], "What does its service say"),
+        (["cn-3"], "a service that is up"),
         (["cn-1", "cn-2", "cn-3", "cn-4"], "Look at cn-1"),
         (["cn-2", "cn-3", "cn-4"], "its service say"),
         ([], "an empty list"),

@@ -43,7 +43,10 @@ WRONG = {
         (WAITING[:2], "who tells nova-compute"),
     ],
     "who-refuses": [
-        (["placement", "nova-compute"], "wrong way round"),
+        (
+            ["placement", "nova-compute"],
+            "For then you gave placement. In the notes' Nova it is not asked",
+        ),
         (["nova-scheduler", "placement"], "another scheduler has read"),
         (["nova-conductor", "placement"], "passes on"),
         (["placement", "placement"], "not asked"),

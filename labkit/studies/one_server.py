@@ -1,4 +1,4 @@
-"""A cloud with one server on small hosts, where a question needs no more."""
+"""A cloud with one server on small hosts, where a table or a question needs no more."""
 
 from labkit.cloud.cloud import Cloud
 from labkit.fleet import Fleet
@@ -15,6 +15,8 @@ HOST = {
     "vcpus_total": 4,
     "vcpus_used": 0,
 }
+#: What brings a new server into each power state.
+ACTIONS = {"running": (), "paused": ("pause",), "shutdown": ("stop",)}
 
 
 def one_server(*actions, hosts=("cn-1",), spec=SPEC, options=None, **arguments):
