@@ -152,18 +152,6 @@ class Decision:
         self.fleet[host]  # a KeyError with the names, if there is no such host
         return Flip(host, option, getattr(self.options, option), _winning(self, host, option))
 
-    def compare(self, other: "Decision"):
-        """Return a DataFrame that sets two decisions side by side: weight and rank per host."""
-        arguments.of_type(other, Decision, "not a Decision, as select_destinations returns it")
-        pairs = []
-        for decision in (self, other):
-            ranking = decision.placements.groupby("host", sort=False).first()
-            pairs.append(ranking[["weight", "rank", "chosen"]])
-        joined = pairs[0].merge(
-            pairs[1], how="outer", left_index=True, right_index=True, suffixes=("", "_other")
-        )
-        return joined.sort_values(["rank", "rank_other"]).reset_index()
-
     def winners(self, x_option, xs, y_option, ys):
         """Return who wins over a grid of two multipliers: a DataFrame x_option, y_option, winner.
 
@@ -288,9 +276,7 @@ def place(fleet, specs, options=None, seed=0, building=False):
     arguments.truth("building", building)
     later = fleet.copy()
     manager = FastSchedulerManager(
-        _host_manager(options).reading(later),
-        random.Random(int(seed)),
-        Claims(later, keep=True),
+        _host_manager(options).reading(later), random.Random(int(seed)), Claims(later, keep=True)
     )
     manager.least = 0
     rows, groups = [], {}
@@ -311,19 +297,16 @@ def place(fleet, specs, options=None, seed=0, building=False):
         for selection in chosen:
             row = later.rows[selection.host]
             later.consume_from_request(row, spec_obj, building)
-            later.add_instance(row, selection.instance, **_known(spec_obj))
+            later.add_instance(
+                row,
+                selection.instance,
+                image_meta=spec_obj.image,
+                flavor=spec_obj.flavor,
+                project_id=spec_obj.project_id,
+                user_id=spec_obj.user_id,
+            )
             rows.append((number, selection.instance, selection.host, selection.weight, *size))
     return later, tables.placed(rows)
-
-
-def _known(spec_obj):
-    """Return what is known of a server that was just placed."""
-    return {
-        "image_meta": spec_obj.image,
-        "flavor": spec_obj.flavor,
-        "project_id": spec_obj.project_id,
-        "user_id": spec_obj.user_id,
-    }
 
 
 @functools.lru_cache(maxsize=64)
@@ -389,12 +372,9 @@ class Flip:
 
 
 def _winning(decision, host, option):
-    """Return the intervals in which a host wins; each end is the engine's own answer.
-
-    A host's weight is base + value * slope, so that between two hosts one value at most changes
-    who is ahead. Below 0, at 0 and above 0 are looked at one by one: with the sign of a multiplier
-    its ties change.
-    """
+    # A host's weight is base + value * slope, so that between two hosts one value at most changes
+    # who is ahead. Below 0, at 0 and above 0 are looked at one by one: with the sign of a multiplier
+    # its ties change. Each end is the engine's own answer.
     tiny = math.nextafter(0.0, 1.0)
     least = next(opt.min for opt in OPTIONS if opt.name == option)
     lowest = -LIMIT if least is None else least
@@ -413,8 +393,6 @@ def _winning(decision, host, option):
 
 
 def _engine(decision, host, option):
-    """Return the function that says whether a host wins with a value of the option."""
-
     @functools.cache
     def wins(value):
         options = decision.options.replace(**{option: value})
@@ -424,7 +402,7 @@ def _engine(decision, host, option):
 
 
 def _lines(decision, host, option):
-    """Return (base, slope): how far a host is ahead of each other one, and how fast that grows."""
+    # How far a host is ahead of each other one, and how fast that grows.
     options, nothing = decision.options.replace(**{option: 1.0}), (np.zeros(0), np.zeros(0))
     try:
         record = select_destinations(decision.fleet, decision.spec_obj, options).record
@@ -449,11 +427,9 @@ def _lines(decision, host, option):
 
 
 def _candidates(base, slope, low, high):
-    """Return a few values in [low, high] of which one wins, if any value does.
-
-    The host is ahead of another where base + value * slope > 0: from -base / slope on where the
-    slope rises, up to there where it falls.
-    """
+    # A few values in [low, high] of which one wins, if any value does. The host is ahead of another
+    # where base + value * slope > 0: from -base / slope on where the slope rises, up to there where
+    # it falls.
     with np.errstate(all="ignore"):
         meets = -base / slope
     least = float(np.fmax.reduce(meets[slope > 0], initial=low))
@@ -466,7 +442,6 @@ def _candidates(base, slope, low, high):
 
 
 def _edge(wins, inside, outside):
-    """Halve the gap between a winning and a losing value until no float lies between them."""
     if wins(outside):
         return outside
     while True:

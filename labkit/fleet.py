@@ -9,7 +9,6 @@ import csv
 import dataclasses
 import difflib
 import functools
-import hashlib
 import json
 import math
 import uuid as uuids
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit.neighbours import arguments, placement
-from labkit.neighbours.arguments import digits
+from labkit.neighbours.arguments import digits, nearest
 from labkit.nova.exception import NotModelled
 from labkit.nova.objects.aggregate import Aggregate
 from labkit.nova.objects.compute_node import ComputeNode
@@ -48,8 +47,7 @@ TEXTS = {
     "forced_down": False,
     "heartbeat_age_s": 0.0,
 }
-#: As many as ``random`` and ``first`` are asked for, at most.
-MOST_HOSTS = 1_000_000
+MOST_HOSTS = 1_000_000  # that ``random`` and ``first`` are asked for
 #: Of these the nova-compute service, and what HostState has of a host.
 _SERVICE = ("disabled", "disabled_reason", "forced_down", "heartbeat_age_s")
 _OF_HOST_STATE = [name for name in TEXTS if name not in ("traits", *_SERVICE)]
@@ -163,12 +161,11 @@ class Fleet:
         self._of_a_cloud = False
 
     def _nodes_of(self, aggregate):
-        """Return the rows' names of an aggregate: all nodes of its hosts."""
         hosts = set(aggregate.hosts)
         return [state.node_name for state in self._states if state.host in hosts]
 
     def _own(self, row):
-        """Return a HostState that may be changed."""
+        # A HostState that may be changed.
         if row not in self._owned:
             self._states[row] = self._states[row].own()
             self._owned.add(row)
@@ -181,10 +178,10 @@ class Fleet:
         }
 
     def _all_traits(self, row):
-        """Return a host's traits, with those that its nova-compute sets by itself."""
-        disabled = self._states[row].service["disabled"]
-        disabled = ["COMPUTE_STATUS_DISABLED"] if disabled else []
-        return {"OWNER_NOVA", *self.traits[row], *disabled}
+        of_its_service = {"OWNER_NOVA"}
+        if self._states[row].service["disabled"]:
+            of_its_service.add("COMPUTE_STATUS_DISABLED")
+        return of_its_service.union(self.traits[row])
 
     def __len__(self):
         return len(self._states)
@@ -426,8 +423,7 @@ class Fleet:
         """
         for name, value in values.items():
             where = f"replace {arguments.shown(host)}"
-            if name not in NUMBERS and name not in TEXTS:
-                _unknown("replace", name, [*NUMBERS, *TEXTS])
+            arguments.known(name, [*NUMBERS, *TEXTS], "replace: unknown column")
             if name in NUMBERS or name == "heartbeat_age_s":
                 values[name] = _number(where, name, value, empty=True)
             elif name in _BOOLEANS:
@@ -452,13 +448,11 @@ class Fleet:
         return other
 
     def _records(self):
-        """Return each host as the dict that it can be made of again."""
         return [
             _record(state, traits) for state, traits in zip(self._states, self.traits, strict=True)
         ]
 
     def _tables(self, names):
-        """Return the small tables of the named hosts as Fleet takes them."""
         rows = {host: row for host, row in self.rows.items() if host in names}
         hosts = {self._states[row].host for row in rows.values()}
         return {
@@ -507,16 +501,12 @@ class Fleet:
 
     def find(self, host, node=None, cell=None) -> list[str]:
         """Return the names of the rows with that host and node name in that cell."""
-        wanted = host, node, cell
         return [
             state.node_name
             for state in self._states
-            if all(
-                name in (None, has)
-                for name, has in zip(
-                    wanted, (state.host, state.nodename, state.cell_uuid), strict=True
-                )
-            )
+            if host in (None, state.host)
+            and node in (None, state.nodename)
+            and cell in (None, state.cell_uuid)
         ]
 
     # -- what changes it ----------------------------------------------------------------
@@ -569,7 +559,7 @@ class Fleet:
 
 @functools.cache
 def _spelled(*spec):
-    """Spell an entry of supported_instances as Nova's HVSpec stores it."""
+    # An entry of supported_instances as Nova's HVSpec stores it.
     names = ("hw_architecture", "img_hv_type", "hw_vm_mode")
     return tuple(canonicalize(name, value) for name, value in zip(names, spec, strict=True))
 
@@ -585,7 +575,6 @@ def _hv_spec(host, *spec):
 
 
 def _dicts(name, records, key):
-    """Return the records as a list. Raises TypeError or ValueError for one that is no dict with a *key*."""
     records = arguments.all_of(name, records, dict, f"dicts with a {key!r}")
     for record in records:
         if not isinstance(record.get(key), str):
@@ -594,7 +583,6 @@ def _dicts(name, records, key):
 
 
 def _checked(aggregates, instances):
-    """Return both. Raises TypeError for no list of Aggregates, and no dict {host: {server: ...}}."""
     aggregates = arguments.all_of("aggregates", aggregates, Aggregate, "Aggregates")
     instances = {} if instances is None else instances
     arguments.of_type(instances, dict, "not a dict {host: {server: properties}}", "instances")
@@ -604,7 +592,6 @@ def _checked(aggregates, instances):
 
 
 def _host_state(record, aggregates):
-    """Return the HostState of a row's dict; *aggregates* by host."""
     host = record["host"]
     state = HostState(host, None, None)
     known = state.__dict__
@@ -629,16 +616,11 @@ def _host_state(record, aggregates):
 
 
 def _uuid(name):
-    # str(uuid5(NAMESPACE_DNS, name)), five times as quick
-    sha1 = hashlib.sha1(
-        uuids.NAMESPACE_DNS.bytes + name.encode(), usedforsecurity=False
-    ).hexdigest()
-    variant = "89ab"[int(sha1[16], 16) % 4]
-    return f"{sha1[:8]}-{sha1[8:12]}-5{sha1[13:16]}-{variant}{sha1[17:20]}-{sha1[20:32]}"
+    return str(uuids.uuid5(uuids.NAMESPACE_DNS, name))
 
 
 def _plain(name, value, where=""):
-    """Return a whole number as int, as Nova's objects hold it; NaN for a missing one."""
+    # A whole number as int, as Nova's objects hold it; NaN for a missing one.
     try:
         value = math.nan if value is None else float(value)
     except (TypeError, ValueError):
@@ -649,7 +631,7 @@ def _plain(name, value, where=""):
 
 
 def _instance(name, known):
-    """Return a server of a host; what is known are properties of its image, and a few more."""
+    # What is known are properties of its image, and a few more.
     if known is None or isinstance(known, Instance):
         return known or Instance(name)
     more = {key: known[key] for key in _OF_INSTANCES if key in known}
@@ -658,7 +640,6 @@ def _instance(name, known):
 
 
 def _record(state, traits=()):
-    """Return the dict that a HostState can be made of again."""
     record = {name: getattr(state, name) for name in (*NUMBERS, *_OF_HOST_STATE)}
     record |= {name: getattr(state, "service", TEXTS)[name] for name in _SERVICE}
     metrics = {metric.name: metric.value for metric in state.metrics}
@@ -666,16 +647,12 @@ def _record(state, traits=()):
 
 
 def _size(n):
-    if not arguments.is_whole(n, 0, MOST_HOSTS):
-        raise ValueError(
-            f"{arguments.shown(n)} hosts: expected a whole number of 0 or more, up to {MOST_HOSTS:,}"
-        )
-    return int(n)
+    return arguments.whole("n", n, f" of 0 or more, up to {MOST_HOSTS:,}", 0, MOST_HOSTS)
 
 
 # -- from files and frames ----------------------------------------------------------------
 class _Table:
-    """A table as columns, and where its rows come from: a file, or a DataFrame."""
+    # A table as columns, and where its rows come from: a file, or a DataFrame.
 
     def __init__(self, name, header, columns, lines=None):
         self.name, self.header, self.columns, self.lines = name, header, columns, lines
@@ -756,7 +733,7 @@ class _Table:
     def check(self, known, required, free=(), instead=None):
         """Refuse columns that are unknown or missing, all of them in one sentence."""
         bad = [
-            (name, instead[name]) if instead and name in instead else (name, _near(name, known))
+            (name, instead[name]) if instead and name in instead else (name, nearest(name, known))
             for name in self.header
             if name not in known and not name.startswith(free)
         ]
@@ -801,19 +778,10 @@ class _Table:
 
 
 def _whole_numbers(array):
-    """Return an array of numbers as ints; None if some are none, or too large for it."""
+    # None if some are none, or too large for it.
     if (array % 1 == 0).all() and (np.abs(array) < 2**62).all():
         return array.astype("int64").tolist()
     return None
-
-
-def _near(name, known):
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-
-
-def _unknown(table, name, known):
-    raise ValueError(f"{table}: unknown column {name!r}; {_near(name, known)}")
 
 
 def _unknown_host(host, nodes):
@@ -848,8 +816,7 @@ def _aggregate(name, entry):
     if not isinstance(entry, dict):
         raise ValueError(f"{where}: {entry!r}; expected an object with hosts and metadata")
     for key in entry:
-        if key not in ("hosts", "metadata"):
-            raise ValueError(f"{where}: unknown key {key!r}; {_near(key, ('hosts', 'metadata'))}")
+        arguments.known(key, ("hosts", "metadata"), f"{where}: unknown key")
     hosts, metadata = entry.get("hosts", []), entry.get("metadata", {})
     if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
         raise ValueError(f"{where}: hosts = {hosts!r}; expected a list of names")
@@ -867,7 +834,6 @@ def _with_host_column(hosts):
 
 
 def _host_rows(table):
-    """Return the rows of the hosts as dicts, as Fleet takes them."""
     table.check([*TEXTS, *NUMBERS], (), ("metric:", "stat:"), _OF_HYPERVISORS)
     table.check(table.header, _REQUIRED)
     for number, host in enumerate(table.column("host")):
@@ -972,7 +938,7 @@ def _instances(table):
 
 
 def _checked_records(table, numbers, known, nodes):
-    """Return the records of a small table, *numbers* by column as ``_Table.numbers`` takes them."""
+    # *numbers* by column, as _Table.numbers takes them.
     for number, host in enumerate(table.column("host") if "host" in table.header else []):
         if host not in known:
             why = _unknown_host(host, nodes).removeprefix("an ")
@@ -1003,7 +969,7 @@ def _inventories(table, known, nodes):
             raise ValueError(f"{where}: resource_class is missing")
         if name not in RESOURCE_CLASSES and not str(name).startswith("CUSTOM_"):
             raise ValueError(
-                f"{where}: unknown resource_class {name!r}; {_near(str(name), RESOURCE_CLASSES)}, "
+                f"{where}: unknown resource_class {name!r}; {nearest(str(name), RESOURCE_CLASSES)}, "
                 "or a name that begins with CUSTOM_"
             )
         if record.get("total") is None:
@@ -1024,8 +990,8 @@ def _pools(table, known, nodes):
         return []
     for name in table.header:
         near = difflib.get_close_matches(name, _POOL, 1, 0.8)
-        if near and name not in _POOL:
-            _unknown(table.name, name, _POOL)
+        if near:
+            arguments.known(name, _POOL, f"{table.name}: unknown column")
     table.check(table.header, ("host",))
     found = []
     for number, record in _checked_records(

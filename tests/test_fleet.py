@@ -60,7 +60,7 @@ def test_hosts_is_a_copy(root):
         (0, "host", "", "hosts, row 0: host = ''; expected a name"),
         (3, "disabled", "maybe", "hosts, row 3 (cn-4): disabled = 'maybe'; expected true or false"),
         (0, "free_ram", 1, "hosts: unknown column 'free_ram'; did you mean 'free_ram_mb'?"),
-        (0, "colour", 1, "hosts: unknown column 'colour'; known are host, nodename"),
+        (0, "colour", 1, "hosts: unknown column 'colour'; there are host, nodename"),
     ],
 )
 def test_bad_hosts_get_a_sentence(hosts, row, column, value, sentence):
@@ -217,13 +217,13 @@ def test_reading_takes_time_in_proportion_to_the_hosts(tmp_path):
         names = [f"cn-{k + 1:0{len(str(n))}d}" for k in range(n)]
         (tmp_path / "aggregates.json").write_text(json.dumps({"all": {"hosts": names}}))
         taken = []
-        for _ in range(3):
+        for _ in range(2):
             began = time.process_time()
             Fleet.read(tmp_path)
             taken.append(time.process_time() - began)
         return min(taken)
 
-    assert seconds(4000) / seconds(1000) < 8
+    assert seconds(2000) / seconds(500) < 8
 
 
 def test_aggregate_metadata_is_text_as_in_nova():
@@ -322,12 +322,12 @@ def test_random_is_the_same_for_the_same_seed():
 
 @pytest.mark.parametrize("n", [-1, 2.5, "three", True])
 def test_a_wrong_number_of_hosts_gets_a_sentence(n):
-    with pytest.raises(ValueError, match="expected a whole number of 0 or more"):
+    with pytest.raises(ValueError, match="is not a whole number of 0 or more"):
         Fleet.random(n)
 
 
-def test_ten_thousand_hosts_are_cut_at_max_placement_results():
-    fleet = Fleet.random(10_000, seed=1)
+def test_many_hosts_are_cut_at_max_placement_results():
+    fleet = Fleet.random(1_200, seed=1)
     spec = RequestSpec(Flavor(vcpus=1, memory_mb=512))
     table = select_destinations(fleet, spec).filters
     assert table[(table["filter"] == "allocation_candidates") & table.passed].shape[0] == 1000

@@ -112,9 +112,13 @@ def all_of(name, values, kind, asked) -> list:
 def known(name, names, what):
     """Raise ValueError for a name that is not among the *names*, with the nearest of them."""
     if not isinstance(name, str) or name not in names:
-        near = difflib.get_close_matches(str(name), names, 1) if isinstance(name, str) else ()
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise ValueError(f"{what} {shown(name)}; {hint}")
+        raise ValueError(f"{what} {shown(name)}; {nearest(name, names)}")
+
+
+def nearest(name, names) -> str:
+    """Return which of the *names* may be meant, or which there are."""
+    near = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else ()
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
 
 
 def table(name, value):

@@ -99,5 +99,4 @@ def _who(is_admin, as_user):
 
 @cache
 def _user_id(user):
-    """The id of a user of that name."""
     return uuid.uuid5(uuid.NAMESPACE_DNS, f"user/{user}").hex

@@ -79,7 +79,6 @@ def normalize(section: str) -> str:
 
 
 def _assignments(path) -> list[tuple[str, str, Value]]:
-    """Return what one file says, in its order: section, name, value."""
     found, section, key, lines, start = [], None, None, [], 0
 
     def refuse(number, why):
@@ -121,7 +120,7 @@ def _assignments(path) -> list[tuple[str, str, Value]]:
 
 
 def _split(line):
-    """Return name and value of a line; quotes around the whole value are taken off."""
+    # Name and value of a line; quotes around the whole value are taken off.
     places = [place for place in (line.find("="), line.find(":")) if place >= 0]
     if not places:
         return None, None

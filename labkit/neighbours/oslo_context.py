@@ -24,6 +24,20 @@ ENVIRON_HEADERS = {
     "request_id": ("openstack.request_id",),
     "global_request_id": ("openstack.global_request_id",),
 }
+#: Each argument, and what ``to_dict`` calls it.
+_KEYS = {
+    "user_id": "user",
+    "domain_id": "domain",
+    "user_domain_id": "user_domain",
+    "project_domain_id": "project_domain",
+}
+_KEYS |= {
+    name: name
+    for name in (
+        "auth_token project_id is_admin read_only show_deleted request_id global_request_id roles"
+        " resource_uuid user_name project_name is_admin_project system_scope"
+    ).split()
+}
 
 
 class RequestContext:
@@ -108,28 +122,8 @@ class RequestContext:
     @classmethod
     def from_dict(cls, values, **more) -> "RequestContext":
         """Make a context of what ``to_dict`` gave; what is missing takes its default."""
-        get = values.get
-        fields = {
-            "auth_token": get("auth_token"),
-            "user_id": get("user"),
-            "project_id": get("project_id"),
-            "domain_id": get("domain"),
-            "user_domain_id": get("user_domain"),
-            "project_domain_id": get("project_domain"),
-            "is_admin": get("is_admin", False),
-            "read_only": get("read_only", False),
-            "show_deleted": get("show_deleted", False),
-            "request_id": get("request_id"),
-            "global_request_id": get("global_request_id"),
-            "resource_uuid": get("resource_uuid"),
-            "roles": get("roles"),
-            "user_name": get("user_name"),
-            "project_name": get("project_name"),
-            "is_admin_project": get("is_admin_project", True),
-            "system_scope": get("system_scope"),
-        }
-        fields.update(more)
-        return cls(**fields)
+        known = {name: values[key] for name, key in _KEYS.items() if key in values}
+        return cls(**({"is_admin": False} | known | more))
 
     @classmethod
     def from_environ(cls, environ, **values) -> "RequestContext":

@@ -196,11 +196,8 @@ class Providers:
         return Candidates(rows, request.resources, stages)
 
     def _refusal(self, request):
-        """Return why Placement answers a query with 400, or None.
-
-        Source: ``normalize_resources_qs_param`` in placement/util.py and ``from_request`` in
-        placement/lib.py, Placement 16.0.0.
-        """
+        # Why Placement answers a query with 400, or None. Source: normalize_resources_qs_param in
+        # placement/util.py and from_request in placement/lib.py, Placement 16.0.0.
         required = {"OWNER_NOVA", *(trait for _, trait in request.required)}
         forbidden = {trait for _, trait in request.forbidden}
         unknown = sorted((required | forbidden) - self._known_traits)
@@ -214,7 +211,7 @@ class Providers:
         return None
 
     def _conditions(self, request):
-        """Yield (who asked, mask of the hosts that meet the condition, reason for the others)."""
+        # Who asked, a mask of the hosts that meet the condition, the reason for the others.
         if request.in_tree is not None:
             reason = f"the request names the host {request.in_tree}"
             yield "in_tree", self.every_row == self.rows[request.in_tree], reason
@@ -246,7 +243,7 @@ class Providers:
         return self._masks[key]
 
     def _lacking(self, request):
-        """Return the function that says why a request does not fit on a host as it is now."""
+        # A function that says why a request does not fit on a host as it is now.
         asked = [
             (name, amount, inventory and inventory.copy())
             for name, amount in request.resources.items()

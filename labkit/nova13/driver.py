@@ -57,7 +57,6 @@ class LibvirtDriver(driver.LibvirtDriver):
         self.never_live = {"lvm", "rbd"}
 
     def _is_live(self, guest, disk_path, source_type, current_power_state):
-        """Return whether the guest may go on; a shut-off one's disk is asked about, too."""
         versions = (
             (self.libvirt_version, MIN_LIBVIRT_LIVESNAPSHOT_VERSION),
             (self.qemu_version, MIN_QEMU_LIVESNAPSHOT_VERSION),
@@ -74,7 +73,6 @@ class LibvirtDriver(driver.LibvirtDriver):
         return current_power_state != power_state.SHUTDOWN
 
     def _extract(self, host, guest, root_disk, live, original_power_state, instance, extract):
-        """Write the disk into a file; that this is done is said in any case."""
         try:
             yield from self._write(host, guest, root_disk, live, instance, extract)
         except Exception:
@@ -87,7 +85,6 @@ class LibvirtDriver(driver.LibvirtDriver):
         host.log("INFO", "Snapshot extracted, beginning image upload")
 
     def _resume_guest_after_snapshot(self, host, live_snapshot, original_power_state, guest):
-        """Let a guest go on that stands still for the snapshot, paused if it was."""
         if self._needs_suspend_resume_for_snapshot(live_snapshot, original_power_state):
             paused = original_power_state == power_state.PAUSED
             yield from self._taking(host, "resume", guest.launch, paused)
@@ -104,7 +101,6 @@ class LibvirtDriver(driver.LibvirtDriver):
 
     @staticmethod
     def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:
-        """Return what the image will be called and consist of."""
         metadata = driver.LibvirtDriver._create_snapshot_metadata(instance, img_fmt, snp_name)
         if instance.spec.image.disk_format == "ami":
             metadata["disk_format"] = "ami"

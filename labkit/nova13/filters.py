@@ -43,8 +43,7 @@ class AvailabilityZoneFilter(filters.BaseHostFilter):
 
 
 class _AmountFilter(filters.BaseHostFilter):
-    """Total times ratio, minus what is used, must hold the request; and so must the bare total."""
-
+    # Total times ratio, minus what is used, must hold the request; and so must the bare total.
     what = None
 
     def host_passes(self, host_state, spec_obj):

@@ -151,8 +151,6 @@ def parse(raw: bytes, where, file_size: int) -> Header:
 
 
 def _check(value, where, file_size, available, length):
-    """Refuse what no sound file says."""
-
     def need(fine, words):
         if not fine:
             raise Qcow2Error(f"{where}: {words}")
@@ -188,8 +186,7 @@ def _check(value, where, file_size, available, length):
 
 
 def _extensions(raw, at, end, where):
-    """Return the backing file's format, if an extension names it."""
-    found = None
+    found = None  # the backing file's format, if an extension names it
     while at + 8 <= end:
         kind, n = struct.unpack_from(">II", raw, at)
         if kind == END:

@@ -240,7 +240,7 @@ class Image:
                 yield Extent(at, n, depth, True, not data, data, data, stored)
 
     def _runs(self, offset, length):
-        """Yield (start, length, kind, host): what is stored in one way and one after the other."""
+        # Start, length, kind, host of what is stored in one way and one after the other.
         end, size = offset + length, self.cluster_size
         while offset < end:
             index, within = divmod(offset // size, self._per_l2)
@@ -260,14 +260,14 @@ class Image:
                 offset = stop
 
     def _empty_until(self, index, end):
-        """Return where the disk has a second-level table again, at most *end*."""
+        # Where the disk has a second-level table again, at most *end*.
         reach = self._per_l2 * self.cluster_size
         last = -(-end // reach)
         used = np.flatnonzero(self._l1[index:last] & np.uint64(OFFSET))
         return min(end, (index + int(used[0])) * reach) if len(used) else end
 
     def _same(self, entries):
-        """Yield (first, count, kind, host) for the runs in a piece of a second-level table."""
+        # First, count, kind, host of the runs in a piece of a second-level table.
         kinds, hosts = self.decode(entries)
         step = np.where((kinds == DATA) | ((kinds == ZERO) & (hosts != 0)), self.cluster_size, 0)
         joins = (kinds[1:] == kinds[:-1]) & (hosts[1:] == hosts[:-1] + step[:-1])
@@ -349,10 +349,8 @@ class Image:
 
     @functools.cached_property
     def _preallocated(self):
-        """Whether far fewer clusters are on the disk than in use: only then QEMU looks for holes.
-
-        Source: ``qcow2_detect_metadata_preallocation`` in block/qcow2-refcount.c, QEMU 7.2.
-        """
+        # Whether far fewer clusters are on the disk than in use: only then QEMU looks for holes.
+        # Source: qcow2_detect_metadata_preallocation in block/qcow2-refcount.c, QEMU 7.2.
         taken = getattr(os.fstat(self._file.fileno()), "st_blocks", 0) * 512 // self.cluster_size
         last, used = -(-self._file_size // self.cluster_size), 0
         try:
@@ -380,7 +378,7 @@ class Image:
         fill(self._file, view)
 
     def _read_at(self, offset, length, what, short=False):
-        """Return bytes of the file; fewer than asked for only where *short* allows it."""
+        # Fewer bytes than asked for only where *short* allows it.
         if offset + (0 if short else length) > self._file_size:
             raise Qcow2Error(f"{self.path}: its {what} at {offset:#x} is cut off")
         self._file.seek(offset)
@@ -395,6 +393,6 @@ def _counts(block, bits):
 
 
 def _continues(before, extent):
-    """Return whether an extent goes on where another ends, in the same way."""
+    # Whether an extent goes on where another ends, in the same way.
     follows = None if before.offset is None else before.offset + before.length
     return before[2:7] == extent[2:7] and extent.offset == follows

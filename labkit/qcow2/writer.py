@@ -76,7 +76,7 @@ class WritableImage(Image):
 
     # -- inside ---------------------------------------------------------------------------
     def _whole_clusters(self, offset, data):
-        """Yield (start, data) in whole clusters of one table: what is missing at the ends is read."""
+        # In whole clusters of one table: what is missing at the ends is read.
         size, end = self.cluster_size, offset + len(data)
         reach = self._per_l2 * size
         while offset < end:
@@ -107,7 +107,6 @@ class WritableImage(Image):
             self._release(kind, host, n)
 
     def _enter(self, start, length, hosts):
-        """Enter clusters into the second-level tables."""
         size = self.cluster_size
         hosts = np.asarray(hosts, np.uint64)
         entries = np.where(hosts == IS_ZERO, hosts, hosts | np.uint64(COPIED))
@@ -131,7 +130,6 @@ class WritableImage(Image):
         self._put(at, int(self._l1[index]).to_bytes(8))
 
     def _release(self, kind, host, length):
-        """Give up what a part of the disk took in the file."""
         size = self.cluster_size
         if kind == COMPRESSED:
             offset, n = self.compressed_at(host)
@@ -141,14 +139,13 @@ class WritableImage(Image):
             self._count(host // size, -(-length // size), -1)
 
     def _allocate(self, count):
-        """Return the offset of *count* new clusters, one after the other, each counted once."""
+        # The offset of *count* new clusters, one after the other, each counted once.
         first = self._next
         self._next += count
         self._count(first, count, 1)
         return first * self.cluster_size
 
     def _count(self, first, count, change):
-        """Change the refcounts of clusters."""
         while count:
             index, at = divmod(first, self._per_block)
             part = min(count, self._per_block - at)
@@ -159,7 +156,7 @@ class WritableImage(Image):
             first, count = first + part, count - part
 
     def _refcount_block(self, index):
-        """Return (offset, counts) of a refcount block, a new one if there is none yet."""
+        # Offset and counts of a refcount block, a new one if there is none yet.
         if index >= len(self._blocks):
             self._grow(index)
         where = int(self._blocks[index]) & OFFSET
@@ -177,7 +174,7 @@ class WritableImage(Image):
         return self._block
 
     def _grow(self, index):
-        """Move the refcount table to the end of the file, with room for *index*."""
+        # Move the refcount table to the end of the file, with room for *index*.
         size, header = self.cluster_size, self.header
         old = header.refcount_table_offset // size, header.refcount_table_clusters
         clusters = max(2 * old[1], -(-(index + 1) * 8 // size))
@@ -194,7 +191,6 @@ class WritableImage(Image):
         self._count(*old, -1)
 
     def _put(self, offset, data):
-        """Write bytes into the file."""
         self._file.seek(offset)
         data = memoryview(data).cast("B")
         while len(data):
@@ -292,7 +288,7 @@ def flatten(source, path, cluster_size=CLUSTER_SIZE, most=MOST_FLAT):
 
 
 def _fits(source, extents, most):
-    """Refuse an image that would fill the disk: a small file may name its clusters often."""
+    # A small file may name its clusters often, and fill the disk.
     total = sum(extent.length for extent in extents if extent.data)
     if total > most:
         raise Qcow2Error(
@@ -311,7 +307,7 @@ def _fits(source, extents, most):
 
 
 def _copy(source, target, start, length):
-    """Copy a piece, clusters of zeros left out."""
+    # Clusters of zeros are left out.
     size = target.cluster_size
     room = -(-length // size) * size
     data = np.zeros(room, np.uint8)

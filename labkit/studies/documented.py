@@ -98,7 +98,6 @@ def commands():
 
 
 def _expanded(guard) -> list[str]:
-    """Return the vm_states of a guard as a list: those in which there is something to ask."""
     if guard.vm_state != "any":
         return guard.vm_state.split(", ")
     never = (vm.DELETED, vm.BUILDING) if guard.must_have_launched else (vm.DELETED,)

@@ -88,7 +88,6 @@ def rights(contexts):
 
 
 def _answer(context, server, asked):
-    """The error's class and words, or nothing."""
     cell = CellMapping("cell1", copy.deepcopy(list(SERVERS.values())))
     _, ask = QUESTIONS[asked]
     with target_cell(context, cell) as targeted:

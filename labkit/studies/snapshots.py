@@ -9,10 +9,7 @@ from labkit.nova13.driver import LibvirtDriver
 from labkit.studies.one_server import ACTIONS, one_server
 
 _CONVERT = "qemu-img convert "
-_NOVAS = {
-    "then": (options, LibvirtDriver),
-    "now": (Options, driver.LibvirtDriver),
-}
+_NOVAS = {"then": (options, LibvirtDriver), "now": (Options, driver.LibvirtDriver)}
 
 
 def then_and_now(**values) -> pd.DataFrame:

@@ -236,7 +236,7 @@ def _table(records, kind, columns, /, **other):
 
 
 def _rows(records, kind, columns, /, **other):
-    """A column is the record's field of that name; *other* names another, or is a function."""
+    # A column is the record's field of that name; *other* names another, or is a function.
     wanted = [other.get(name, name) for name in columns[1:]]
     read = [attrgetter(each) if isinstance(each, str) else each for each in wanted]
     return [

@@ -1,7 +1,5 @@
 """The tables about hosts: what they report, and what placement and the scheduler know of them."""
 
-import math
-
 from labkit.neighbours.arguments import of_type, shown
 from labkit.neighbours.placement import FIELDS
 from labkit.nova.objects.compute_node import RATIOS
@@ -112,24 +110,19 @@ def inventory_table(fleet, resources=None):
     >>> inventory_table(fleet, {"MEMORY_MB": 2048}).reason.tolist()
     ['MEMORY_MB 2048 > max_unit 1024']
     """
-    import pandas as pd
-
     if not hasattr(fleet, "inventories"):
         raise TypeError(f"fleet: {shown(fleet)} is not a Fleet")
-    rows, resources = [], {} if resources is None else resources
+    resources = {} if resources is None else resources
     of_type(resources, dict, "not a dict {resource class: amount}", "resources")
-    for host, row in fleet.rows.items():
-        for name, inventory in fleet.inventories.items():
-            fields = {key: column[row] for key, column in inventory.columns.items()}
-            if math.isnan(fields["total"]):
-                continue
-            asked = resources.get(name, 0)
-            fits = not asked or inventory.fits(asked)[row]
-            has = fields["total"], fields["reserved"], fields["allocation_ratio"]
-            found = inventory.capacity[row], inventory.used[row], asked
-            reason = "" if fits else inventory.reason(name, row, asked)
-            rows.append((host, name, *has, *found, reason))
-    columns = "host resource_class total reserved allocation_ratio capacity used asked reason"
-    table = pd.DataFrame(rows, columns=columns.split())
-    whole = [name for name in columns.split()[2:-1] if (table[name] % 1 == 0).all()]
-    return table.astype(dict.fromkeys(set(whole) - {"allocation_ratio"}, int))
+
+    def reason(host, name, asked):
+        row, inventory = fleet.rows[host], fleet.inventories[name]
+        fits = not asked or inventory.fits(asked)[row]
+        return "" if fits else inventory.reason(name, row, asked)
+
+    table = inventories(fleet).drop(columns=["min_unit", "max_unit", "step_size"])
+    table["asked"] = [resources.get(name, 0) for name in table.resource_class]
+    table["reason"] = list(map(reason, table.host, table.resource_class, table.asked))
+    amounts = ["total", "reserved", "capacity", "used", "asked"]
+    whole = [name for name in amounts if (table[name] % 1 == 0).all()]
+    return table.astype(dict.fromkeys(whole, int))

@@ -299,14 +299,7 @@ class _Reader:
 
     def _request(self, name):
         new = types.SimpleNamespace(
-            name=name,
-            times=0,
-            servers=None,
-            hosts={},
-            now=None,
-            passes=[],
-            lines={},
-            time="",
+            name=name, times=0, servers=None, hosts={}, now=None, passes=[], lines={}, time=""
         )
         return self.requests.setdefault(name, new)
 

@@ -77,7 +77,7 @@ def _time(t_s: float) -> str:
 
 
 def _row(text: str, left: list[bool]) -> str:
-    """One row of the table; a head over several columns stands on the left."""
+    # A head over several columns stands on the left.
     cells = CELL.findall(text)
     spans = len(cells) != len(left)
 
@@ -93,7 +93,6 @@ def _row(text: str, left: list[bool]) -> str:
 
 
 def _breakable(words: str) -> str:
-    """Let words of over SHORT characters end a line where their parts do."""
     return " ".join(BREAK.sub("<wbr>", w) if len(w) > SHORT else w for w in words.split(" "))
 
 

@@ -170,7 +170,6 @@ class Record:
 
 
 def _gone(before, after):
-    """Return the rows that are before, but no more after."""
     if len(before) == len(after):
         return []
     return np.setdiff1d(before, after, assume_unique=True).tolist()

@@ -235,7 +235,7 @@ def _kind(broker, envelope, message):
 
 
 def _address(envelope, taken):
-    """Topic and server: of the address, and of who took it where the address leaves it open."""
+    # Topic and server: of the address, and of who took it where the address leaves it open.
     if taken:
         return taken.reader.split("@", 1)
     topic, _, server = envelope.routing_key.partition(".")

@@ -28,11 +28,7 @@ class Transport:
     """
 
     def __init__(
-        self,
-        broker,
-        control_exchange="nova",
-        name="client",
-        allowed_remote_exmods=ALLOWED_EXMODS,
+        self, broker, control_exchange="nova", name="client", allowed_remote_exmods=ALLOWED_EXMODS
     ):
         if not hasattr(broker, "publish"):
             raise TypeError(f"broker: {shown(broker)} is not a Broker")
@@ -124,12 +120,7 @@ class RPCClient:
         self.by = by
 
     def prepare(
-        self,
-        timeout=_MARKER,
-        version_cap=_MARKER,
-        call_monitor_timeout=_MARKER,
-        by=None,
-        **target,
+        self, timeout=_MARKER, version_cap=_MARKER, call_monitor_timeout=_MARKER, by=None, **target
     ):
         """Return a client of the same transport with parts of its target replaced.
 
@@ -181,7 +172,7 @@ class RPCClient:
         return self.serializer.deserialize_entity(ctxt, result)
 
     def _envelope(self, ctxt, method, kwargs, timeout_s=None):
-        """Return a message in its envelope; with a *timeout_s* it is a call."""
+        # With a *timeout_s* it is a call.
         target, transport = self.target, self.transport
         message = {"method": method, "args": self.serializer.serialize_entity(ctxt, kwargs)}
         if target.namespace is not None:

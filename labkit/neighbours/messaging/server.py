@@ -109,8 +109,7 @@ class RPCServer:
             self._reply(message, ending=False)
 
     def _reply(self, message, result=None, error=None, ending=True):
-        """Answer a call; a cast names no queue for an answer."""
-        if "_msg_id" not in message:
+        if "_msg_id" not in message:  # a cast names no queue for an answer
             return
         broker = self.transport.broker
         reply = {"result": result, "failure": error, "ending": ending}
