@@ -20,10 +20,10 @@ pytestmark = pytest.mark.nova
 os_traits = pytest.importorskip("os_traits", reason="os_traits is not there (extra nova)")
 pytest.importorskip("placement", reason="the installed Placement is not there (extra nova)")
 
-HOSTS = 24
-QUERIES = length.few(200, 3)
-CLAIMS = length.few(150, 3)
-DECISIONS = length.few(8, 4)
+HOSTS = length.few(24, 2)
+QUERIES = length.few(200, 8)
+CLAIMS = length.few(150, 6)
+DECISIONS = length.few(8, 8)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def real(client):
         one.clear()
 
 
-def random_fleet(rng):
+def random_fleet(rng, count=HOSTS):
     """Return hosts with all that Placement looks at, and some that it refuses often."""
     hosts, inventories = [], []
-    for number in range(HOSTS):
+    for number in range(count):
         name = f"cn-{number}"
         traits = ["CUSTOM_FAST", "CUSTOM_OLD", "HW_CPU_X86_AVX", "COMPUTE_IMAGE_TYPE_QCOW2"]
         hosts.append(
@@ -146,7 +146,7 @@ def test_the_same_hosts_are_candidates(real):
 
 def test_the_same_claims_are_refused(real):
     rng, accepted = random.Random(17), Counter()
-    fleet = random_fleet(rng)
+    fleet = random_fleet(rng, count=6)
     there, mine = real(fleet), fleet.copy()
     for number in range(CLAIMS):
         row = rng.randrange(6)

@@ -113,7 +113,7 @@ def test_damage_anywhere_ends_in_an_error_of_its_own(root, tmp_path, name):
     folder = root / "data" / "qcow2"
     (tmp_path / "base.qcow2").write_bytes((folder / "base.qcow2").read_bytes())
     good, refused = (folder / name).read_bytes(), 0
-    for seed in range(300):
+    for seed in range(150):
         rng = random.Random(seed)
         raw = bytearray(good)
         for _ in range(rng.randint(1, 4)):
@@ -128,7 +128,7 @@ def test_damage_anywhere_ends_in_an_error_of_its_own(root, tmp_path, name):
                 qcow2.check(image)
         except qcow2.Qcow2Error:
             refused += 1
-    assert 30 < refused < 270, refused
+    assert 15 < refused < 135, refused
 
 
 def test_a_pipe_is_refused_at_once(tmp_path):
