@@ -14,10 +14,11 @@ class Neutron:
         """Note a question that changes nothing."""
         service.note_call(name, "neutron", call)
 
-    def bind(self, service, name, call, host):
-        """Note a call that binds the ports of a server to another host."""
-        self.ask(service, name, call)
-        self.ports[name] = [host for _ in self.ports.get(name, ())]
+    def bind(self, service, instance, call, host):
+        """Bind the ports that a server has to another host; takes no time, and may fail."""
+        self.ask(service, instance.name, call)
+        yield from service.step("network", instance, seconds=0.0)
+        self.ports[instance.name] = [host for _ in self.ports.get(instance.name, ())]
 
     def unbind(self, name):
         """Let the ports of a server be bound to no host."""
@@ -31,15 +32,8 @@ class Neutron:
         self.ports.setdefault(instance.name, []).append(host)
 
     def setup_instance_network_on_host(self, service, instance):
-        """Bind the ports that a server has to the host that builds it now."""
-        self.bind(service, instance.name, "setup_instance_network_on_host", service.host)
-
-    def update_ports(self, service, instance):
-        """Do the same in a move; takes no time, and may fail as a network may."""
-        service.note_call(instance.name, "neutron", "setup_instance_network_on_host")
-        host = service.host
-        yield from service.step("network", instance, seconds=0.0)
-        self.ports[instance.name] = [host for _ in self.ports.get(instance.name, ())]
+        """Bind the ports that a server has to the host that builds it now, or again after a move."""
+        yield from self.bind(service, instance, "setup_instance_network_on_host", service.host)
 
     def deallocate_for_instance(self, service, instance):
         """Remove all ports of a server; takes time."""

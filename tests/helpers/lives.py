@@ -14,7 +14,11 @@ HOLD_S = 40.0  # how long somebody waits at a held step
 BEFORE_S = 20.0  # until then he has arrived
 #: What the recording calls a step, and what the lab calls it.
 STEPS = {
-    "neutron allocate_for_instance": "network",
+    **{
+        f"neutron {call}": "network"
+        for call in """allocate_for_instance setup_instance_network_on_host
+        migrate_instance_start migrate_instance_finish""".split()
+    },
     "recheck_quota": "create_rows",
     "uploading": "direct_snapshot",
 }

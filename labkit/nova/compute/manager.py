@@ -546,7 +546,7 @@ class ComputeManager(Service):
     def _build_resources(self, instance):
         """Begin to make the ports, and prepare the disks; return the ports to be."""
         try:
-            network_info = self._build_networks_for_instance(instance)
+            network_info = yield from self._build_networks_for_instance(instance)
         except GONE:
             raise
         except exception.UnexpectedTaskStateError as error:
@@ -572,7 +572,7 @@ class ComputeManager(Service):
     def _build_networks_for_instance(self, instance):
         """Begin to make the ports, or take over those that another host could not remove."""
         if instance.system_metadata.get("network_allocated") == "True":
-            self.site.neutron.setup_instance_network_on_host(self, instance)
+            yield from self.site.neutron.setup_instance_network_on_host(self, instance)
             return NetworkInfo(self, there=True)
         return self._allocate_network(instance)
 
@@ -1093,7 +1093,7 @@ class ComputeManager(Service):
         instance.save(expected_task_state=[task.REBUILDING])
         if evacuate:
             neutron.ask(self, instance.name, "setup_networks_on_host")
-            yield from neutron.update_ports(self, instance)
+            yield from neutron.setup_instance_network_on_host(self, instance)
         yield from self._rebuild_default_impl(instance, evacuate)
         self._update_instance_after_spawn(instance)
         instance.save(expected_task_state=[task.REBUILD_SPAWNING])
@@ -1266,7 +1266,7 @@ class ComputeManager(Service):
         if resized:
             self._set_instance_info(instance, instance.new_flavor)
         neutron.ask(self, name, "setup_networks_on_host")
-        neutron.bind(self, name, "migrate_instance_finish", self.host)
+        yield from neutron.bind(self, instance, "migrate_instance_finish", self.host)
         instance.task_state = task.RESIZE_FINISH
         instance.save(expected_task_state=task.RESIZE_MIGRATED)
         self._notify_about_instance(instance, "resize_finish", "start")
@@ -1408,7 +1408,7 @@ class ComputeManager(Service):
         self._revert_instance_flavor_host_node(instance, migration)
         self._revert_allocation(instance, migration)
         neutron.ask(self, name, "setup_networks_on_host")
-        neutron.bind(self, name, "migrate_instance_finish", self.host)
+        yield from neutron.bind(self, instance, "migrate_instance_finish", self.host)
         yield from self.driver.start_here(self, "finish_revert_migration", instance, power_on)
         instance.drop_migration_context()
         instance.launched_at = self.site.clock.env.now
@@ -1515,7 +1515,7 @@ class ComputeManager(Service):
         try:
             yield from self.step("claim", instance)
             with self.rt.instance_claim(instance, self.node):
-                yield from self.site.neutron.update_ports(self, instance)
+                yield from self.site.neutron.setup_instance_network_on_host(self, instance)
                 yield from self.driver.spawn(self, instance, None)
         except Exception:
             instance.image_ref = shelved_image_ref
@@ -1637,9 +1637,12 @@ class ComputeManager(Service):
     @wrap_exception()
     @wrap_instance_fault
     def _post_live_migration(self, instance, dest, migration):
-        self._notify_about_instance(instance, "live_migration_post", "start")
-        self.site.neutron.bind(self, instance.name, "migrate_instance_start", dest)
-        yield from self.driver.post_live_migration(self, instance)
+        try:
+            self._notify_about_instance(instance, "live_migration_post", "start")
+            yield from self.site.neutron.bind(self, instance, "migrate_instance_start", dest)
+        finally:
+            if not self.stopped:
+                yield from self.driver.post_live_migration(self, instance)
         yield from self.driver.ask(self, "post_live_migration_at_source", instance)
         yield from self.compute_rpcapi.post_live_migration_at_destination(
             self.context, instance, dest
@@ -1690,7 +1693,7 @@ class ComputeManager(Service):
     def _do_post_live_migration_at_destination(self, instance):
         neutron, name = self.site.neutron, instance.name
         neutron.ask(self, name, "setup_networks_on_host")
-        neutron.bind(self, name, "migrate_instance_finish", self.host)
+        yield from neutron.bind(self, instance, "migrate_instance_finish", self.host)
         self._notify_about_instance(instance, "live_migration_post_dest", "start")
         try:
             yield from self.driver.post_live_migration_at_destination(self, instance)
