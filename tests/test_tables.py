@@ -54,6 +54,14 @@ def test_a_table_of_a_cloud_has_the_columns_that_are_described(cloud, name):
     assert list(table.index) == list(range(len(table)))
 
 
+def test_before_there_is_a_row_states_has_what_the_api_shows(root):
+    cloud = Cloud(Fleet.read(root / "data" / "two_hosts"))
+    cloud.create("web-1", SPEC)
+    names = ["vm_state", "task_state", "power_state"]
+    assert cloud.books("web-1")["row"] is None
+    assert cloud.states[names].to_dict("records") == [{n: cloud.show("web-1")[n] for n in names}]
+
+
 @pytest.mark.parametrize("name", HAPPENED)
 def test_a_table_without_rows_has_its_columns_too(root, name):
     table = getattr(Cloud(Fleet.read(root / "data" / "two_hosts")), name)
