@@ -29,12 +29,12 @@ names no server.
     ``score`` is multiplier times normalized. With one host left there are no rows.
 ``placements``: seq, request, instance, host, weight, rank, chosen, alternate
     All hosts that passed, best first (``rank`` from 1); ``weight`` is the sum of the scores. A log
-    does not say who is an alternate (NA).
+    does not say who is an alternate (NA), and that of an old release no weights (NaN).
 ``placed``: seq, request, instance, host, weight, vcpus, memory_mb, disk_gb
     Of ``place``: one row per server; ``host`` is None where there was no valid host.
 ``requests``: seq, time, request, instance, outcome, host
     Of a log: a row per server that was asked for; ``time`` as the log writes it, ``outcome``
-    "placed", "no host" or "not said" (of a log that was cut); ``host`` is ""
+    "placed", "no host" or "not said" (of old releases, and of a log that was cut); ``host`` is ""
     without one.
 ``unread``: seq, what, lines, first
     Of a log: the kinds of lines of which no row came, how many there are, and the first of each.

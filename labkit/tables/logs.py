@@ -29,7 +29,7 @@ _TYPES = {
 }
 _DTYPE = {name: dtype for dtype, names in _TYPES.items() for name in names.split()}
 _NOTES = {
-    "": "no line of this looks like a line of an OpenStack log, as Nova, docker or CRI writes it",
+    "": "no line of this looks like a line of an OpenStack log",
     "other": "no line of this is nova-scheduler's (nova.scheduler, nova.filters, nova.weights): it "
     "reads like a log of {}",
     "INFO": "this log has no debug lines: with [DEFAULT] debug = true a nova-scheduler also writes "
@@ -40,28 +40,36 @@ _NOTES = {
     "them (TypeError, still so in Nova 34); use the plain format",
     "cut": "{} lines are cut or changed and gave nothing (see unread); the longest line here has "
     "{} characters: look for a limit of what carried the log, or read the file Nova wrote",
+    "null": "journalctl leaves long messages out (MESSAGE is null): write the log with --all",
     "unnamed": "{} hosts that were counted and not named are left out of filters, which "
     "takes {} of these",
 }
+_NULL = "MESSAGE is null"
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
 )
 _MOST = 100_000  # rows of hosts that are counted, but not named
-_SUFFIX = re.compile(r" (?:\{\{.*\}\}|\S+ \S+\.py:\d+)$")  # devstack's, and oslo.log's
+_SUFFIX = re.compile(  # devstack's, oslo.log's, and devstack's before journald
+    r" (?:\{\{.*\}\}|(?:from \(pid=\d+\) )?\S+ \S+\.py:\d+)$"
+)
 _SCHEDULER = re.compile(r"nova\.(?:filters|weights|scheduler(?!\.(?:client|utils|rpcapi)))\b")
 _WEIGHER = re.compile(r"(\w+): (raw|normalized|score) (?:weights|\(multiplier \* weight\)) \{")
 _ITEM = re.compile(  # ('host', 'node'): 1.0  or  ('host', 'node'): '1.0 * 0.5'
     r"\('([^']*)', '([^']*)'\): (?:np\.\w+\()?'?([^\s,'(){}]+)(?: \* ([^\s,'(){}]+))?[')]?"
     r"(?:, |\}$)"
 )
-_STATE = (  # how a HostState shows itself
-    r"\(([^,()\s]+), ((?:[^,()\s]|\([^()]*\))+)\) ram: \S+ disk: \S+ io_ops: \S+ instances: [^\s,\]]+"
+_STATE = (  # how a HostState shows itself: "ram:1" in 2014, "ram: 1MB" later, then candidates too
+    r"\(([^,()\s]+), ((?:[^,()\s]|\([^()]*\))+)\) ram: ?\S+ disk: ?\S+ io_ops: ?\S+ instances: ?[^\s,\]]+"
     r"(?:, allocation_candidates: \d+)?"
 )
-_WEIGHED = rf"WeighedHost \[host: {_STATE}, weight: ([^\]\s]+)\]"
-_REMOVED = re.compile(rf"{_STATE} ((?!pass)[a-z].*)")
-_FAILS = re.compile(r"([^,\s]+), ([^,\s]+) (fails\b.*)")
-_GROUP = re.compile(r"Group (?:anti-affinity: .* on host|affinity: check if) (\S+) (?:is less|in) ")
+_RANKED = (  # and a WeighedHost: with a bare name before 2014, and without weight about 2018
+    rf"(?:WeighedHost \[host: (?:{_STATE}|([^\s,()]+) ?), weight: ([^\]\s]+)\]|{_STATE})"
+)
+_REMOVED = re.compile(rf"(Availability Zone .* requested\. )?{_STATE} ((?!pass)[a-z].*)")
+_FAILS = re.compile(r"(?:Host \[u?'([^']+)', u?'([^']+)'\]|([^,\s]+), ([^,\s]+)) (fails\b.*)")
+_GROUP = re.compile(
+    r"Group (?:anti-affinity: .* on host|(?:anti )?affinity: check if) (\S+) (?:is less|(?:not )?in) "
+)
 _FIELD = {  # what HostManager does before the filters, and the field of the request behind it
     "ignoring hosts:": "ignore_hosts",
     "forcing available hosts to": "force_hosts",
@@ -73,12 +81,12 @@ _COUNT = re.compile(r"(?:Starting with|Filter (\w+) returned) (\d{1,5}) host(?:\
 _NONE_LEFT = re.compile(r"Filtering removed all hosts .* instance ID '([^']*)'\. .*\]$")
 _OURS = re.compile(  # a line that begins like this and was not understood is cut or changed
     r"Starting (?:to schedule for|with )|Filter \w+ returned|Filtering removed|Filtered |Weighed "
-    r"|Selected host(?!.* failed to consume)|Host filter"
+    r"|Selected host(?!.* failed to consume)|Choosing host|Attempting to build|Host filter"
     r"|\w+: (?:raw weights|normalized weights|score \()"
 )
-_RESULTS = re.compile(r"\('\w+', (?:None|\[([^\[\]]*)\])\)")
+_RESULTS = re.compile(r"\(u?'\w+', (?:None|\[([^\[\]]*)\])\)")
 _COUNTS = re.compile(r"'(\w+): \(start: (\d{1,5}), end: (\d{1,5})\)'")
-_PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
+_PAIR = re.compile(r"\(u?'([^']*)', u?'([^']*)'\)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +98,8 @@ class Log:
     other three are those of a simulated run. Logs do not say minval and maxval (NaN), nor who is
     an alternate (NA); a host that is counted but not named is "?"; what Nova weighs once more, to
     find alternates, has the instance "alternates"; a request that comes again under its id gets
-    "#2", as does a second pass for a server that is not named. ``unread``: the kinds of lines of which no row came, how many, and
+    "#2", as does a second pass for a server that is not named (old releases name none). A weight
+    that is not logged is NaN. ``unread``: the kinds of lines of which no row came, how many, and
     the first of each.
     """
 
@@ -117,22 +126,23 @@ def read(path_or_lines) -> Log:
 
     Lines of several requests may be mixed: they are told apart by request id. A text is a string
     with a line end in it; a file may be packed (gzip, bzip2, xz). Numbers are the ones Nova
-    wrote, bit for bit. Taken off: what syslog and journald put before a line, colours, and the lines
-    of docker (JSON) and CRI, with the pieces into which they cut a long one.
+    wrote, bit for bit. Taken off: what syslog, journald, containers and their shippers put around
+    a line, and the pieces into which they cut it, if they say so.
 
     >>> log = read("DEBUG nova.weights [-] RAMWeigher: raw weights {('cn-1', 'cn-1'): 3072}\\n")
     >>> log.weights[["host", "weigher", "raw"]].values.tolist()
     [['cn-1', 'RAMWeigher', 3072.0]]
 
-    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py and
-    nova/scheduler/host_manager.py, Nova 34.0.0. Of a release before 25.0.0, what has the same form.
+    Source: the LOG calls of nova/weights.py, nova/filters.py, nova/scheduler/manager.py (in
+    old releases filter_scheduler.py) and nova/scheduler/host_manager.py, Nova 2014.1 to 34.0.0.
     """
     return _Reader().read(log_lines.read(path_or_lines))
 
 
 @dataclasses.dataclass
 class _Step:
-    # What a log says of one filter: how many it left, whom it removed why, whom it left.
+    """What a log says of one filter: how many it left, whom it removed why, whom it left."""
+
     filter: str
     left: int
     reasons: dict
@@ -140,7 +150,7 @@ class _Step:
 
 
 class _Pass:
-    # One run through the filters and weighers: for one server of a request.
+    """One run through the filters and weighers: for one server of a request."""
 
     def __init__(self, instance, hosts, times):
         self.instance, self.hosts, self.stage, self.times = instance, list(hosts), 0, times
@@ -170,7 +180,7 @@ class _Pass:
             hosts, count = passed, step.left
 
     def _passed(self, step, hosts):
-        # The names of those who passed: as many as were counted, else None.
+        """The names of those who passed: as many as were counted, else None."""
         unexplained = [host for host in hosts or () if host not in step.reasons]
         for names in (step.listed, unexplained, self.left):
             if len(names or ()) == step.left:
@@ -190,15 +200,16 @@ class _Pass:
     def placements(self):
         """Yield the rows of the table of placements, the chosen host first."""
         chosen, ranked = self.chosen, self.ranked
-        if chosen and chosen not in dict(ranked):
-            ranked = [(chosen, math.nan), *ranked]
-        for rank, (host, weight) in enumerate(sorted(ranked, key=lambda one: one[0] != chosen), 1):
-            yield host, weight, rank, host == chosen, None
+        if chosen and chosen[0] not in dict(ranked):
+            ranked = [chosen, *ranked]
+        first = chosen and chosen[0]
+        for rank, (host, weight) in enumerate(sorted(ranked, key=lambda one: one[0] != first), 1):
+            yield host, weight, rank, host == first, None
 
     def request(self):
         """Return the row of the table of requests."""
         if self.chosen:
-            return self.time, "placed", self.chosen
+            return self.time, "placed", self.chosen[0]
         no_host = self.refused or (self.steps and not self.steps[-1].left)
         return self.time, "no host" if no_host else "not said", ""
 
@@ -238,7 +249,10 @@ class _Reader:
         return Log(self.lines, tuple(self._notes()), self.rows)
 
     def _notes(self):
+        """Yield what whoever made this log should know."""
         cut = {what: found[0] for what, found in self.unread.items() if what.startswith("cut")}
+        if _NULL in self.unread:
+            yield _NOTES["null"]
         if cut:
             yield _NOTES["cut"].format(sum(cut.values()), self.longest)
         if self.left_out:
@@ -252,7 +266,8 @@ class _Reader:
             yield _NOTES["other" if service else ""].format(service)
 
     def _take(self, line):
-        told, what = self._line(line)
+        """Note what a line says, or count it as one that gives no fact."""
+        told, what = (self.unread, _NULL) if line.text is None else self._line(line)
         if what.startswith("cut") and len(line.pieces) > 1:  # pieces of different lines
             for piece in line.pieces:
                 self._take(line._replace(raw=piece, text=piece, pieces=[piece]))
@@ -260,9 +275,9 @@ class _Reader:
             told.setdefault(what, [0, line.raw.strip()[:200]])[0] += len(line.pieces)
 
     def _line(self, line):
-        # Where a line is counted, and what it is.
+        """Return where a line is counted, and what it is."""
         header = log_lines.HEADER.search(line.text)
-        if not header or "{" in line.text[: header.start()]:  # in a record that is not known here
+        if not header:
             return self.unread, "no log header" if line.text else ""
         level, logger, ids, self.instance, text = header.groups()
         ours = _SCHEDULER.match(logger)
@@ -286,7 +301,7 @@ class _Reader:
         return holder.lines, f"no row: {logger}"
 
     def _pass(self, name, stage, again=False):
-        # The pass that a line of this *stage* belongs to; a step back begins the next.
+        """Return the pass that a line of this *stage* belongs to; a step back begins the next."""
         request = self._request(name)
         now = request.now
         if now is None or stage < now.stage or (stage == now.stage and not again):
@@ -294,17 +309,26 @@ class _Reader:
             instance = servers.pop(0) if servers else "" if servers is None else "alternates"
             now = request.now = _Pass(instance, request.hosts, max(1, request.times))
             request.passes.append(now)
+            request.waiting[instance] = now
         now.stage = stage
         return now
 
     def _request(self, name):
         new = types.SimpleNamespace(
-            name=name, times=0, servers=None, hosts={}, now=None, passes=[], lines={}, time=""
+            name=name,
+            times=0,
+            servers=None,
+            hosts={},
+            now=None,
+            passes=[],
+            waiting={},
+            lines={},
+            time="",
         )
         return self.requests.setdefault(name, new)
 
     def _fill(self, names, count):
-        # "?" for who is counted, but not named, as long as there is room.
+        """Return *count* names; "?" for who is counted, but not named, as long as there is room."""
         unnamed = max(0, count - len(names))
         if self.unnamed + unnamed > _MOST:
             self.left_out += unnamed
@@ -313,7 +337,7 @@ class _Reader:
         return [*names[:count], *["?"] * unnamed]
 
     def _passes(self):
-        # Each pass, its request, and the names of request and server for its rows.
+        """Yield each pass, its request, and the names of request and server for its rows."""
         for request in self.requests.values():
             more, known = 0, set()
             for now in request.passes:
@@ -324,6 +348,7 @@ class _Reader:
                 yield now, request, (request.name + again, now.instance)
 
     def _finish(self):
+        """Make the rows, pass by pass; lines of which no row came are listed as unread."""
         idle, told = [], set()
         for now, request, who in sorted(self._passes(), key=lambda one: one[0].last):
             rows = {
@@ -348,7 +373,7 @@ class _Reader:
             self.unread.setdefault(what, [0, first])[0] += count
 
     def _fact(self, name, text, ours):
-        # The pass or request that holds what *text* says; None if it says nothing.
+        """Note what *text* says; return the pass or request that holds it, None if it says nothing."""
         for pattern, note in _FACTS if ours else _FACTS_OF_ALL:
             if found := pattern.match(text):
                 return note(self, name, found)
@@ -379,9 +404,9 @@ class _Reader:
         return now
 
     def _removed(self, name, found):
-        host, node, reason = found.groups()
+        *names, reason = filter(None, found.groups())
         now = self._pass(name, 3, again=True)
-        now.reasons.setdefault(name_of(host, node), []).append(reason)
+        now.reasons.setdefault(name_of(*names[-2:]), []).append("".join([*names[:-2], reason]))
         return now
 
     def _not_in_group(self, name, found):
@@ -396,22 +421,24 @@ class _Reader:
         return now
 
     def _filtered(self, name, found):
-        left = [name_of(*host) for host in _listed(found.string, _STATE)]
+        left = [host for host, _ in _ranked(found.string)]
         now = self._pass(name, 4)
         now.left, self._request(name).hosts = left, dict.fromkeys(left)
         return now
 
     def _weighed(self, name, found):
-        listed = _listed(found.string, _WEIGHED)
-        ranked = [(name_of(host, node), float(weight)) for host, node, weight in listed]
+        ranked = _ranked(found.string)
         now = self._pass(name, 6)
         now.ranked = ranked
         return now
 
     def _selected(self, name, found):
-        now = self._pass(name, 7)
-        now.chosen, now.instance = name_of(*found.groups()), self.instance or now.instance
-        self._request(name).now = None
+        *host, server = found.groups()
+        request = self._request(name)
+        now = request.waiting.pop(server, None) if server else None
+        now = now or self._pass(name, 7)
+        now.chosen, now.instance = _host(*host), server or self.instance or now.instance
+        request.now = None
         return now
 
     def _before_the_filters(self, name, found):
@@ -428,7 +455,7 @@ class _Reader:
 
     def _host_state(self, name, found):
         fields = r"\bhost", "visor_hostname"
-        host, node = (re.search(field + r"='([^']*)'", found.string) for field in fields)
+        host, node = (re.search(field + r"=u?'([^']*)'", found.string) for field in fields)
         if not host or not node:
             return None
         request = self._request(name)
@@ -461,23 +488,34 @@ _FACTS = (
     (_NONE_LEFT, _Reader._none_left),
     (re.compile(r"Filtered .*\]\)?$"), _Reader._filtered),
     (re.compile(r"Weighed .*\]$"), _Reader._weighed),
-    (re.compile(rf"Selected host: {_STATE}$"), _Reader._selected),
+    (
+        re.compile(rf"(?:Selected|Choosing) host:? {_RANKED}(?: for instance (\S+))?$"),
+        _Reader._selected,
+    ),
     (_BEFORE, _Reader._before_the_filters),
     (re.compile(r"Update host state from compute node: "), _Reader._host_state),
-    (re.compile(r"Starting to schedule for.*(?:\]|None)$"), _Reader._schedule),
+    (
+        re.compile(r"(?:Starting to schedule for|Attempting to build).*(?:\]|None)$"),
+        _Reader._schedule,
+    ),
     (re.compile(r"Got no allocation candidates"), _Reader._no_candidates),
 )
 
 
-def _listed(text, pattern):
-    # What a list of hosts has of each, if it holds nothing else.
-    if not re.fullmatch(r"\w+ (?:dict_values\()?\[[, ]*\]\)?", re.sub(pattern, "", text)):
+def _host(host, node, name, weight, unweighed, its_node):
+    """Name and weight of what _RANKED found; a weight that is not logged is NaN."""
+    return name or name_of(host or unweighed, node or its_node), float(weight or "nan")
+
+
+def _ranked(text, pattern=re.compile(_RANKED)):
+    """[(name, weight)] of a list of hosts that holds nothing else."""
+    if not re.fullmatch(r"\w+ (?:dict_values\()?\[[, ]*\]\)?", pattern.sub("", text)):
         raise ValueError(text)
-    return re.findall(pattern, text)
+    return [_host(*groups) for groups in pattern.findall(text)]
 
 
 def _values(weigher):
-    # By host: (raw,) or (normalized,) or (multiplier, weight).
+    """{host: (raw,) or (normalized,) or (multiplier, weight)} of a weigher's line."""
     text, values, at, numbers = weigher.string, {}, weigher.end(), 1 + (weigher[2] == "score")
     while at < len(text):
         item = _ITEM.match(text, at)
