@@ -152,6 +152,18 @@ class Decision:
         self.fleet[host]  # a KeyError with the names, if there is no such host
         return Flip(host, option, getattr(self.options, option), _winning(self, host, option))
 
+    def compare(self, other: "Decision"):
+        """Return a DataFrame that sets two decisions side by side: weight and rank per host."""
+        arguments.of_type(other, Decision, "not a Decision, as select_destinations returns it")
+        pairs = []
+        for decision in (self, other):
+            ranking = decision.placements.groupby("host", sort=False).first()
+            pairs.append(ranking[["weight", "rank", "chosen"]])
+        joined = pairs[0].merge(
+            pairs[1], how="outer", left_index=True, right_index=True, suffixes=("", "_other")
+        )
+        return joined.sort_values(["rank", "rank_other"]).reset_index()
+
     def winners(self, x_option, xs, y_option, ys):
         """Return who wins over a grid of two multipliers: a DataFrame x_option, y_option, winner.
 

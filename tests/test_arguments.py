@@ -213,6 +213,7 @@ CALLS = {
     "Cloud.envelope": lambda: dict(self=done(), seq=int(done().messages.seq[0])),
     "Decision.explain": lambda: dict(self=decision(), host="cn-1"),
     "Decision.flip": lambda: dict(self=decision(), host="cn-1", option="ram_weight_multiplier"),
+    "Decision.compare": lambda: dict(self=decision(), other=decision()),
     "Decision.winners": lambda: dict(
         self=decision(), x_option="ram_weight_multiplier", xs=[0, 1],
         y_option="cpu_weight_multiplier", ys=[0, 1],

@@ -179,6 +179,14 @@ def test_flip_does_not_leave_the_options_own_bounds():
             assert low >= 0.0
 
 
+def test_compare_sets_two_decisions_side_by_side(four):
+    spread = select_destinations(four, SPEC)
+    pack = select_destinations(four, SPEC, Options(ram_weight_multiplier=-10.0))
+    table = spread.compare(pack)
+    assert table.host.tolist() == ["cn-2", "cn-3"]
+    assert table.loc[table.chosen_other, "host"].item() == pack.host == "cn-3"
+
+
 def test_winners_is_a_grid_of_the_engines_own_answers(four):
     table = select_destinations(four, SPEC).winners(
         "ram_weight_multiplier", [-5, 1], "cpu_weight_multiplier", [-5, 1]
