@@ -71,24 +71,6 @@ def test_what_was_compressed_then_is_compressed_now():
     assert set(table[then].backend) == {"raw", "qcow2"}
 
 
-@pytest.mark.parametrize(
-    ("libvirt", "qemu", "live"),
-    [
-        (None, None, True),
-        ((1, 0, 0), (1, 3, 0), True),
-        ((0, 9, 13), (1, 3, 0), False),
-        ((1, 2, 2), (1, 2, 0), False),
-    ],
-)
-def test_an_old_libvirt_or_qemu_made_it_cold(libvirt, qemu, live):
-    cloud = cloud_of(**LIVE)
-    driver = cloud.driver("cn-1")
-    driver.libvirt_version, driver.qemu_version = libvirt, qemu
-    log = snapshot(cloud).host_log.what
-    assert ("save_memory_state" not in set(log)) is live
-    assert log.iloc[0].startswith("abort_job") is live
-
-
 def test_the_overlay_lay_beside_the_image_while_that_was_sent():
     def held(driver):
         cloud = cloud_of(driver, [Fault("host_down", at="upload")], **LIVE)

@@ -7,9 +7,6 @@ from labkit.nova.virt.libvirt.guest import VIR_ERR_CONFIG_UNSUPPORTED, libvirtEr
 from labkit.nova13 import imagebackend, utils
 from labkit.nova13.conf import options
 
-MIN_LIBVIRT_LIVESNAPSHOT_VERSION = (1, 0, 0)
-MIN_QEMU_LIVESNAPSHOT_VERSION = (1, 3, 0)
-
 
 class InternalError(exception.NovaException):
     """Something that nobody foresaw."""
@@ -22,9 +19,8 @@ class LibvirtDriver(driver.LibvirtDriver):
 
     In: what today's LibvirtDriver takes; Options, by default ``nova13.options()``. A guest goes on
     during its snapshot only if ``disable_libvirt_livesnapshot`` is set to False, its disk is
-    neither lvm nor rbd, ``libvirt_version`` and ``qemu_version`` (None: new enough) are not below
-    1.0.0 and 1.3.0, and libvirt knows how to end a job of its disk, which is tried first. Then the
-    guest is frozen for the whole mirror, and the overlay stays beside the image while that is
+    neither lvm nor rbd, and libvirt knows how to end a job of its disk, which is tried first. Then
+    the guest is frozen for the whole mirror, and the overlay stays beside the image while that is
     sent. A full disk is a ProcessExecutionError where the line was ``extract_snapshot``'s own
     (qcow2, live), else ImageUnacceptable; the log says "Snapshot extracted" all the same.
 
@@ -40,15 +36,15 @@ class LibvirtDriver(driver.LibvirtDriver):
     ['suspend', 'convert', 'resume', 'upload']
 
     Source: ``LibvirtDriver`` in nova/virt/libvirt/driver.py, Nova 15.1.5, the oldest release that
-    could be run. The versions, and that a guest on rbd never went on, were read in 13.0.0 and not
-    run: 15.1.5 has neither rule. Unlike then, the manager is today's: it notes the action's event,
-    which then nobody did, and leaves a server in its task whose guest is gone.
+    could be run. That a guest on rbd never went on was read in 13.0.0 and not run: 15.1.5 has no
+    such rule. Unlike then, libvirt and QEMU are new enough for a guest to go on (1.0.0 and 1.3.0),
+    and the manager is today's: it notes the action's event, which then nobody did, and leaves a
+    server in its task whose guest is gone.
     """
 
     libvirt_utils = utils
     freeze_first = keeps_delta = True
     says_deleted = "ERROR", "Failed to snapshot image"
-    libvirt_version = qemu_version = None
 
     def __init__(self, old_options=None, *args, **kwargs):
         super().__init__(options() if old_options is None else old_options, *args, **kwargs)
@@ -57,12 +53,6 @@ class LibvirtDriver(driver.LibvirtDriver):
         self.never_live = {"lvm", "rbd"}
 
     def _is_live(self, guest, disk_path, source_type, current_power_state):
-        versions = (
-            (self.libvirt_version, MIN_LIBVIRT_LIVESNAPSHOT_VERSION),
-            (self.qemu_version, MIN_QEMU_LIVESNAPSHOT_VERSION),
-        )
-        if any(found is not None and found < least for found, least in versions):
-            return False
         if source_type in self.never_live or self.options.disable_libvirt_livesnapshot:
             return False
         try:
