@@ -317,7 +317,7 @@ def test_a_request_that_comes_again_is_numbered():
 
 
 @hypothesis.given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=15, deadline=None)
 def test_a_piece_of_the_log_says_nothing_that_the_whole_does_not(log, start, end):
     piece = logs.read(TEXT[min(start, end) : max(start, end)].splitlines())
     columns = ("request", "host", "weigher", "raw", "normalized", "multiplier", "score")
