@@ -88,7 +88,6 @@ def _is_path(one=None):
 
 
 def _lines_of(path):
-    """Yield the lines of a file; what cannot be read as a log is said in one sentence."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{shown(path)} is no path: expected a list of paths alone")
     name = os.fspath(path)

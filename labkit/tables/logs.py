@@ -141,8 +141,7 @@ def read(path_or_lines) -> Log:
 
 @dataclasses.dataclass
 class _Step:
-    """What a log says of one filter: how many it left, whom it removed why, whom it left."""
-
+    # What a log says of one filter: how many it left, whom it removed why, whom it left.
     filter: str
     left: int
     reasons: dict
@@ -249,7 +248,6 @@ class _Reader:
         return Log(self.lines, tuple(self._notes()), self.rows)
 
     def _notes(self):
-        """Yield what whoever made this log should know."""
         cut = {what: found[0] for what, found in self.unread.items() if what.startswith("cut")}
         if _NULL in self.unread:
             yield _NOTES["null"]
@@ -266,7 +264,6 @@ class _Reader:
             yield _NOTES["other" if service else ""].format(service)
 
     def _take(self, line):
-        """Note what a line says, or count it as one that gives no fact."""
         told, what = (self.unread, _NULL) if line.text is None else self._line(line)
         if what.startswith("cut") and len(line.pieces) > 1:  # pieces of different lines
             for piece in line.pieces:
@@ -314,17 +311,8 @@ class _Reader:
         return now
 
     def _request(self, name):
-        new = types.SimpleNamespace(
-            name=name,
-            times=0,
-            servers=None,
-            hosts={},
-            now=None,
-            passes=[],
-            waiting={},
-            lines={},
-            time="",
-        )
+        new = types.SimpleNamespace(name=name, times=0, servers=None, hosts={}, now=None, time="")
+        new.passes, new.waiting, new.lines = [], {}, {}
         return self.requests.setdefault(name, new)
 
     def _fill(self, names, count):
@@ -348,7 +336,6 @@ class _Reader:
                 yield now, request, (request.name + again, now.instance)
 
     def _finish(self):
-        """Make the rows, pass by pass; lines of which no row came are listed as unread."""
         idle, told = [], set()
         for now, request, who in sorted(self._passes(), key=lambda one: one[0].last):
             rows = {
