@@ -385,45 +385,44 @@ CALLS = {
     "nova13.limits": lambda: dict(host_state=FLEET["cn-1"], options=None),
     "nova13.remembering": lambda: dict(weigher=RAMWeigher()),
     "plots.Figure": lambda: dict(
-        figure=matplotlib.figure.Figure(), answer="words", complete=True
+        figure=matplotlib.figure.Figure(), answer="words"
     ),
     "plots.clusters": lambda: dict(
-        clusters=pd.DataFrame({"start": [0], "kind": ["data"], "depth": [0]}), ax=None
+        clusters=pd.DataFrame({"start": [0], "kind": ["data"], "depth": [0]})
     ),
     "plots.fill": lambda: dict(
-        hosts=tables.filled(3)[0], placed=tables.filled(3)[1], ax=None, resource="memory_mb"
+        hosts=tables.filled(3)[0], placed=tables.filled(3)[1], resource="memory_mb"
     ),
-    "plots.funnel": lambda: dict(filters=decision().filters, ax=None, instance=None),
+    "plots.funnel": lambda: dict(filters=decision().filters, instance=None),
     "plots.inventories": lambda: dict(
-        inventories=labkit.reports.inventory_table(FLEET), ax=None
+        inventories=labkit.reports.inventory_table(FLEET)
     ),
     "plots.lookup": lambda: dict(
         lookup=pd.DataFrame(
             {"part": ["header"], "offset": [0], "length": [8], "entry": ["entry 0"], "value": [0]}
         ),
-        ax=None,
     ),
     "plots.lanes": lambda: dict(
-        states=done().states, notifications=done().notifications, ax=None,
+        states=done().states, notifications=done().notifications,
         holdings=done().holdings, instance=None,
     ),
     "plots.move": lambda: dict(
         states=done().states, migrations=done().migrations, holdings=done().holdings,
-        instance=None, ax=None,
+        instance=None,
     ),
-    "plots.requests": lambda: dict(messages=done().messages, ax=None),
-    "plots.rights": lambda: dict(rights=rights({"alice": CONTEXT}), ax=None),
-    "plots.scores": lambda: dict(weights=decision().weights, ax=None, instance=None),
-    "plots.sequence": lambda: dict(messages=done().messages, calls=None, ax=None),
+    "plots.requests": lambda: dict(messages=done().messages),
+    "plots.rights": lambda: dict(rights=rights({"alice": CONTEXT})),
+    "plots.scores": lambda: dict(weights=decision().weights, instance=None),
+    "plots.sequence": lambda: dict(messages=done().messages, calls=None),
     "plots.size": lambda: dict(name="page"),
     "plots.stages": lambda: dict(
-        stages=snapshots().stages, states=snapshots().states, ax=None
+        stages=snapshots().stages, states=snapshots().states
     ),
-    "plots.state_graph": lambda: dict(transitions=transitions_table(), ax=None),
+    "plots.state_graph": lambda: dict(transitions=transitions_table()),
     "plots.weighing": lambda: dict(
-        weights=decision().weights, ax=None, instance=None
+        weights=decision().weights, instance=None
     ),
-    "plots.winner_map": lambda: dict(winners=tables.winners(2), ax=None),
+    "plots.winner_map": lambda: dict(winners=tables.winners(2)),
     "qcow2.Image": lambda: dict(path=image(), backing_format=None, allow_outside=False),
     "qcow2.Image.read": lambda: dict(self=an_image(), offset=0, length=10),
     "qcow2.Image.table": lambda: dict(self=an_image(), index=0),

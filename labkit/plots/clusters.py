@@ -12,7 +12,7 @@ from labkit.plots.figure import (
     ORANGE,
     SMALL,
     Figure,
-    axes_of,
+    canvas,
     checked,
     finished,
     legend,
@@ -39,7 +39,7 @@ KINDS = {
 
 
 @plain()
-def clusters(clusters: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def clusters(clusters: pd.DataFrame) -> Figure:
     """Draw the clusters of a disk in reading order, 32 in a line.
 
     *clusters* is the table of ``qcow2.Image.clusters()``: start, kind, depth. Raises ValueError
@@ -50,17 +50,16 @@ def clusters(clusters: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> clusters(pd.DataFrame(rows, columns=["start", "kind", "depth"]))
     3 clusters: 1 stored in the file itself, 1 stored in a backing file and 1 stored nowhere.
     """
-    checked("clusters", clusters, ("start", "kind", "depth"), ax)
+    checked("clusters", clusters, ("start", "kind", "depth"))
     count = len(clusters)
     if count > MOST:
         raise ValueError(f"{count} clusters are too many to draw; at most {MOST}.")
     kinds = kinds_of(clusters)
     columns, lines = size_of(count)
-    own = axes_of(ax, 0.9 + columns * SQUARE, 1.3 + lines * SQUARE)
-    Squares(own, count).show(kinds)
-    draw_legend(own, kinds)
-    answer = _said(kinds)
-    return finished(own, answer, ax)
+    ax = canvas(0.9 + columns * SQUARE, 1.3 + lines * SQUARE).add_subplot()
+    Squares(ax, count).show(kinds)
+    draw_legend(ax, kinds)
+    return finished(ax, _said(kinds))
 
 
 def size_of(count: int) -> tuple[int, int]:

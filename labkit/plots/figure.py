@@ -8,9 +8,11 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from labkit.neighbours import arguments
 from labkit.neighbours.arguments import shown
@@ -56,25 +58,23 @@ class Figure:
     *figure* is a ``matplotlib.figure.Figure`` that pyplot knows nothing about; *answer* is
     one or two sentences. In a notebook it shows itself as a PNG of two dots per pixel (a large one:
     of two million dots), never wider than the page (see ``size``), and as its answer
-    where pictures cannot be shown. *complete* is False where other axes are still to be drawn into the same figure. ``svg()`` and ``png()`` give
-    the same bytes for the same figure.
+    where pictures cannot be shown. ``svg()`` and ``png()`` give the same bytes for the same figure.
 
     >>> from matplotlib.figure import Figure as MatplotlibFigure
     >>> Figure(MatplotlibFigure(), "cn-2 wins with 2.75")
     cn-2 wins with 2.75
     """
 
-    def __init__(self, figure: MatplotlibFigure, answer: str, complete: bool = True) -> None:
+    def __init__(self, figure: MatplotlibFigure, answer: str) -> None:
         self.figure = figure
         self.answer = answer
-        self._complete = complete  # nothing will be added, so the layout can stay as it is
 
     def __repr__(self) -> str:
         return self.answer
 
     def svg(self) -> str:
         """Return the figure as SVG, its texts as text, without date or version."""
-        self._settle()
+        settle(self.figure)
         return svg(self.figure)
 
     def png(self, words: str = "") -> bytes:
@@ -82,37 +82,17 @@ class Figure:
         # matplotlib, which needs Pillow itself, cannot write a PNG with a palette.
         from PIL import Image
 
-        self._settle()
-        full, small = io.BytesIO(), io.BytesIO()
+        settle(self.figure)
+        width, height = self.figure.get_size_inches()
+        dpi = DPI * min(2.0, math.sqrt(MOST_DOTS / (width * height * DPI**2)))
         with plain():
-            self.figure.savefig(full, format="png", dpi=self._dots() * DPI)
-        picture = Image.open(full).convert("RGB")
-        if words:
-            above = self._above(words, Image.open)
-            picture, below = (
-                Image.new("RGB", (picture.width, picture.height + above.height)),
-                picture,
-            )
-            picture.paste(above, (0, 0))
-            picture.paste(below, (0, above.height))
+            parts = [_above(words, width)] if words else []
+            dots = np.vstack([_dots(part, dpi) for part in (*parts, self.figure)])
         how = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
-        colours = picture.quantize(COLOURS_OF_PNG, **how)
-        colours.save(small, format="png", optimize=True)
-        return small.getvalue()
-
-    def _above(self, words: str, opened: Callable) -> Any:
-        """Words as a picture as wide as the figure."""
-        width, out = self.figure.get_figwidth(), io.BytesIO()
-        lines = title_lines(words, 72 * width - 16)
-        with plain():
-            strip = canvas(width, (16 * len(lines) + 8) / 72)
-            strip.text(6 / 72 / width, 0.5, "\n".join(lines), va="center", fontsize=TITLE)
-            strip.savefig(out, format="png", dpi=self._dots() * DPI)
-        return opened(out).convert("RGB")
-
-    def _dots(self) -> float:
-        width, height = self.figure.get_size_inches() * DPI
-        return min(2.0, math.sqrt(MOST_DOTS / (width * height)))
+        colours = Image.fromarray(dots).convert("RGB").quantize(COLOURS_OF_PNG, **how)
+        out = io.BytesIO()
+        colours.save(out, format="png", optimize=True)
+        return out.getvalue()
 
     def bundle(
         self, above: str = "", head: str = "A figure:"
@@ -126,14 +106,27 @@ class Figure:
         shown = {"alt": self.answer, "width": page_width(self.figure)}
         return {"image/png": picture, "text/plain": f"{head}\n{self.answer}"}, {"image/png": shown}
 
-    def _settle(self) -> None:
-        if self._complete:  # lay out once: matplotlib's second layout is not quite its first
-            settle(self.figure)
-
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
         return self.bundle()
+
+
+def _above(words: str, width: float) -> MatplotlibFigure:
+    lines = title_lines(words, 72 * width - 16)
+    strip = canvas(width, (16 * len(lines) + 8) / 72)
+    strip.text(6 / 72 / width, 0.5, "\n".join(lines), va="center", fontsize=TITLE)
+    return strip
+
+
+def _dots(figure: MatplotlibFigure, dpi: float) -> np.ndarray:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    usual, figure.dpi = figure.dpi, dpi
+    agg = FigureCanvasAgg(figure)
+    agg.draw()  # not savefig, which draws everything twice
+    figure.dpi = usual
+    return np.asarray(agg.buffer_rgba())
 
 
 # -- on the page --------------------------------------------------------------------------
@@ -185,12 +178,13 @@ def plain() -> Iterator[None]:
 
 
 def settle(figure: MatplotlibFigure) -> None:
-    """Lay out *figure*, and never again."""
+    """Lay out *figure*, and never again: matplotlib's second layout is not quite its first."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
-    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
+    engine = figure.get_layout_engine()
+    if engine and not isinstance(engine, PlaceHolderLayoutEngine):
         with plain():
-            figure.draw_without_rendering()
+            engine.execute(figure)
         figure.set_layout_engine("none")
 
 
@@ -221,29 +215,17 @@ def canvas(width: float, height: float) -> MatplotlibFigure:
     return MatplotlibFigure((width, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
-def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return *ax* itself, or the axes of a new figure of *width* x *height* inches."""
-    return canvas(width, height).add_subplot() if ax is None else ax
-
-
 def titled(figure: MatplotlibFigure, words: str, **style: Any) -> None:
     """Write *words* above a whole figure."""
     lines = title_lines(words, 72 * figure.get_figwidth() - 16)
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TITLE, **style)
 
 
-def finished(own: Axes, answer: str, ax: Axes | None, pad: float | None = None) -> Figure:
-    """Return the figure of the axes *own* with its answer above it, if it does not stand there.
-
-    Where axes *ax* were given, others may share the figure: the answer stands above these alone.
-    """
-    figure = own.figure
-    if ax is not None:
-        lines = title_lines(answer, 330)
-        ax.set_title("\n".join(lines), loc="left", fontsize=TITLE, pad=pad)
-    elif not figure.get_suptitle():
-        titled(figure, answer)
-    return Figure(figure, answer, complete=ax is None)
+def finished(ax: Axes, answer: str) -> Figure:
+    """Return the figure of *ax* with its answer above it, if it does not stand there."""
+    if not ax.figure.get_suptitle():
+        titled(ax.figure, answer)
+    return Figure(ax.figure, answer)
 
 
 def pixel_axes(
@@ -266,25 +248,8 @@ def pixel_axes(
     figure.set_layout_engine("none")
     if title:
         titled(figure, title, y=1 - 6 / whole)
-    settle(figure)
     box = (left / width, foot / whole, 1 - (left + right) / width, 1 - (head + foot) / whole)
     return figure.add_axes(box)
-
-
-def pixels_of(ax: Axes) -> tuple[float, float]:
-    """Return width and height of axes, in pixels of the lab's figures."""
-    box, scale = ax.get_window_extent(), DPI / ax.figure.dpi
-    return box.width * scale, box.height * scale
-
-
-def check_room(ax: Axes, width: float, height: float, what: str) -> None:
-    """Raise ValueError for axes that are smaller than *what* needs, in pixels."""
-    there = pixels_of(ax)
-    if there[0] < width or there[1] < height:
-        raise ValueError(
-            f"These axes are too small: {what} {width / DPI:.1f} x {height / DPI:.1f} inches; "
-            "draw without ax, or make the figure larger."
-        )
 
 
 def region(ax: Axes, boxes: Iterable[tuple], **style: Any) -> Patch:
@@ -317,19 +282,10 @@ def patches(looks: Mapping[str, tuple[str, str]]) -> list[Patch]:
     ]
 
 
-def legend(
-    ax: Axes, handles: Sequence, outside: bool = True, pad: float | None = None, **style: Any
-) -> None:
-    """Say what *handles* mean: below the figure, or below *ax* where others share the figure.
-
-    *pad* is how many lines below *ax* the legend begins.
-    """
-    style = {"handles": handles, "frameon": False, "fontsize": SMALL, "ncols": 3, **style}
-    if outside:
-        ax.figure.legend(**{"loc": "outside lower left", **style})
-    else:
-        below = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": pad, "ncols": 2}
-        ax.legend(**style | below)
+def legend(ax: Axes, handles: Sequence, **style: Any) -> None:
+    """Say below the figure of *ax* what *handles* mean."""
+    usual = {"loc": "outside lower left", "frameon": False, "fontsize": SMALL, "ncols": 3}
+    ax.figure.legend(handles=handles, **usual | style)
 
 
 # -- colours ------------------------------------------------------------------------------
@@ -422,7 +378,6 @@ def rows_of(
     name: str,
     table: pd.DataFrame,
     columns: Iterable[str],
-    ax: Axes | None,
     instance: object = None,
     empty: str = "",
 ) -> tuple[pd.DataFrame, str]:
@@ -431,7 +386,7 @@ def rows_of(
     The first request and instance unless *instance* names another. Raises as ``checked``, and
     ValueError for an instance that is not there.
     """
-    checked(name, table, columns, ax, empty)
+    checked(name, table, columns, empty)
     remark = ""
     if "instance" in table.columns:
         there = list(table["instance"].unique())
@@ -444,20 +399,13 @@ def rows_of(
 
 
 def checked(
-    name: str,
-    table: pd.DataFrame,
-    columns: Iterable[str],
-    ax: Axes | None = None,
-    empty: str = "",
-    rows: bool = True,
+    name: str, table: pd.DataFrame, columns: Iterable[str], empty: str = "", rows: bool = True
 ) -> None:
     """Raise ValueError for a table without one of *columns*, or, if it must have, without rows.
 
-    Raises TypeError for what is no table, and for an *ax* that is no axes of matplotlib.
+    Raises TypeError for what is no table.
     """
     arguments.table(name, table)
-    if not (ax is None or hasattr(type(ax), "get_window_extent")):
-        raise TypeError(f"ax = {shown(ax)} is neither None nor axes of matplotlib")
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(f"This table has no column {listed(missing)}: {name}.")

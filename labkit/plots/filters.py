@@ -10,7 +10,7 @@ from labkit.plots.figure import (
     SMALL,
     VERMILLION,
     Figure,
-    axes_of,
+    canvas,
     finished,
     fitting,
     label,
@@ -22,7 +22,6 @@ from labkit.plots.figure import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 LINE = 0.16  # inches that one line of text takes
 WIDE = 265  # points that a line of reasons may take
@@ -38,7 +37,7 @@ class Stage(NamedTuple):
 
 
 @plain()
-def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
+def funnel(filters: pd.DataFrame, instance: object = None) -> Figure:
     """Draw how many hosts enter and leave each stage, and who falls where and why.
 
     *filters* has one row for each host that entered a stage: seq, request, instance, filter,
@@ -54,33 +53,32 @@ def funnel(filters: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     >>> funnel(pd.DataFrame(rows, columns=["seq", "filter", "host", "passed", "reason"]))
     2 hosts enter; allocation_candidates removes cn-2; cn-1 is left.
     """
-    rows, remark = rows_of("filters", filters, ("filter", "host", "passed", "reason"), ax, instance)
+    rows, remark = rows_of("filters", filters, ("filter", "host", "passed", "reason"), instance)
     stages = stages_of(rows)
     texts = [_reasons(stage.fell) for stage in stages]
     heights = [(text.count("\n") + 1) * LINE + 0.16 for text in texts]
-    own = axes_of(ax, 9.6, sum(heights) + 1.25)
-    answer = said(stages)
+    ax = canvas(9.6, sum(heights) + 1.25).add_subplot()
 
     middles = [-sum(heights[:index]) - 0.12 for index in range(len(stages))]
     passed = [len(stage.passed) for stage in stages]
     fell = [len(stage.fell) for stage in stages]
     style = {"height": 0.2, "edgecolor": "black", "linewidth": 0.7}
-    own.barh(middles, passed, color=BLUE, label="pass", **style)
-    own.barh(middles, fell, left=passed, color=VERMILLION, hatch="////", label="fall here", **style)
+    ax.barh(middles, passed, color=BLUE, label="pass", **style)
+    ax.barh(middles, fell, left=passed, color=VERMILLION, hatch="////", label="fall here", **style)
     for middle, text, stay, go in zip(middles, texts, passed, fell, strict=True):
         counts, bold = f"{stay + go} → {stay}", "bold" if go else "normal"
         for words, points, weight in ((counts, 8, bold), (text, 66, "normal")):
             style = {"va": "top", "fontweight": weight, "linespacing": 1.2}
-            style["xycoords"] = own.get_yaxis_transform()
-            note(own, words, (1, middle), (points, 5.5), **style)
-    own.set_yticks(middles, [label(stage.name) for stage in stages], fontsize=SMALL)
-    own.set_ylim(-sum(heights), 0.05)
-    own.set_xlim(0, max(1, passed[0] + fell[0]))
-    own.locator_params(axis="x", integer=True, nbins=4)
-    own.set_xlabel("hosts" + (f"\n({remark})" if remark else ""))
-    own.spines[["top", "right"]].set_visible(False)
-    own.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
-    return finished(own, answer, ax)
+            style["xycoords"] = ax.get_yaxis_transform()
+            note(ax, words, (1, middle), (points, 5.5), **style)
+    ax.set_yticks(middles, [label(stage.name) for stage in stages], fontsize=SMALL)
+    ax.set_ylim(-sum(heights), 0.05)
+    ax.set_xlim(0, max(1, passed[0] + fell[0]))
+    ax.locator_params(axis="x", integer=True, nbins=4)
+    ax.set_xlabel("hosts" + (f"\n({remark})" if remark else ""))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
+    return finished(ax, said(stages))
 
 
 def stages_of(rows: pd.DataFrame) -> list[Stage]:

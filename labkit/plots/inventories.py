@@ -14,7 +14,7 @@ from labkit.plots.figure import (
     VERMILLION,
     Figure,
     amount,
-    axes_of,
+    canvas,
     checked,
     finished,
     labels,
@@ -78,7 +78,7 @@ class Row:
 
 
 @plain()
-def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def inventories(inventories: pd.DataFrame) -> Figure:
     """Draw for each resource class of each host what there is, and below it what may be given away.
 
     *inventories* is the table of ``labkit.tables.hosts.inventory_table``: host, resource_class, total,
@@ -90,16 +90,15 @@ def inventories(inventories: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> inventories(pd.DataFrame([row], columns=NEEDED))
     The request does not fit on cn-1: too little.
     """
-    checked("inventories", inventories, NEEDED, ax)
+    checked("inventories", inventories, NEEDED)
     rows = rows_of(inventories)
     if len(rows) > MOST:
         raise ValueError(f"{len(rows)} rows are too many to draw; at most {MOST}.")
-    own = axes_of(ax, WIDTH, 1.2 + ROW * len(rows))
-    bars = InventoryBars(own, [(row.host, row.resource_class) for row in rows])
+    ax = canvas(WIDTH, 1.2 + ROW * len(rows)).add_subplot()
+    bars = InventoryBars(ax, [(row.host, row.resource_class) for row in rows])
     bars.show(rows)
-    draw_legend(own)
-    answer = _said(rows)
-    return finished(own, answer, ax)
+    draw_legend(ax)
+    return finished(ax, _said(rows))
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:
@@ -108,7 +107,6 @@ def rows_of(table: pd.DataFrame) -> list[Row]:
 
 
 def _said(rows: Sequence[Row]) -> str:
-    """Whether the request fits, and where; without a request, what is left."""
     hosts = list(dict.fromkeys(row.host for row in rows))
     if not any(row.asked for row in rows):
         left = [

@@ -22,15 +22,12 @@ from labkit.plots.figure import (
     VM_STATES,
     YELLOW,
     Figure,
-    check_room,
     checked,
-    finished,
     label,
     light,
     listed,
     one_of,
     pixel_axes,
-    pixels_of,
     plain,
     seconds,
     wide,
@@ -44,9 +41,9 @@ if TYPE_CHECKING:
 LANES = ("vm_state", "task_state", "power_state")
 COLUMNS = ("t_s", "instance", *LANES)
 HOLDING_COLUMNS = "seq t_s instance host what consumer value".split()
-WIDTH = 8.6  # inches
-LEAST = 480  # pixels for axes that are given
+WIDTH = 8.6 * DPI  # pixels
 LEFT, RIGHT = 94, 24  # pixels beside the lanes
+ROOM = WIDTH - LEFT - RIGHT
 LINE = 16  # pixels of a line of text
 TICKS = LINE + 6  # pixels above the lanes: the seconds, and the lines down to the lanes
 HOST = LINE + 6  # pixels above the lanes of a host: its name
@@ -67,7 +64,6 @@ NOT_TO_SCALE = "not to scale: short {} are drawn wider; the seconds above are tr
 def lanes(
     states: pd.DataFrame,
     notifications: pd.DataFrame | None = None,
-    ax: Axes | None = None,
     holdings: pd.DataFrame | None = None,
     instance: str | None = None,
 ) -> Figure:
@@ -90,7 +86,7 @@ def lanes(
     >>> lanes(pd.DataFrame(rows, columns=columns))
     web-1 is building from 0.10 s and active from 5.70 s; at the end active/None/running.
     """
-    checked("states", states, COLUMNS, ax)
+    checked("states", states, COLUMNS)
     rows = states.sort_values(["t_s", "seq"] if "seq" in states else ["t_s"], kind="stable")
     name = one_of(rows["instance"].unique(), instance)
     rows = rows[rows["instance"] == name]
@@ -99,8 +95,7 @@ def lanes(
     guests = _guests_of(holdings, name)
     answer = _life(name, life, marks) + _guests_said(guests)
     life, hosts = _with_guests(life, guests), [track.host for track in guests]
-    drawing = lanes_of_server(life, marks, (), width_in(ax), hosts)
-    return drawing.figure(answer, ax, "the lanes need")
+    return lanes_of_server(life, marks, hosts=hosts).figure(answer)
 
 
 # -- what a server did ----------------------------------------------------------------------
@@ -199,7 +194,6 @@ def held(rows: pd.DataFrame, name: str) -> list[Change]:
 
 
 def _guests_of(holdings: pd.DataFrame | None, name: str) -> list[Track]:
-    """The power state of a server's guest, at each host that had it."""
     if holdings is None:
         return []
     checked("holdings", holdings, HOLDING_COLUMNS, rows=False)
@@ -260,7 +254,6 @@ def lanes_of_server(
     states: Sequence[State],
     marks: Sequence[Mark] = (),
     moments: Sequence[tuple[float, float]] = (),
-    width: float = WIDTH * DPI,
     hosts: Sequence[str] = (),
 ) -> Lanes:
     """Lay out the three lanes of a server, with its notifications below.
@@ -295,8 +288,7 @@ def lanes_of_server(
             remarks[0] += "   ○ △ versioned, instance.update"
     return Lanes(
         [Lane(*lane) for lane in zip(names, values, places, strict=True)],
-        TimeAxis(found, width - LEFT - RIGHT),
-        width,
+        TimeAxis(found, ROOM),
         [*remarks, NOT_TO_SCALE.format("states")],
         index={seq: place for place, seq in enumerate(order)},
         groups=groups,
@@ -324,7 +316,7 @@ class Piece(NamedTuple):
 
 
 class Lanes:
-    """Lanes on a time axis, laid out for *width* pixels; ``height`` is known before they are drawn.
+    """Lanes on a time axis of ROOM pixels.
 
     *remarks* stand below; the last one, that times are not to scale, only where there are several.
     *roles* says what stands behind the name of a host, *groups* are notifications, *index* says
@@ -335,7 +327,6 @@ class Lanes:
         self,
         lanes: Sequence[Lane],
         axis: TimeAxis,
-        width: float,
         remarks: Sequence[str],
         roles: Mapping[str, str] | None = None,
         index: Mapping[float, int] | None = None,
@@ -344,7 +335,7 @@ class Lanes:
         thin: float = 24,  # pixels of a lane without upright names
         gap: float = 4,  # pixels between two lanes
     ) -> None:
-        self.lanes, self.axis, self.width = list(lanes), axis, width
+        self.lanes, self.axis = list(lanes), axis
         self.groups = groups
         self._remarks = remarks if len(axis.spans) > 1 else remarks[:-1]
         self._roles, self._index = roles or {}, index or {}
@@ -366,7 +357,6 @@ class Lanes:
             strip, _ = self.place(group[0].seq)
             marks[strip] = max(marks[strip], MARKS + 10 + wide(label(group[0].short)))
         self.tops = [0, *itertools.accumulate(self._foot + mark + FOOT for mark in marks)]
-        self.height = self.tops[-1] + LINE * len(self._remarks) + 4
 
     def place(self, seq: float) -> tuple[int, float]:
         """Return the strip of what happened as number *seq*, and its x within the strip."""
@@ -401,22 +391,21 @@ class Lanes:
             return "lies"
         return "stands" if width >= UPRIGHT else ""
 
-    def figure(self, answer: str, ax: Axes | None, needs: str) -> Figure:
-        """Draw with the answer above; say what *needs* more room where *ax* is too small."""
-        if ax is not None:
-            check_room(ax, self.width, self.height, needs)
-        return finished(self.draw(ax, answer), answer, ax)
+    def figure(self, answer: str) -> Figure:
+        """Draw with the answer above."""
+        return Figure(self.draw(answer).figure, answer)
 
-    def draw(self, ax: Axes | None = None, title: str = "") -> Axes:
-        """Draw into *ax*, or a figure of its own below a *title*, in pixels with y downwards."""
-        self.ax = ax = ax or pixel_axes(self.width, self.height, title=title)
-        ax.set(xlim=(0, self.width), ylim=(self.height, 0))
+    def draw(self, title: str = "") -> Axes:
+        """Draw a figure below a *title*, in pixels with y downwards."""
+        height = self.tops[-1] + LINE * len(self._remarks) + 4
+        self.ax = ax = pixel_axes(WIDTH, height, title=title)
+        ax.set(xlim=(0, WIDTH), ylim=(height, 0))
         ax.set_axis_off()
         for line, words in enumerate(self._remarks):
             y = self.tops[-1] + LINE * line + 4
             # Above the veil that a cursor lays over what is still to come: that ends where these begin.
             right = {"ha": "right", "va": "center", "fontsize": SMALL, "zorder": 8}
-            ax.text(self.width - 14, y, words, **right)
+            ax.text(WIDTH - 14, y, words, **right)
         small = {"ha": "left", "va": "center", "fontsize": SMALL}
         for place, lane in enumerate(self.lanes):
             for piece in self._pieces[place]:
@@ -429,7 +418,7 @@ class Lanes:
                 if self._opens(place):
                     words = label(lane.host) + self._roles.get(lane.host, "")
                     ax.text(8, y - LINE / 2 - 2, words, weight="bold", **small)
-                    ax.plot([8, self.width - RIGHT], [y - LINE - 4] * 2, color="#999999", lw=0.8)
+                    ax.plot([8, WIDTH - RIGHT], [y - LINE - 4] * 2, color="#999999", lw=0.8)
             ax.text(8, top + self.above + LINE / 2, "seconds", **small)
             if self.groups:
                 ax.text(8, self.foot(strip) + 7, "notifications", **small)
@@ -456,7 +445,6 @@ class Lanes:
             self.ax.text((left + right) / 2, y, label(piece.value), bbox=pad, **words)
 
     def _draw_ticks(self) -> None:
-        """Draw a line and its time at each change."""
         ticks = [(span.strip, span.left, span.start_s) for span in self._spans]
         for span, after in itertools.pairwise(self._spans):
             if span.strip != after.strip:  # where a strip breaks off, the next one goes on
@@ -496,7 +484,6 @@ class Lanes:
 
 
 def _style(lane: str, value: str | None) -> tuple[str, str]:
-    """Return colour and hatch of a value in a lane."""
     if value is None:
         return light("#FFFFFF"), ""
     colour, hatch = BLUE, ""  # the row of a server, at a host
@@ -516,11 +503,6 @@ def _style(lane: str, value: str | None) -> tuple[str, str]:
         case "allocation":
             colour, hatch = (YELLOW, "xx") if " + " in value else (ORANGE, "//")
     return light(colour), hatch
-
-
-def width_in(ax: Axes | None) -> float:
-    """Return how many pixels wide lanes are drawn."""
-    return WIDTH * DPI if ax is None else max(pixels_of(ax)[0], LEAST)
 
 
 class Cursor:
@@ -549,13 +531,13 @@ class Cursor:
         left, right = spans[-1].left, spans[-1].right
         now = min(left + 20, right - 18), right, x + 6  # of seconds, lanes, notifications
         for other, shades in enumerate(self._shades):
-            whole = (-23, -1, -7) if other > strip else (lanes.width,) * 3
+            whole = (-23, -1, -7) if other > strip else (WIDTH,) * 3
             for shade, start in zip(shades, now if other == strip else whole, strict=True):
                 shade.set_x(LEFT + start)
-                shade.set_width(max(0, lanes.width - LEFT - start))
+                shade.set_width(max(0, WIDTH - LEFT - start))
         top = lanes.tops[strip] + lanes.above / 2
         self._line.set_data([LEFT + x] * 2, [top, lanes.foot(strip) + 6])
         self._head.set_data([LEFT + x], [top])
-        rightward = LEFT + x + 10 + wide(words) < lanes.width
+        rightward = LEFT + x + 10 + wide(words) < WIDTH
         self._words.set(text=words, ha="left" if rightward else "right")
         self._words.set_position((LEFT + x + (8 if rightward else -8), top))

@@ -11,9 +11,7 @@ from labkit.plots.figure import (
     SKY,
     SMALL,
     Figure,
-    check_room,
     checked,
-    finished,
     label,
     light,
     pixel_axes,
@@ -34,7 +32,7 @@ KIB = 1024
 
 
 @plain()
-def lookup(lookup: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def lookup(lookup: pd.DataFrame) -> Figure:
     """Draw what is read for a byte of a disk, part by part, and where in the file each part lies.
 
     *lookup* is the table of ``qcow2.Image.lookup()``: part, offset, length, entry, value; each
@@ -46,18 +44,16 @@ def lookup(lookup: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> lookup(pd.DataFrame(rows, columns=["part", "offset", "length", "entry", "value"]))
     The way, in KiB of the file: header at 0, L1 table at 192; its entry 0 leads to no data in this file.
     """
-    checked("lookup", lookup, COLUMNS, ax)
+    checked("lookup", lookup, COLUMNS)
     if len(lookup) > MOST:
         raise ValueError(f"{len(lookup)} parts; the way to a byte has at most {MOST}.")
     answer = _said(lookup)
     width = MOST * BOX + (MOST - 1) * GAP
-    if ax is not None:
-        check_room(ax, width, HEIGHT, "the way to a byte needs")
-    own = pixel_axes(width + 16, HEIGHT, 8, 8, title=answer) if ax is None else ax
-    own.set(xlim=(-1, width + 1), ylim=(HEIGHT, 0), xticks=[], yticks=[])
-    own.spines[:].set_visible(False)
-    _draw(own, list(lookup.itertuples(index=False)), width)
-    return finished(own, answer, ax)
+    ax = pixel_axes(width + 16, HEIGHT, 8, 8, title=answer)
+    ax.set(xlim=(-1, width + 1), ylim=(HEIGHT, 0), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    _draw(ax, list(lookup.itertuples(index=False)), width)
+    return Figure(ax.figure, answer)
 
 
 def _said(table: pd.DataFrame) -> str:

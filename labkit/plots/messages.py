@@ -16,8 +16,8 @@ from labkit.plots.figure import (
     SMALL,
     VERMILLION,
     Figure,
-    axes_of,
     broken,
+    canvas,
     checked,
     finished,
     label,
@@ -79,9 +79,7 @@ def services_of(names: Iterable[str]) -> list[str]:
 
 
 @plain()
-def sequence(
-    messages: pd.DataFrame, calls: pd.DataFrame | None = None, ax: Axes | None = None
-) -> Figure:
+def sequence(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> Figure:
     """Draw who sends what to whom: a lifeline for each service, an arrow for each message.
 
     *messages* is the table ``Cloud.messages``; read are t_s (seconds), kind, sender, topic,
@@ -96,18 +94,15 @@ def sequence(
     >>> sequence(pd.DataFrame(rows, columns=list(MESSAGES)))
     1 message until 0.05 s between api and conductor: 1 cast.
     """
-    checked("messages", messages, MESSAGES, ax, ": nobody has sent anything")
+    checked("messages", messages, MESSAGES, ": nobody has sent anything")
     arrows, orphans = arrows_of(messages, calls)
-    most = MOST_ROWS
-    if ax is not None:  # as many as the axes, with heads and legend, have room for
-        most = max(3, min(most, int(ax.bbox.height / ax.figure.dpi / ROW) - 4))
-    kept, left_out = _fitting_in(arrows, most)
+    kept, left_out = _fitting_in(arrows)
     answer = _said(arrows, left_out, orphans)
     if not kept:
         raise ValueError(f"There is nothing to draw. {answer}")
-    own = axes_of(ax, WIDTH, ROW * len(kept) + 1.75)
-    heads = _draw(own, kept, ax is None)
-    return finished(own, answer, ax, pad=14 + 11 * heads)
+    ax = canvas(WIDTH, ROW * len(kept) + 1.75).add_subplot()
+    _draw(ax, kept)
+    return finished(ax, answer)
 
 
 # -- the arrows ---------------------------------------------------------------------------
@@ -160,12 +155,10 @@ def arrows_of(messages: pd.DataFrame, calls: pd.DataFrame | None = None) -> tupl
 
 
 def _ends(arrows: Sequence[Arrow]) -> list[str]:
-    """The services that send or receive, in the order of a request."""
     return services_of(name for arrow in arrows for name in (arrow.sender, arrow.receiver))
 
 
-def _fitting_in(arrows: list[Arrow], most: int) -> tuple[list[Arrow], str]:
-    """The arrows that are drawn, and what is left out in words."""
+def _fitting_in(arrows: list[Arrow]) -> tuple[list[Arrow], str]:
     ends = _ends(arrows)
     computes = [name for name in ends if name not in (*CONTROLLER, *NEIGHBOURS)]
     room = MOST_COMPUTES if set(ends).isdisjoint(NEIGHBOURS) else MOST_BESIDE_NEIGHBOURS
@@ -174,9 +167,10 @@ def _fitting_in(arrows: list[Arrow], most: int) -> tuple[list[Arrow], str]:
     words = []
     if hidden:
         words.append(f"{len(arrows) - len(kept)} to or from {listed(hidden)}")
-    if len(kept) > most:
-        words.append(f"{len(kept) - most} later ones, from {kept[most].t_s:.2f} s on")
-        kept = kept[:most]
+    if len(kept) > MOST_ROWS:
+        later = kept[MOST_ROWS:]
+        words.append(f"{len(later)} later ones, from {later[0].t_s:.2f} s on")
+        kept = kept[:MOST_ROWS]
     if not words:
         return kept, ""
     return kept, f"Drawn are {len(kept)}; left out are {' and '.join(words)}."
@@ -213,10 +207,8 @@ def _said(arrows: list[Arrow], left_out: str, orphans: int) -> str:
 
 
 # -- the drawing --------------------------------------------------------------------------
-def _draw(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> int:
-    """Draw lifelines with heads, arrows and the legend; return the lines of the tallest head."""
-    figure = ax.figure
-    width = (figure.get_figwidth() if outside else ax.bbox.width / figure.dpi) * 72 - SIDES
+def _draw(ax: Axes, arrows: Sequence[Arrow]) -> None:
+    width = 72 * WIDTH - SIDES
     texts, points = _heads(_ends(arrows), width)
     right, places = 0.0, {}
     for name, room in points.items():
@@ -239,8 +231,7 @@ def _draw(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> int:
     ax.set_xticks([])
     ax.tick_params(axis="y", length=0)
     ax.spines[:].set_visible(False)
-    _draw_legend(ax, arrows, outside)
-    return max(text.count("\n") for text in texts.values()) + 1
+    _draw_legend(ax, arrows)
 
 
 def _heads(names: Sequence[str], width: float) -> tuple[dict[str, str], dict[str, float]]:
@@ -287,7 +278,7 @@ def _draw_arrow(
     note(ax, words, (middle, row), (0, 3), bbox=box, **above)
 
 
-def _draw_legend(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> None:
+def _draw_legend(ax: Axes, arrows: Sequence[Arrow]) -> None:
     from matplotlib.lines import Line2D
 
     handles = []
@@ -300,12 +291,12 @@ def _draw_legend(ax: Axes, arrows: Sequence[Arrow], outside: bool) -> None:
     if any(arrow.lost for arrow in arrows):
         style = {"ls": "", "marker": "X", "ms": 9, "mfc": VERMILLION, "mec": "black"}
         handles.append(Line2D([], [], label="lost", **style))
-    legend(ax, handles, outside, handlelength=3.2)
+    legend(ax, handles, handlelength=3.2)
 
 
 # -- the strip of requests --------------------------------------------------------------------
 @plain()
-def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def requests(messages: pd.DataFrame) -> Figure:
     """Draw messages in their order from left to right, each in the row of its request id.
 
     *messages* is the table ``Cloud.messages``; read are sender, request_id and instance. A square
@@ -318,7 +309,7 @@ def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> requests(pd.DataFrame(rows, columns=["sender", "request_id", "instance"]))
     2 request ids in 3 messages: req-1 (web-1) in 2, of api and conductor; req-2 (db-1) in 1, of api.
     """
-    checked("messages", messages, REQUEST_COLUMNS, ax, ": nobody has sent anything")
+    checked("messages", messages, REQUEST_COLUMNS, ": nobody has sent anything")
     rows = [tuple(row) for row in messages[list(REQUEST_COLUMNS)].itertuples(index=False)]
     rows = [row for row in rows if isinstance(row[1], str)]
     if not rows:
@@ -330,14 +321,12 @@ def requests(messages: pd.DataFrame, ax: Axes | None = None) -> Figure:
         answer += f" {len(rows) - len(drawn)} messages are not drawn."
     shown = list(dict.fromkeys(row[1] for row in drawn))
     names = [_name(one, rows) for one in shown]
-    own = ax
-    if own is None:
-        left = max(map(wide, names)) + 16
-        width = max(left + CELL * len(drawn) + 12, WIDE)
-        box = {"left": left, "right": width - left - CELL * len(drawn), "foot": FOOT}
-        own = pixel_axes(width, HIGH * len(names), title=answer, **box)
-    _draw_strip(own, drawn, shown, names, ax is None)
-    return finished(own, answer, ax)
+    left = max(map(wide, names)) + 16
+    width = max(left + CELL * len(drawn) + 12, WIDE)
+    box = {"left": left, "right": width - left - CELL * len(drawn), "foot": FOOT}
+    ax = pixel_axes(width, HIGH * len(names), title=answer, **box)
+    _draw_strip(ax, drawn, shown, names)
+    return Figure(ax.figure, answer)
 
 
 def _requests_said(rows: Sequence[tuple], ids: Sequence[str]) -> str:
@@ -359,9 +348,7 @@ def _name(one: str, rows: Sequence[tuple]) -> str:
     return label(f"{short} ({listed(servers, 2)})" if servers else short)
 
 
-def _draw_strip(
-    ax: Axes, rows: Sequence[tuple], ids: Sequence[str], names: Sequence[str], whole: bool
-) -> None:
+def _draw_strip(ax: Axes, rows: Sequence[tuple], ids: Sequence[str], names: Sequence[str]) -> None:
     looks = [SENDERS.get(row[0].partition("@")[0], OTHER) for row in rows]
     for place, ((_, request_id, _), look) in enumerate(zip(rows, looks, strict=True)):
         letter, colour, ink, _ = look
@@ -376,5 +363,4 @@ def _draw_strip(
         ax.axhline(y - 0.5, color="#DDDDDD", linewidth=0.8, zorder=0)
     meaning = ", ".join(f"{look[0]} {look[3]}" for look in SENDERS.values() if look in looks)
     words = f"Each square is a message, sent by {meaning}; the first is on the left."
-    below = {"xycoords": ("figure fraction" if whole else "axes fraction", "axes fraction")}
-    note(ax, words, (0.01 if whole else 0, 0), (0, -8), va="top", **below)
+    note(ax, words, (0.01, 0), (0, -8), va="top", xycoords=("figure fraction", "axes fraction"))

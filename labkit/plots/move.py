@@ -15,21 +15,18 @@ from labkit.plots.figure import (
 )
 from labkit.plots.lanes import (
     HOLDING_COLUMNS,
-    LEFT,
     NOT_TO_SCALE,
-    RIGHT,
+    ROOM,
     Change,
     Lane,
     Lanes,
     Track,
     held,
-    width_in,
 )
 from labkit.plots.time_axis import Moment, TimeAxis, needed_widths, runs
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 MOST = 4  # hosts that are drawn
 NEAR_S = 0.05  # changes of different lanes that are less than this apart begin together
@@ -47,7 +44,6 @@ def move(
     migrations: pd.DataFrame,
     holdings: pd.DataFrame,
     instance: str | None = None,
-    ax: Axes | None = None,
 ) -> Figure:
     """Draw a move of a server: its states, its migration, and what each host has of it.
 
@@ -67,7 +63,7 @@ def move(
     ...      pd.DataFrame(rows, columns=HOLDING_COLUMNS))
     web-1: the row names cn-1, from 9.00 s no host; at the end shelved/None.
     """
-    checked("states", states, STATE_COLUMNS, ax)
+    checked("states", states, STATE_COLUMNS)
     name = str(one_of(states["instance"].unique(), instance))
     states = _of_server("states", states, STATE_COLUMNS, name)
     migrations = _of_server("migrations", migrations, MIGRATION_COLUMNS, name)
@@ -84,12 +80,10 @@ def move(
     if any(turn.joined for turn in turns):
         remarks.append(f"changes less than {NEAR_S:g} s apart are drawn as one")
     remarks.append(NOT_TO_SCALE.format("times"))
-    drawing = _laid_out(tracks, turns, width_in(ax), remarks, _roles(migrations))
-    return drawing.figure(answer, ax, "the move needs")
+    return _laid_out(tracks, turns, remarks, _roles(migrations)).figure(answer)
 
 
 def _of_server(what: str, table: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
-    """The rows of one server, in order; there may be none."""
     checked(what, table, columns, rows=False)
     return table[table["instance"] == name].sort_values(["t_s", "seq"], kind="stable")
 
@@ -106,7 +100,6 @@ def _roles(migrations: pd.DataFrame) -> dict[str, str]:
 def _laid_out(
     tracks: Sequence[Track],
     turns: Sequence[Turn],
-    width: float,
     remarks: Sequence[str],
     roles: Mapping[str, str],
 ) -> Lanes:
@@ -118,10 +111,10 @@ def _laid_out(
     for lying in (names, []):  # with room for every name to lie, or without
         needs = needed_widths(times, lying)
         moments = [Moment(t_s, 0.0, True, need) for t_s, need in zip(times, needs, strict=True)]
-        axes.append(TimeAxis(moments, width - LEFT - RIGHT))
+        axes.append(TimeAxis(moments, ROOM))
     lanes = [Lane(track.name, own, track.host) for track, own in zip(tracks, values, strict=True)]
     fewest = min(axes, key=lambda axis: axis.strips)
-    return Lanes(lanes, fewest, width, remarks, roles, thin=22, gap=3)
+    return Lanes(lanes, fewest, remarks, roles, thin=22, gap=3)
 
 
 # -- what happened -------------------------------------------------------------------------
@@ -191,7 +184,6 @@ def turns_of(tracks: Sequence[Track], from_s: float) -> list[Turn]:
 
 # -- in words -----------------------------------------------------------------------------
 def _said(name: str, tracks: Sequence[Track], migrations: pd.DataFrame, from_s: float) -> str:
-    """How the move ended, which host the row names, when two hosts hold allocations."""
     rows = [track for track in tracks if track.name == "row"]
     held = [track for track in tracks if track.name == "allocation"]
     parts = _migrations(migrations)

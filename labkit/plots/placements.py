@@ -18,7 +18,6 @@ from labkit.plots.figure import (
     VERMILLION,
     YELLOW,
     Figure,
-    axes_of,
     canvas,
     checked,
     finished,
@@ -60,7 +59,7 @@ RESOURCES = {
 
 
 @plain()
-def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def winner_map(winners: pd.DataFrame) -> Figure:
     """Draw which host wins at each pair of values of two options.
 
     *winners* has three columns: the two options (numbers, a full grid) and ``winner``, the host
@@ -73,7 +72,7 @@ def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> winner_map(pd.DataFrame(rows, columns=columns))
     Of 4 settings, cn-1 wins 75 %, cn-2 wins 25 %.
     """
-    checked("winners", winners, ("winner",), ax)
+    checked("winners", winners, ("winner",))
     options = [name for name in winners.columns if name != "winner"]
     if len(options) != 2:
         raise ValueError(f"A winner map needs two options beside winner, not {listed(options)}.")
@@ -85,7 +84,7 @@ def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
         raise ValueError("A winner map needs each pair of values exactly once.")
 
     counts = names.value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    own = axes_of(ax, 7.6, 4.6)
+    ax = canvas(7.6, 4.6).add_subplot()
     groups = [(name, {name}) for name in counts.index[:MOST_WINNERS]]
     others = set(counts.index[MOST_WINNERS:])
     groups += [(f"{len(others)} others", others)] if others else []
@@ -96,18 +95,17 @@ def winner_map(winners: pd.DataFrame, ax: Axes | None = None) -> Figure:
             colour, hatch = GREY, "" if name == NOBODY else "**"
         style = {"facecolor": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0}
         inside = {place for place, winner in cells.items() if winner in members}
-        handles.append(region(own, _boxes(inside, _edges(x), _edges(y)), **style))
+        handles.append(region(ax, _boxes(inside, _edges(x), _edges(y)), **style))
         shares.append(f"{label(name)}  {_share(len(inside), len(names))}")
-    own.set_xlim(_edges(x)[0], _edges(x)[-1])
-    own.set_ylim(_edges(y)[0], _edges(y)[-1])
-    own.set_xlabel(label(options[0]))
-    own.set_ylabel(label(options[1]))
+    ax.set_xlim(_edges(x)[0], _edges(x)[-1])
+    ax.set_ylim(_edges(y)[0], _edges(y)[-1])
+    ax.set_xlabel(label(options[0]))
+    ax.set_ylabel(label(options[1]))
     style = {"title": "wins", "frameon": False, "fontsize": SMALL}
     style |= {"handleheight": 1.6, "handlelength": 2.4}
     at = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
-    own.legend(handles, shares, **at, **style)
-    answer = _winners(counts, len(names))
-    return finished(own, answer, ax)
+    ax.legend(handles, shares, **at, **style)
+    return finished(ax, _winners(counts, len(names)))
 
 
 def _winners(counts: pd.Series, settings: int) -> str:
@@ -141,9 +139,7 @@ def _edges(values: Sequence[float]) -> list[float]:
 
 
 @plain()
-def fill(
-    hosts: pd.DataFrame, placed: pd.DataFrame, ax: Axes | None = None, resource: str = "memory_mb"
-) -> Figure:
+def fill(hosts: pd.DataFrame, placed: pd.DataFrame, resource: str = "memory_mb") -> Figure:
     """Draw how full each host is while requests are placed one after another.
 
     *hosts* is the fleet before (``fleet.hosts``), *placed* has one row per instance asked for:
@@ -151,8 +147,8 @@ def fill(
     disk_gb. *resource* is memory_mb, vcpus or disk_gb. A host's fill is what it uses of its
     total in percent, over 100 where an allocation ratio allows it. Below stand the standard
     deviation of the fill over all hosts, in percentage points, and a mark for each request that
-    no host could take. The 30 fullest are drawn when there are more. With *ax* only the upper
-    part is drawn. Raises ValueError when there is nothing to draw.
+    no host could take. The 30 fullest are drawn when there are more. Raises ValueError when there
+    is nothing to draw.
 
     >>> import pandas as pd
     >>> hosts = pd.DataFrame({"host": ["cn-1", "cn-2"], "total_usable_ram_mb": [4096, 4096],
@@ -165,28 +161,24 @@ def fill(
     if not isinstance(resource, str) or resource not in RESOURCES:
         raise ValueError(f"No resource {arguments.shown(resource)}, only {listed(RESOURCES)}.")
     name, total, _ = RESOURCES[resource]
-    checked("placed", placed, ("host", resource), ax)
+    checked("placed", placed, ("host", resource))
     checked("hosts", hosts, ("host", total))
     steps, fills, failed = _history(hosts, placed, resource)
     shown = sorted(range(len(hosts)), key=lambda i: -fills[i, -1])[:MOST_ROWS]
     shown = sorted(shown) if len(hosts) <= MOST_ROWS else shown
-    if ax is None:
-        upper = 0.2 * max(6, len(shown)) + 0.3
-        grid = {"sharex": True, "height_ratios": [upper, 1.1]}
-        own, below = canvas(8.4, upper + 2.2).subplots(2, 1, **grid)
-        _draw_spread(below, steps, fills.std(axis=0), failed)
-    else:
-        own = below = ax
-    _draw_fills(own, fills, shown, len(placed), name)
-    own.set_yticks(range(len(shown)), labels(hosts["host"].iloc[shown]), fontsize=SMALL)
+    upper = 0.2 * max(6, len(shown)) + 0.3
+    grid = {"sharex": True, "height_ratios": [upper, 1.1]}
+    ax, below = canvas(8.4, upper + 2.2).subplots(2, 1, **grid)
+    _draw_spread(below, steps, fills.std(axis=0), failed)
+    _draw_fills(ax, fills, shown, len(placed), name)
+    ax.set_yticks(range(len(shown)), labels(hosts["host"].iloc[shown]), fontsize=SMALL)
     many = "request" in placed.columns and placed["request"].nunique() < len(placed)
     words = f"{'instances' if many else 'requests'}, one after another"
     if len(shown) < len(hosts):
         words += f" ({len(hosts) - len(shown)} less full hosts are not drawn)"
     below.set_xlabel(words)
     below.locator_params(axis="x", integer=True)
-    answer = _fills(hosts, placed, name, fills[:, -1])
-    return finished(own, answer, ax)
+    return finished(ax, _fills(hosts, placed, name, fills[:, -1]))
 
 
 def _history(
@@ -220,7 +212,6 @@ def _history(
 
 
 def _draw_fills(ax: Axes, fills: np.ndarray, shown: list[int], placed: int, name: str) -> None:
-    """Draw how full each host is: a row of colours for each, the percents at the end beside it."""
     image = ax.imshow(
         fills[shown],
         aspect="auto",
@@ -243,7 +234,6 @@ def _draw_fills(ax: Axes, fills: np.ndarray, shown: list[int], placed: int, name
 
 
 def _draw_spread(ax: Axes, steps: np.ndarray, spread: np.ndarray, failed: list[int]) -> None:
-    """Draw how unequal the hosts are, and which requests failed."""
     ax.plot(steps, spread, color=BLUE, lw=2, drawstyle="steps-mid", label="standard deviation")
     if failed:
         marks = {"marker": "x", "ls": "", "color": VERMILLION, "label": NOBODY, "clip_on": False}

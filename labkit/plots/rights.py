@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labkit.plots.figure import SMALL, Figure, checked, finished, label, pixel_axes, plain, wide
+from labkit.plots.figure import SMALL, Figure, checked, label, pixel_axes, plain, wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ MOST_ROWS = 40
 
 
 @plain()
-def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def rights(rights: pd.DataFrame) -> Figure:
     """Draw which questions each context may ask: a check mark, or a cross and the error's name.
 
     *rights* has one row per question: context, server, system, asked, allowed, answer, as
@@ -35,7 +35,7 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> rights(pd.DataFrame(rows, columns=columns))
     Allowed, of 1 question: alice 1; bob 0.
     """
-    checked("rights", rights, COLUMNS, ax)
+    checked("rights", rights, COLUMNS)
     names, rows = rows_of(rights)
     if len(names) > MOST_ROWS:
         raise ValueError(
@@ -43,10 +43,9 @@ def rights(rights: pd.DataFrame, ax: Axes | None = None) -> Figure:
         )
     asked = list(dict.fromkeys(zip(rights["system"], rights["asked"], strict=True)))
     answer = _said(names, rows, asked)
-    own = grid_axes(names, asked, title=answer) if ax is None else ax
-    grid = RightsGrid(own, names, asked)
+    grid = RightsGrid(grid_axes(names, asked, title=answer), names, asked)
     grid.show([[row.get(one) for one in asked] for row in rows])
-    return finished(own, answer, ax)
+    return Figure(grid.ax.figure, answer)
 
 
 def rows_of(table: pd.DataFrame) -> tuple[list[str], list[dict]]:

@@ -19,7 +19,6 @@ from labkit.plots.figure import (
     YELLOW,
     Figure,
     amount,
-    axes_of,
     canvas,
     finished,
     label,
@@ -67,7 +66,7 @@ OWN = ((VERMILLION, ""), (BLUE, "xx"), (PURPLE, ""), (SKY, "--"), (BLUE, ""))
 
 
 @plain()
-def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
+def scores(weights: pd.DataFrame, instance: object = None) -> Figure:
     """Stack the scores of every host, best host first, the winner marked with a star.
 
     *weights* has one row per host and weigher: seq, request, instance, host, weigher, raw,
@@ -83,23 +82,23 @@ def scores(weights: pd.DataFrame, ax: Axes | None = None, instance: object = Non
     >>> scores(pd.DataFrame(rows, columns=["host", "weigher", "score"]))
     cn-2 wins with 1.00; cn-1 follows 0.25 behind.
     """
-    rows, remark = rows_of("weights", weights, ("host", "weigher", "score"), ax, instance, ALONE)
+    rows, remark = rows_of("weights", weights, ("host", "weigher", "score"), instance, ALONE)
     table = scores_of(rows)
     order = table.order()[:MOST_HOSTS]
     weighers = [n for n, values in table.by_weigher.items() if any(values[i] for i in order)]
-    own = axes_of(ax, *size_of(len(order), weighers))
-    bars = ScoreBars(own, weighers, len(order), legend_outside=ax is None)
+    ax = canvas(*size_of(len(order), weighers)).add_subplot()
+    bars = ScoreBars(ax, weighers, len(order))
     bars.show(table, [table.hosts[i] for i in order], remark)
-    return finished(own, table.answer(), ax)
+    return finished(ax, table.answer())
 
 
 @plain()
-def weighing(weights: pd.DataFrame, ax: Axes | None = None, instance: object = None) -> Figure:
+def weighing(weights: pd.DataFrame, instance: object = None) -> Figure:
     """Draw raw, normalized and multiplied values of every host, a column for each weigher.
 
     *weights* is the table that ``scores`` takes, all columns. The number stands at each bar;
     below the raw values stand the two ends that become 0 and 1. Drawn are the weighers whose raw
-    values differ or that score anything, six at most, and the 12 best hosts. With *ax*, the small multiples take its place in its figure.
+    values differ or that score anything, six at most, and the 12 best hosts.
     Draws the first instance unless *instance* names another; raises ValueError when there is
     nothing to draw.
 
@@ -110,7 +109,7 @@ def weighing(weights: pd.DataFrame, ax: Axes | None = None, instance: object = N
     >>> print(weighing(pd.DataFrame(rows, columns=columns)))
     cn-2 wins with 1.00; cn-1 follows 0.25 behind. RAMWeigher: raw 3,072 to 4,096 becomes 0.75 to 1.00, times 1.
     """
-    rows, remark = rows_of("weights", weights, COLUMNS, ax, instance, ALONE)
+    rows, remark = rows_of("weights", weights, COLUMNS, instance, ALONE)
     table = scores_of(rows)
     order = table.order()[:MOST_HOSTS]
     by_weigher = {str(name): part for name, part in rows.groupby("weigher", sort=False)}
@@ -127,15 +126,9 @@ def weighing(weights: pd.DataFrame, ax: Axes | None = None, instance: object = N
     stars = labels(hosts)
     stars[0] = f"★ {stars[0]}"
     height = 0.2 * max(3, len(order)) + 0.7
-    if ax is None:
-        wide = 0.7 + 0.075 * max(map(len, stars)) + 1.4 * max(3, len(names))
-        figure = canvas(wide, 3 * height + 0.7)
-        grid = figure.add_gridspec(3, len(names))
-    else:
-        figure = ax.figure
-        grid = ax.get_subplotspec().subgridspec(3, len(names))
-        ax.remove()
-
+    wide = 0.7 + 0.075 * max(map(len, stars)) + 1.4 * max(3, len(names))
+    figure = canvas(wide, 3 * height + 0.7)
+    grid = figure.add_gridspec(3, len(names))
     styles = styles_of(names)
     for column, name in enumerate(names):
         part = by_weigher[name].drop_duplicates("host")
@@ -154,11 +147,10 @@ def weighing(weights: pd.DataFrame, ax: Axes | None = None, instance: object = N
     notes = [remark, f"{lower} lower hosts are not drawn" if lower else ""]
     other = len(by_weigher) - len(names)
     notes.append(f"{other} weigher{'s are' if other > 1 else ' is'} not drawn" if other else "")
-    if ax is None:
-        figure.supxlabel("; ".join(filter(None, notes)), fontsize=SMALL, x=0.99, ha="right")
-        titled(figure, table.answer())
+    figure.supxlabel("; ".join(filter(None, notes)), fontsize=SMALL, x=0.99, ha="right")
+    titled(figure, table.answer())
     sentences = [table.answer(), *(_sentence(name, by_weigher[name]) for name in names)]
-    return Figure(figure, " ".join(sentences), complete=ax is None)
+    return Figure(figure, " ".join(sentences))
 
 
 def styles_of(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -223,7 +215,6 @@ class ScoreBars:
         ax: Axes,
         weighers: Sequence[str],
         rows: int,
-        legend_outside: bool = True,
         limits: tuple[float, float] | None = None,
     ) -> None:
         from matplotlib.patches import Rectangle
@@ -268,7 +259,7 @@ class ScoreBars:
         handles = [self.diamonds, *(patches[0] for patches in self.bars.values())]
         longest = max(len(handle.get_label()) for handle in handles)
         ncols = 4 if longest < 22 else 3  # as many as the page is wide
-        legend(ax, handles, legend_outside, ncols=ncols, pad=4.5)
+        legend(ax, handles, ncols=ncols)
 
     def show(
         self,
@@ -374,7 +365,6 @@ class ScoreBars:
         return end, teeth
 
     def _words(self, table: Scores, rows: int, huge: set[str], remark: str) -> str:
-        """What stands below the axis: its name, what is not drawn, what is not to scale."""
         lower = len(table.hosts) - rows
         idle = len(table.by_weigher.keys() - self.bars.keys())
         missing = [f"{lower} other host{'s' * (lower > 1)}"] * (lower > 0)
@@ -423,7 +413,6 @@ def _lengths(values: Sequence[float]) -> list[float]:
 
 # -- the steps ----------------------------------------------------------------------------
 def _bars(panel: Axes, values: list[float], style: dict[str, str], say: Callable) -> None:
-    """One panel: a bar per host, its number beside it, no axis."""
     lengths = _lengths(values)
     panel.barh(range(len(values)), lengths, 0.62, edgecolor="black", linewidth=0.7, **style)
     low, high = min(0.0, *lengths), max(0.0, *lengths)
@@ -467,7 +456,6 @@ def _short(value: float) -> str:
 
 
 def _sentence(name: str, part: pd.DataFrame) -> str:
-    """What one weigher made of the raw values."""
     raw, normalized = (
         f"{say(part[column].min())} to {say(part[column].max())}"
         for column, say in (("raw", amount), ("normalized", number))

@@ -17,14 +17,11 @@ from labkit.plots.figure import (
     SMALL,
     VERMILLION,
     Figure,
-    check_room,
     checked,
-    finished,
     label,
     listed,
     note,
     pixel_axes,
-    pixels_of,
     plain,
     seconds,
     wide,
@@ -49,23 +46,20 @@ LOOKS = {
 #: The task_states of a snapshot, in the order in which they begin.
 TASKS = ("image_snapshot_pending", "image_snapshot", "image_pending_upload", "image_uploading")
 GUEST = "guest"
-ROW, TIGHT = 26, 18  # pixels of a row, and what it needs at least
+ROW = 26  # pixels
 BAR = 0.68  # of a row
-LEAST = 368  # pixels for the bars and the words beside them
 FOOT = 44  # pixels below the rows
 
 
 @plain()
-def stages(
-    stages: pd.DataFrame, states: pd.DataFrame | None = None, ax: Axes | None = None
-) -> Figure:
+def stages(stages: pd.DataFrame, states: pd.DataFrame | None = None) -> Figure:
     """Draw the stages of one snapshot, with seconds and bytes, and the task_state on the same axis.
 
     *stages* has one row per stage: instance, stage, start_s, end_s (seconds), bytes_in, bytes_out,
     as ``Cloud.stages``. *states* (t_s, instance, task_state, power_state, as ``Cloud.states``)
     adds the server's task_state below, from the request to its end; a task_state that lasts no time is a dot.
     Between them stands whether the guest runs. Time is to scale. Raises ValueError for a table
-    without rows, for the stages of more than one snapshot, and for axes that are too small.
+    without rows, and for the stages of more than one snapshot.
 
     >>> import pandas as pd
     >>> rows = [("web-1", "convert", 1.0, 1.5, 1 << 29, 1 << 29), ("web-1", "upload", 1.5, 6.0, 1 << 29, 1 << 29)]
@@ -73,7 +67,7 @@ def stages(
     >>> stages(pd.DataFrame(rows, columns=columns))
     The snapshot of web-1 takes 5.00 s, the longest stage is upload with 4.50 s; 512 MiB are uploaded, and the guest never stands still.
     """
-    checked("stages", stages, COLUMNS, ax)
+    checked("stages", stages, COLUMNS)
     name, own = _only_snapshot(stages)
     tasks, power_state = _tasks(states, name, own)
     zero = min(each.start_s for each in (*tasks[:1], own[0]))
@@ -87,18 +81,12 @@ def stages(
     rows = [name for name in LOOKS if name in there]
     rows += [name for name in there if name not in LOOKS]
     levels = list(dict.fromkeys(task.task_state for task in tasks))
-    names = [*rows, GUEST, *levels]
-    if ax is None:
-        left = max(map(wide, names)) + 16
-        box = {"left": left, "right": 20, "foot": FOOT, "title": answer}
-        own_ax = pixel_axes(WIDTH * DPI, ROW * height_of(rows, levels), **box)
-    else:
-        needed = max(map(wide, names)) + LEAST
-        check_room(ax, needed, TIGHT * height_of(rows, levels), "the stages need")
-        own_ax = ax
+    left = max(map(wide, [*rows, GUEST, *levels])) + 16
+    box = {"left": left, "right": 20, "foot": FOOT, "title": answer}
+    ax = pixel_axes(WIDTH * DPI, ROW * height_of(rows, levels), **box)
     guest = "runs all the time" if power_state in (None, "running") else f"is {power_state}"
-    StageRows(own_ax, rows, levels).show(own, tasks, end_s, guest)
-    return finished(own_ax, answer, ax)
+    StageRows(ax, rows, levels).show(own, tasks, end_s, guest)
+    return Figure(ax.figure, answer)
 
 
 def _said(name: str, stages: Sequence[Stage], end_s: float) -> str:
@@ -285,7 +273,7 @@ class StageRows:
             (end - start, (start + end) / 2, 0, "center"),
             (start - least, start, -5, "right"),
         ]
-        needed = (wide(words) + 12) * (most - least) / pixels_of(self.ax)[0]
+        needed = (wide(words) + 12) * (most - least) / self.ax.get_window_extent().width
         fits = [side for side in sides if side[0] >= needed]
         _, x, shift, align = (fits or [max(sides, key=lambda side: side[0])])[0]
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if not shift else None
@@ -293,7 +281,6 @@ class StageRows:
         self._artists.append(note(self.ax, words, (x, self.rows[row]), (shift, 0), **style))
 
     def _draw_tasks(self, tasks: Sequence[Task]) -> None:
-        """Draw a line at the height of each task_state; one without duration is a dot."""
         for task, after in itertools.zip_longest(tasks, tasks[1:]):
             y = self.rows[task.task_state]
             self._line([task.start_s, task.end_s], [y, y], linewidth=5, solid_capstyle="butt")

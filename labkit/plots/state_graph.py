@@ -11,7 +11,6 @@ from labkit.plots.figure import (
     VM_STATES,
     Figure,
     checked,
-    finished,
     fitting,
     label,
     light,
@@ -53,7 +52,7 @@ ALL = len(VM_STATES)
 
 
 @plain()
-def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
+def state_graph(transitions: pd.DataFrame) -> Figure:
     """Draw the vm_states as nodes and the actions between them as edges.
 
     *transitions* is the table of ``labkit.studies.transitions.transitions()``. Actions with the
@@ -62,8 +61,8 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     to one vm_state from active and at least two others is drawn from active alone, with a star,
     and a note names the others. In the notes stand also the actions that end where they began, and
     those that the lab answers and does not play, both with the vm_states in which they may begin;
-    a vm_state that nothing played leads to has a dashed border. An *ax* needs about 10 x 8 inches.
-    Raises ValueError when there is nothing to draw, or a vm_state that Nova has not.
+    a vm_state that nothing played leads to has a dashed border. Raises ValueError when there is
+    nothing to draw, or a vm_state that Nova has not.
 
     >>> import pandas as pd
     >>> rows = [("stop", "", "active", "stopped", True), ("start", "", "stopped", "active", True)]
@@ -71,7 +70,7 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     >>> print(state_graph(pd.DataFrame(rows, columns=columns)).answer)
     2 of 12 vm_states are reached; 1 action leads back to active.
     """
-    checked("transitions", transitions, ("action", "how", "vm_state", "to_vm_state", "played"), ax)
+    checked("transitions", transitions, ("action", "how", "vm_state", "to_vm_state", "played"))
     names = (transitions["action"] + " " + transitions["how"]).str.strip()
     table = transitions.assign(label=names)
     played = table[table["played"]]
@@ -84,22 +83,19 @@ def state_graph(transitions: pd.DataFrame, ax: Axes | None = None) -> Figure:
     lines = [line for note in notes for line in fitting(note, 72 * (WIDTH - 0.3))]
     below = LINE * len(lines) + 0.2
     # An inch of the axes is an inch of the figure.
-    own = ax
-    if ax is None:
-        own = pixel_axes(WIDTH * DPI, (HEIGHT + below) * DPI, title=answer)
-    own.set(xlim=(0, WIDTH), ylim=(-below, HEIGHT), aspect="equal")
-    own.axis("off")
-    taken = [_draw_node(own, name, name in reached) for name in PLACES]
+    ax = pixel_axes(WIDTH * DPI, (HEIGHT + below) * DPI, title=answer)
+    ax.set(xlim=(0, WIDTH), ylim=(-below, HEIGHT), aspect="equal")
+    ax.axis("off")
+    taken = [_draw_node(ax, name, name in reached) for name in PLACES]
     for (start, end), names in edges.items():
-        curve = _draw_edge(own, start, end)
-        taken.append(_draw_label(own, curve, [label(name) for name in names], taken))
+        curve = _draw_edge(ax, start, end)
+        taken.append(_draw_label(ax, curve, [label(name) for name in names], taken))
     for number, line in enumerate(lines):
-        own.text(0.15, -0.1 - LINE * number, line, fontsize=SMALL, va="top", ha="left")
-    return finished(own, answer, ax)
+        ax.text(0.15, -0.1 - LINE * number, line, fontsize=SMALL, va="top", ha="left")
+    return Figure(ax.figure, answer)
 
 
 def _edges_and_notes(table: pd.DataFrame) -> tuple[dict, list[str]]:
-    """The names of actions by the two ends of their edge, and the notes."""
     edges: dict = {}
     anywhere, otherwise = [], []
     also, stay, unplayed = {}, {}, {}
@@ -171,7 +167,6 @@ def _node_box(name: str) -> tuple:
 
 
 def _draw_node(ax: Axes, name: str, reached: bool) -> tuple:
-    """Draw a node; return its box."""
     from matplotlib.patches import FancyBboxPatch
 
     box = x0, y0, x1, y1 = _node_box(name)
@@ -186,7 +181,6 @@ def _draw_node(ax: Axes, name: str, reached: bool) -> tuple:
 
 
 def _draw_edge(ax: Axes, start: str, end: str) -> list[tuple]:
-    """Draw an arrow from border to border; return points along it."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 

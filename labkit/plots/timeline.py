@@ -104,7 +104,6 @@ def look_of(event: Event) -> str:
 
 
 def _saved(event: Event) -> tuple[str, str] | None:
-    """The vm_state and task_state that an event saved, or None if it saved none."""
     if look_of(event) != "Save":
         return None
     words = event.what.split(" ")

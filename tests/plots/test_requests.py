@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure as MatplotlibFigure
 
 from labkit import plots
 from tests.helpers.readable import complaints
@@ -63,11 +62,6 @@ def test_messages_without_a_request_id_are_left_out():
     messages = table(2)
     messages.loc[0, "request_id"] = None
     assert len(letters(plots.requests(messages))) == 7
-
-
-def test_it_draws_into_axes_that_are_given():
-    figure = MatplotlibFigure((9, 3), layout="constrained")
-    assert plots.requests(table(3), figure.add_subplot()).figure is figure
 
 
 def test_the_same_bytes_every_time():

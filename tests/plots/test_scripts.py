@@ -37,9 +37,7 @@ def in_other_scripts(value):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_draws_names_of_any_script(name):
     arguments = {key: in_other_scripts(value) for key, value in CALLS[name]().items()}
-    figure = getattr(plots, name.removeprefix("plots."))(**arguments)
-    assert figure.png() == figure.png()
-    assert "<svg" in figure.svg()
+    assert getattr(plots, name.removeprefix("plots."))(**arguments).png()
 
 
 def other_fleet():
