@@ -122,10 +122,12 @@ def _above(words: str, width: float) -> MatplotlibFigure:
 def _dots(figure: MatplotlibFigure, dpi: float) -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    usual, figure.dpi = figure.dpi, dpi
+    before, usual = figure.canvas, figure.dpi
+    figure.dpi = dpi
     agg = FigureCanvasAgg(figure)
     agg.draw()  # not savefig, which draws everything twice
     figure.dpi = usual
+    figure.set_canvas(before)  # without the megabytes of its dots
     return np.asarray(agg.buffer_rgba())
 
 
