@@ -1,8 +1,10 @@
 """A cloud on one simulated clock: API, conductor, scheduler, placement and computes."""
 
 import difflib
-import math
 import random
+from contextlib import suppress
+
+from simpy.core import EmptySchedule
 
 from labkit.cloud import arguments, hosts, leftovers, past
 from labkit.cloud import faults as faulty
@@ -142,9 +144,9 @@ class Cloud:
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        env, site, broker = self.site.clock.env, self.site, self.site.broker
-        while (site.clock.busy or broker.on_the_way) and env.peek() < math.inf:
-            env.step()
+        with suppress(EmptySchedule):
+            while self.site.under_way:
+                self.site.clock.env.step()
 
     # -- requests to the API --------------------------------------------------------------
     def create(self, name, spec, networks="auto", is_admin=True, as_user=None) -> int:
@@ -677,7 +679,6 @@ class Cloud:
 
 
 def _schedulers(site, seed, count):
-    """Schedulers on hosts of their own, each with its own memory and random numbers."""
     hosts = HostManager(site.options)
 
     def scheduler(name, host, rng):

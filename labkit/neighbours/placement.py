@@ -86,12 +86,11 @@ class Inventory:
 
     def record(self, row: int) -> dict:
         """Return what is known of one host; empty where it has none of it."""
-        known = {}
-        for name in FIELDS:
-            value = self.columns[name][row].item()
-            whole = name != "allocation_ratio" and value.is_integer()
-            known[name] = int(value) if whole else value
-        return {} if math.isnan(known["total"]) else known
+        known = {name: self.columns[name].item(row) for name in FIELDS}
+        if math.isnan(known["total"]):
+            return {}
+        whole = {name: int(value) for name, value in known.items() if value.is_integer()}
+        return known | whole | {"allocation_ratio": known["allocation_ratio"]}
 
     def reason(self, name: str, row: int, amount: int) -> str:
         """Return why *amount* of the class does not fit on the host of that row."""

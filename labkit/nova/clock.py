@@ -11,8 +11,6 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import NamedTuple
 
-import simpy
-
 _NOVA = str(Path(__file__).parent) + "/"
 #: Files whose functions write down what others do, and are not themselves "who did it".
 _WRITERS = (
@@ -35,13 +33,11 @@ def caller() -> str | None:
     It is the nearest function on the stack that belongs to labkit/nova and does not only write
     down what others do; None when there is none.
     """
-    frame = inspect.currentframe()
-    while frame is not None:
-        code = frame.f_code
-        if (found := place(code.co_filename, code.co_name)) is not None:
-            return found
+    frame, found = inspect.currentframe(), None
+    while found is None and frame is not None:
+        found = place(frame.f_code.co_filename, frame.f_code.co_name)
         frame = frame.f_back
-    return None
+    return found
 
 
 def finish(result):
@@ -95,6 +91,8 @@ class Clock:
     """
 
     def __init__(self):
+        import simpy
+
         self.env = simpy.Environment()
         self.busy = 0
         self.records = []

@@ -117,7 +117,6 @@ def _beyond(limit, amount):
 
 
 def _used(service, project_id, user_id=None) -> dict:
-    """Count the rows of a project, or of one user in it; what is in no cell yet is not seen."""
     used = dict.fromkeys(RESOURCES, 0)
     for row in db.instance_get_all(service.db_context):
         if row["project_id"] != project_id or row["vm_state"] == vm.SOFT_DELETED:

@@ -110,6 +110,5 @@ def reply_of(envelope, call) -> Reply:
 
 @cache
 def _required(function):
-    """Return the names of the parameters that have no default."""
     parameters = inspect.signature(function).parameters.values()
     return {one.name for one in parameters if one.default is one.empty}

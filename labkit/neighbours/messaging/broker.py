@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Generator
 from typing import NamedTuple
 
-import simpy
-
 from labkit.neighbours.arguments import known, number, of_type, shown, whole
 
 #: Milliseconds after which a queue without readers goes. Source: ``rabbit_transient_queues_ttl``.
@@ -56,6 +54,8 @@ class Broker:
     """
 
     def __init__(self, latency_s=0, env=None, seed=0, fault=lambda _: (False, 0.0)):
+        import simpy
+
         self.env = simpy.Environment() if env is None else env
         if not callable(latency_s):
             number("latency_s", latency_s, "a number of seconds from 0, or a function", 0)

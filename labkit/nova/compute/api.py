@@ -3,6 +3,7 @@
 import contextlib
 import uuid as uuids
 from dataclasses import dataclass
+from functools import cache
 
 from labkit.nova import exception
 from labkit.nova.availability_zones import get_availability_zones, get_host_availability_zone
@@ -244,7 +245,6 @@ class API:
             self._validate_host_or_node(spec.requested_destination)
 
     def _validate_host_or_node(self, destination):
-        """Raise ComputeHostNotFound for a host, a node, or both together, that there is not."""
         host, node = destination.host, destination.node
         if (host or node) and not self.site.fleet.find(host, node):
             raise exception.ComputeHostNotFound(host=host or node)
@@ -363,7 +363,6 @@ class API:
         return True
 
     def _lookup_instance(self, instance):
-        """Return the server from its cell; None when it is in no cell, or deleted."""
         uuid = instance.uuid
         mapping = self.site.api_db.instance_mappings.get(uuid)
         if db.instance_get_cell(self.service.db_context, uuid) != (
@@ -808,7 +807,6 @@ class API:
                 raise exception.UnshelveHostNotInAZ(host=host, availability_zone=expected)
 
     def _zone_after(self, instance, zone):
-        """Return the zone that a server is asked for once it is unshelved."""
         kept = self.site.spec_of(instance.name).availability_zone
         return zone.get("availability_zone", kept)
 
@@ -871,7 +869,6 @@ class API:
         self.compute_rpcapi.live_migration_force_complete(self.context, instance)
 
     def _live_migration(self, instance, allowed, method):
-        """Return the newest live migration of a server, if it is in a status that allows it."""
         found = migrations.find(self.service, instance.uuid, migration_type="live-migration")
         if not found:
             raise exception.MigrationNotFoundForInstance(migration_id=0, instance_id=instance.uuid)
@@ -938,6 +935,7 @@ def _validate_flavor_image(context, flavor, image):
         raise exception.BootFromVolumeRequiredForZeroDiskFlavor
 
 
+@cache
 def server_uuid(name: str) -> str:
     """Return the uuid of a server of that name: the same in every run."""
     return str(uuids.uuid5(uuids.NAMESPACE_DNS, f"server/{name}"))

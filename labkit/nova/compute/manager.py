@@ -231,7 +231,6 @@ class ComputeManager(Service):
             self.query_client.delete_instance_info(context, self.host, instance.uuid)
 
     def _sync_scheduler_instance_info(self):
-        """Tell the schedulers which servers the host has, so that they can compare."""
         if self.options.track_instance_changes:
             uuids, context = self.uuids_of_host(), self.context.elevated()
             self.query_client.sync_instance_info(context, self.host, uuids)
@@ -279,7 +278,6 @@ class ComputeManager(Service):
         self.reportclient.delete_allocation_for_instance(instance.name, instance.uuid, force=True)
 
     def _revert_allocation(self, instance, migration) -> bool:
-        """Give the server what the migration holds; False when that is nothing."""
         self.reportclient.get_allocs_for_consumer(instance.name)
         if migration.uuid not in self.site.allocations.held:
             return False
@@ -628,7 +626,6 @@ class ComputeManager(Service):
 
     # -- delete ----------------------------------------------------------------------------
     def _shutdown_instance(self, instance, try_deallocate_networks=True, notify=True):
-        """Destroy a guest and, if asked, its ports."""
         if notify:
             self._notify_about_instance(instance, "shutdown", "start")
         try:

@@ -109,7 +109,6 @@ class ResourceTracker:
         self._update(cn)
 
     def _init_compute_node(self, resources):
-        """Return whether the node's row is new."""
         nodename = resources["hypervisor_hostname"]
         if nodename in self.compute_nodes:
             cn = self.compute_nodes[nodename]
@@ -180,13 +179,11 @@ class ResourceTracker:
 
     # -- what is written ------------------------------------------------------------------
     def _update(self, cn):
-        """Report to placement, and write the row if something in it changed."""
         self.reportclient.update_from_provider_tree(self.driver)
         if self._resource_change(cn):
             compute_node.save(self.service, cn)
 
     def _resource_change(self, cn) -> bool:
-        """Return whether the row is another than at the last report; remember it as it is."""
         if cn == self._old_resources:
             return False
         self._old_resources = cn.obj_clone()
@@ -222,7 +219,6 @@ class ResourceTracker:
         cn.current_workload = self.stats.calculate_workload()
 
     def _update_usage_from_instances(self, cn, instances):
-        """Start from what is reserved and add every server that holds something."""
         options = self.options
         self.tracked_instances.clear()
         cn.local_gb_used = options.reserved_host_disk_mb // 1024 + self.others.local_gb
@@ -236,7 +232,6 @@ class ResourceTracker:
                 self._update_usage_from_instance(cn, instance)
 
     def _update_usage_from_migration(self, cn, instance, migration):
-        """Count a server that comes or goes, unless it counts as being here."""
         ends = migration.source_compute, migration.source_node
         outbound = ends == (self.host, cn.hypervisor_hostname)
         ends = migration.dest_compute, migration.dest_node

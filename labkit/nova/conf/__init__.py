@@ -367,8 +367,6 @@ class Options:
 
 
 class _Said:
-    """What files say of Nova's options."""
-
     def __init__(self, files, without):
         self._files, self._without, self._open = files, without, []
 

@@ -352,7 +352,6 @@ def normalize(weights, minval):
 
 
 def _chosen(rows, total, instance, claim, whole_order):
-    """Return (order, position in it of the first host with room, or None)."""
     if not whole_order and len(total):
         best = int(total.argmax())  # the first maximum, or the first NaN
         if total[best] == total[best] and claim(instance, rows[best]):

@@ -322,7 +322,6 @@ class HostManager:
                 self._recreate_instance_info(host)
 
     def _get_instance_info(self, host_name):
-        """Return what is remembered of a host if its nova-compute tells it, else what the rows say."""
         host_info = self._instance_info.get(host_name)
         if host_info and host_info["updated"]:
             return host_info["instances"]
@@ -367,7 +366,6 @@ class HostManager:
 
 
 def _weigher_classes(entries):
-    """Return the classes that ``[filter_scheduler] weight_classes`` names, in its order."""
     known, found = weights.all_weighers(), []
     names = {name: cls for cls in known for name in (cls.__name__, _name_in_nova(cls))}
     for entry in entries:

@@ -139,7 +139,6 @@ class SchedulerManager(Service):
         return self._known(name, rows[0])
 
     def _by_name(self, hints):
-        """Return hints in which servers that are named by their uuids have their names."""
         found = dict(hints)
         for key in found.keys() & {"same_host", "different_host"}:
             value = found[key]
@@ -254,7 +253,6 @@ class SchedulerManager(Service):
         return True
 
     def _ensure_sufficient_hosts(self, selections, instance_uuids, claimed):
-        """Give back what was claimed and raise NoValidHost when a server has no host."""
         if len(selections) == len(instance_uuids):
             return
         for name, uuid in claimed:
@@ -268,7 +266,6 @@ class SchedulerManager(Service):
             selected_host.instances.setdefault(instance_uuid, Instance(instance_uuid))
 
     def _get_alternate_hosts(self, selections, selected_hosts, hosts):
-        """Give each selection up to max_attempts - 1 other hosts of its own cell."""
         taken = {host.node_name for host in selected_hosts}
         for selection, selected in zip(selections, selected_hosts, strict=True):
             near = (

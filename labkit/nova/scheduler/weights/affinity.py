@@ -13,7 +13,6 @@ class _SoftAffinityWeigherBase(weights.BaseHostWeigher):
     policy_name = None
 
     def _weigh_object(self, host_state, request_spec):
-        """Higher weights win."""
         group = request_spec.instance_group
         if not group or group.policy != self.policy_name:
             return 0

@@ -18,7 +18,6 @@ class CrossCellWeigher(weights.BaseHostWeigher):
         )
 
     def _weigh_object(self, host_state, weight_properties):
-        """Higher weights win."""
         destination = weight_properties.requested_destination
         if destination and destination.cell and destination.allow_cross_cell_move:
             return 1 if host_state.cell_uuid == destination.cell else -1

@@ -29,7 +29,6 @@ class MetricsWeigher(weights.BaseHostWeigher):
         )
 
     def _weigh_object(self, host_state, weight_properties):
-        """Higher weights win."""
         value = 0.0
         metrics = {metric.name: metric for metric in host_state.metrics or []}
         for name, ratio in self.setting:

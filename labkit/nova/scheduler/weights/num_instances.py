@@ -21,5 +21,4 @@ class NumInstancesWeigher(weights.BaseHostWeigher):
         )
 
     def _weigh_object(self, host_state, weight_properties):
-        """Higher weights win."""
         return host_state.num_instances

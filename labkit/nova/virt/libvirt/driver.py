@@ -366,7 +366,6 @@ class LibvirtDriver(ComputeDriver):
         host.log("INFO", "Snapshot image upload complete")
 
     def _is_live(self, guest, disk_path, source_type, current_power_state):
-        """Return whether the guest may go on while its disk is read."""
         return (
             source_type not in self.never_live
             and not self.options.disable_libvirt_livesnapshot
@@ -395,7 +394,6 @@ class LibvirtDriver(ComputeDriver):
         yield from self._resume_guest_after_snapshot(host, live, original_power_state, guest)
 
     def _write(self, host, guest, root_disk, live, instance, extract):
-        """Write the disk into a file, of a guest that goes on or of one that stands still."""
         disk_path, out_path, source_format, image_format = extract
         if live:
             host.note("file", "chmod", out_path.rpartition("/")[0], "0o701")
@@ -406,7 +404,6 @@ class LibvirtDriver(ComputeDriver):
             yield from self._converting(host, root_disk.snapshot_extract, out_path, image_format)
 
     def _upload(self, host, instance, image_id, metadata, out_path):
-        """Send the file to glance."""
         start_s = host.service.site.clock.env.now
         length = host.images[out_path].length
         yield from self._step(host, "upload", host.costs.upload_s(length))
@@ -417,7 +414,6 @@ class LibvirtDriver(ComputeDriver):
 
     @staticmethod
     def _create_snapshot_metadata(instance, img_fmt, snp_name) -> dict:
-        """Return what the image will be called and consist of."""
         return {
             "status": "active",
             "name": snp_name,
@@ -560,7 +556,6 @@ class LibvirtDriver(ComputeDriver):
             yield from self._taking(host, "suspend", guest.save_memory_state)
 
     def _resume_guest_after_snapshot(self, host, live_snapshot, original_power_state, guest):
-        """Let a guest go on that stands still for the snapshot."""
         if self._needs_suspend_resume_for_snapshot(live_snapshot, original_power_state):
             paused = guest.get_power_state() == power_state.PAUSED
             yield from self._taking(host, "resume", guest.launch, paused)
@@ -575,7 +570,6 @@ class LibvirtDriver(ComputeDriver):
             host.failing[_STRIKES[step]] = error
 
     def _taking(self, host, step, work, *args):
-        """Let a step take its time, and then do it."""
         start_s = host.service.site.clock.env.now
         yield from self._step(host, step)
         if host.service.site.clock.env.now > start_s:

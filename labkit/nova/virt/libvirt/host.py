@@ -324,7 +324,6 @@ class Host:
         self.files.add(path)
 
     def _convert(self, cmd, words):
-        """Write the new image, and remember what that takes."""
         out_format, in_format = cmd[cmd.index("-O") + 1], cmd[cmd.index("-f") + 1]
         source, dest, compress = cmd[-2], cmd[-1], "-c" in cmd
         if out_format not in FORMATS:
