@@ -165,7 +165,6 @@ class CreationDial(Panel):
         self._show(self._timeline.ax.figure, answer)
 
     def _new_timeline(self, services: Sequence[str]) -> Timeline:
-        """A figure with a row for each service, and room for the longest sign beside its name."""
         timeline = Timeline({name: LEVELS.get(name, LEVELS_OF_COMPUTE) for name in services})
         figure = canvas(WIDTH, timeline.height / 72 + 1.3)
         timeline.frame(figure.add_subplot())

@@ -180,7 +180,6 @@ class Part(NamedTuple):
 
 
 def _draw_parts(ax: Axes, parts: list[Part], asked: tuple, cluster: int, size: int) -> None:
-    """Draw what was asked for and, below it, the clusters that it touched, on a ruler in KiB."""
     from matplotlib.patches import Rectangle
 
     first, last = asked[0] // cluster, -(-asked[1] // cluster)

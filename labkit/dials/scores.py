@@ -241,7 +241,6 @@ class ScoresDial(Panel):
 
 
 def _scores_of(decision: Decision) -> Scores:
-    """The scores; no tables on the way."""
     weighing = decision.record.weighings[0]
     names, totals = weighing.hosts, np.zeros(len(weighing.hosts))
     by_weigher = {}
@@ -252,6 +251,5 @@ def _scores_of(decision: Decision) -> Scores:
 
 
 def _fallen(decision: Decision) -> dict[str, str]:
-    """What stands in the place of a host's bars: where it fell."""
-    stages = stages_of(decision.filters)
-    return {host: f"out: {stage.name}" for stage in stages for host in stage.fell}
+    stages = [stage for stage in decision.record.stages if stage.index == 0]
+    return {host: f"out: {stage.name}" for stage in stages for host in stage.reasons}

@@ -8,8 +8,19 @@ from labkit import Flavor, dials
 from tests.helpers.readable import complaints
 
 
-def test_the_beginning_is_nova_s_own():
-    dial = dials.overcommit()
+@pytest.fixture(scope="module")
+def one():
+    return dials.overcommit()
+
+
+@pytest.fixture
+def dial(one):
+    """The same one for all tests, as it was at first."""
+    one.reset.click()
+    return one
+
+
+def test_the_beginning_is_nova_s_own(dial):
     assert dial.value == {
         "cpu_allocation_ratio": 4.0,
         "ram_allocation_ratio": 1.0,
@@ -33,8 +44,7 @@ def test_the_beginning_is_nova_s_own():
         ({"reserved_host_memory_mb": 0}, 4, "MEMORY_MB: used 16384 + 4096 > capacity 16384"),
     ],
 )
-def test_how_many_servers_fit_and_what_stops_the_next(value, servers, full):
-    dial = dials.overcommit()
+def test_how_many_servers_fit_and_what_stops_the_next(dial, value, servers, full):
     before = dial.picture.value
     dial.value = value
     assert dial.servers == servers
@@ -43,23 +53,20 @@ def test_how_many_servers_fit_and_what_stops_the_next(value, servers, full):
     assert dial.picture.value != before
 
 
-def test_the_row_s_free_memory_knows_no_ratio():
-    dial = dials.overcommit()
+def test_the_row_s_free_memory_knows_no_ratio(dial):
     dial.ram_allocation_ratio.value = 1.5
     assert dial.host_state.free_ram_mb == 16384 - 512 - 5 * 4096 == -4608
     assert dial.answer.endswith("The scheduler sees free_ram_mb -4608.")
 
 
-def test_a_ratio_of_0_is_none():
-    dial = dials.overcommit()
+def test_a_ratio_of_0_is_none(dial):
     dial.cpu_allocation_ratio.value = 0.0
     assert dial.table.allocation_ratio[0] == 4.0
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_what_a_slider_in_a_browser_gives_back_is_what_it_got():
+def test_what_a_slider_in_a_browser_gives_back_is_what_it_got(dial):
     """It keeps percent of its range: what is not the same number then is another turn."""
-    dial = dials.overcommit()
     for name in list(dial.value)[:3]:
         slider = getattr(dial, name)
         for step in range(round(slider.max / slider.step) + 1):
@@ -85,8 +92,7 @@ def test_a_flavor_of_nothing_is_refused_by_placement():
     assert dial.answer.startswith("0 servers fit. The next one: NoValidHost; placement refuses")
 
 
-def test_a_picture_does_not_depend_on_the_turns_before():
-    dial = dials.overcommit()
+def test_a_picture_does_not_depend_on_the_turns_before(dial):
     first = dial.picture.value
     dial.value = {"cpu_allocation_ratio": 0.5, "reserved_host_memory_mb": 8192}
     dial.value = {"cpu_allocation_ratio": 4.0, "reserved_host_memory_mb": 512}
@@ -101,8 +107,7 @@ def test_a_picture_does_not_depend_on_the_turns_before():
         ({"reserved_host_memory_mb": -1}, "goes from 0 to 16384, not -1"),
     ],
 )
-def test_a_wrong_value_gets_a_sentence(value, sentence):
-    dial = dials.overcommit()
+def test_a_wrong_value_gets_a_sentence(dial, value, sentence):
     with pytest.raises(ValueError, match=sentence):
         dial.value = value
 

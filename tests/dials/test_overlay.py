@@ -11,13 +11,26 @@ from tests.helpers.readable import complaints
 CLUSTER = 65536
 
 
-@pytest.fixture
-def base(tmp_path):
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
     """A disk of 32 clusters with data in the first four and the sixth."""
-    with qcow2.create(tmp_path / "base.qcow2", 32 * CLUSTER) as image:
+    path = tmp_path_factory.mktemp("disk") / "base.qcow2"
+    with qcow2.create(path, 32 * CLUSTER) as image:
         image.write(0, b"b" * 4 * CLUSTER)
         image.write(5 * CLUSTER, b"b" * 4096)
-    return tmp_path / "base.qcow2"
+    return path
+
+
+@pytest.fixture(scope="module")
+def one(base):
+    return dials.overlay(base)
+
+
+@pytest.fixture
+def dial(one):
+    """The same one for all tests, as it was at first."""
+    one.reset.click()
+    return one
 
 
 def letters(dial):
@@ -35,8 +48,7 @@ def ruler(dial):
     ]
 
 
-def test_a_turn_changes_answer_picture_and_table(base):
-    dial = dials.overlay(base)
+def test_a_turn_changes_answer_picture_and_table(dial):
     assert letters(dial).count("D") == 1
     before = dial.picture.value
     dial.value = {"start_kib": 60, "length_kib": 8}
@@ -61,23 +73,20 @@ def test_a_turn_changes_answer_picture_and_table(base):
         (2044, 4, 128, "1 cluster with data."),
     ],
 )
-def test_what_a_write_takes(base, start, length, grown, words):
-    dial = dials.overlay(base)
+def test_what_a_write_takes(dial, start, length, grown, words):
     dial.value = {"start_kib": start, "length_kib": length}
     assert dial.grown == grown * 1024
     assert words in dial.answer
 
 
-def test_zeros_take_no_cluster_where_a_whole_one_is_zeroed(base):
-    dial = dials.overlay(base)
+def test_zeros_take_no_cluster_where_a_whole_one_is_zeroed(dial):
     dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 160}
     assert dial.grown == 2 * CLUSTER
     assert "1 cluster with data, of which 32 KiB come from below, 2 clusters marked" in dial.answer
     assert dial.table.kind[:3].tolist() == ["zero", "zero", "data"]
 
 
-def test_what_does_not_lie_on_the_disk_is_an_answer(base):
-    dial = dials.overlay(base)
+def test_what_does_not_lie_on_the_disk_is_an_answer(dial):
     dial.value = {"start_kib": 2044, "length_kib": 8}
     assert dial.answer.startswith("Refused: 8192 bytes from 2093056 on")
     assert dial.grown == 0
@@ -97,9 +106,8 @@ def test_what_does_not_lie_on_the_disk_is_an_answer(base):
     ],
 )
 def test_the_write_and_what_it_copies_are_drawn_on_a_ruler(
-    base, start, length, zeroes, kib, numbers
+    dial, start, length, zeroes, kib, numbers
 ):
-    dial = dials.overlay(base)
     dial.value = {"start_kib": start, "length_kib": length, "write_zeroes": zeroes}
     assert ruler(dial) == ([f"{n:,} KiB" for n in kib], [f"{n:,}" for n in numbers])
     assert ("the end of the disk" in dial.picture.value) == (start + length > 2048)
@@ -118,8 +126,7 @@ def test_clusters_of_any_size_and_number_have_a_ruler(tmp_path, cluster, cluster
     assert complaints(dial.figure) == []
 
 
-def test_what_is_copied_is_what_the_overlay_then_has_of_the_base(base, tmp_path):
-    dial = dials.overlay(base)
+def test_what_is_copied_is_what_the_overlay_then_has_of_the_base(dial, base, tmp_path):
     dial.value = {"start_kib": 52, "length_kib": 24}
     with qcow2.create(tmp_path / "o", 32 * CLUSTER, str(base), "qcow2", allow_outside=True) as disk:
         disk.write(52 * 1024, b"w" * 24 * 1024)
@@ -130,16 +137,15 @@ def test_what_is_copied_is_what_the_overlay_then_has_of_the_base(base, tmp_path)
     assert f"{copied // 1024} KiB come from below" in dial.answer
 
 
-def test_the_base_is_not_changed_and_nothing_is_left(base, tmp_path):
+def test_the_base_is_not_changed_and_nothing_is_left(base):
     before = base.read_bytes()
     dial = dials.overlay(str(base))
     dial.write_zeroes.value = True
     assert base.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["base.qcow2"]
+    assert [path.name for path in base.parent.iterdir()] == ["base.qcow2"]
 
 
-def test_a_picture_does_not_depend_on_the_turns_before(base):
-    dial = dials.overlay(base)
+def test_a_picture_does_not_depend_on_the_turns_before(dial):
     first = dial.picture.value
     dial.value = {"write_zeroes": True, "start_kib": 0, "length_kib": 2048}
     assert letters(dial).count("0") == 32 + 1 + 1  # and the line, and the ruler's first number
@@ -154,8 +160,7 @@ def test_a_picture_does_not_depend_on_the_turns_before(base):
         ({"length_kib": 0}, "goes from 4 to 2048, not 0"),
     ],
 )
-def test_a_wrong_value_gets_a_sentence(base, value, sentence):
-    dial = dials.overlay(base)
+def test_a_wrong_value_gets_a_sentence(dial, value, sentence):
     with pytest.raises(ValueError, match=sentence):
         dial.value = value
 

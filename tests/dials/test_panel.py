@@ -37,9 +37,9 @@ DIALS = {
 }
 
 
-@pytest.fixture(params=DIALS)
-def dial(request, tmp_path):
-    return DIALS[request.param](tmp_path)
+@pytest.fixture(params=DIALS, scope="module")
+def dial(request, tmp_path_factory):
+    return DIALS[request.param](tmp_path_factory.mktemp("dial"))
 
 
 def all_in(widget):
@@ -77,9 +77,11 @@ def test_every_control_has_words_a_tip_and_a_slider_its_ends(dial):
 
 def test_reset_is_as_it_was_at_first(dial):
     first = dial.value, dial.picture.value, dial.sentence.value
-    for name in dial.value:
-        control = getattr(dial, name)
-        control.value = getattr(control, "choices", [getattr(control, "max", True)])[-1]
+    controls = {name: getattr(dial, name) for name in dial.value}
+    dial.value = {
+        name: getattr(control, "choices", [getattr(control, "max", True)])[-1]
+        for name, control in controls.items()
+    }
     assert dial.value != first[0]
     dial.reset.click()
     assert (dial.value, dial.picture.value, dial.sentence.value) == first
@@ -123,7 +125,7 @@ def test_matplotlibs_settings_of_a_learner_reach_no_dial(dial, tmp_path, request
 
     usual = dial.figure.svg()
     with matplotlib.rc_context({"axes.grid": True, "font.size": 20, "axes.facecolor": "black"}):
-        other = DIALS[request.node.callspec.params["dial"]](tmp_path / "..").figure.svg()
+        other = DIALS[request.node.callspec.params["dial"]](tmp_path).figure.svg()
     assert re.sub("id=.[^ ]*", "", other) == re.sub("id=.[^ ]*", "", usual)
 
 

@@ -20,9 +20,16 @@ SETTINGS = [
 ]
 
 
-@pytest.fixture
-def dial():
+@pytest.fixture(scope="module")
+def one():
     return dials.rpc()
+
+
+@pytest.fixture
+def dial(one):
+    """The same one for all tests, as it was at first."""
+    one.reset.click()
+    return one
 
 
 @pytest.mark.usefixtures("unpainted")
