@@ -75,7 +75,7 @@ class History:
         return instance and status_from_state(instance.vm_state, instance.task_state)
 
     def _requested(self, record):
-        return self._instance(*record.states[:2], unbuilt=True)
+        return self._instance(record.vm_state, record.task_state, unbuilt=True)
 
     def _instance(self, vm_state, task_state, unbuilt=False):
         return SimpleNamespace(

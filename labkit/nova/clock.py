@@ -148,7 +148,8 @@ class BuildRequest(NamedTuple):
     service: str
     instance: str
     op: str
-    states: tuple | None = None
+    vm_state: str | None = None
+    task_state: str | None = None
     error: str | None = None
     by: str | None = None
     request_id: str | None = None

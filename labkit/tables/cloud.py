@@ -33,7 +33,8 @@ def states(records):
 def _states(records):
     for seq, record in enumerate(records):
         if isinstance(record, BuildRequest) and record.op == "create":
-            vm_state, task_state, power = record.states
+            vm_state, task_state = record.vm_state, record.task_state
+            power = power_state.NOSTATE  # base_options of nova/compute/api.py
         elif isinstance(record, Save) and record.op in ("create", "update", "destroy"):
             vm_state, task_state, power = record.new
             vm_state = "deleted" if record.op == "destroy" else vm_state

@@ -197,7 +197,7 @@ def _save(record):
 def _build_request(record):
     event = {"kind": "build_request", "op": record.op, "where": record.by}
     if record.op == "create":
-        event |= _states(record.states)
+        event |= {"vm_state": record.vm_state, "task_state": record.task_state}
     if record.error:
         event["error"] = record.error
     return event

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from labkit.nova import clock
 from labkit.nova.exception import BuildRequestNotFound
 from labkit.nova.objects.base import NovaObject
-from labkit.nova.objects.instance import Instance, states
+from labkit.nova.objects.instance import Instance
 
 
 @dataclass
@@ -36,7 +36,8 @@ class BuildRequest(NovaObject):
     def create(self, service):
         """Write it down."""
         service.site.api_db.build_requests[self.uuid] = self
-        service.note(clock.BuildRequest, self.name, "create", states(self.values))
+        states = self.values["vm_state"], self.values["task_state"]
+        service.note(clock.BuildRequest, self.name, "create", *states)
 
     def destroy(self, service):
         """Delete it. Raises BuildRequestNotFound when another service was faster."""

@@ -195,11 +195,13 @@ def _build_requests():
     @wrap(objects.BuildRequest, "create")
     def create(original, self, *args, **kwargs):
         out = original(self, *args, **kwargs)
+        instance = self.instance
         REC.add(
             "build_request",
             self.instance_uuid,
             op="create",
-            **states(self.instance),
+            vm_state=instance.vm_state,
+            task_state=instance.task_state,
             where=where(),
         )
         return out

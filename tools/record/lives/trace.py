@@ -135,9 +135,9 @@ def state_rows(events):
         if "instance" in event:
             about["instance"] = event["instance"]
         if kind == "build_request" and op == "create":
-            # What the API shows until the conductor has made the row.
-            states = {key: event[key] for key in ("vm_state", "task_state", "power_state")}
-            rows.append(states | {"status": "BUILD", "store": kind} | about)
+            # What the API shows until the conductor has made the row; it has no power state yet.
+            states = {"vm_state": event["vm_state"], "task_state": event["task_state"]}
+            rows.append(states | {"power_state": None, "status": "BUILD", "store": kind} | about)
         elif kind == "db" and (op == "create" or event.get("changed")):
             row = event["new"] | {"status": event["status"], "store": "instances"}
             rows.append(row | about)
