@@ -41,10 +41,13 @@ class Feedback:
     def _repr_mimebundle_(self, include=None, exclude=None):
         sign, colour = SIGNS[self.outcome]
         verdict = f"<b>{sign}</b> {escape(self._sentence)}"
-        lines = (escape(self.head), verdict, escape(self.after))
         inside = "".join(
-            f'<p style="margin:0.2em 0;white-space:pre-line">{line}</p>' for line in lines if line
+            f'<p style="margin:0.2em 0;white-space:pre-line">{line}</p>'
+            for line in (verdict, escape(self.after))
+            if line
         )
         style = f"border-left:5px solid {colour};padding:0.1em 0.9em"
-        html = f'<div style="{style}">{inside}</div>'
+        # The head is a line of its own: JupyterLab shows the source's first line of a folded output.
+        first = escape(self.head, quote=False) + "\n" if self.head else ""
+        html = f'{first}<div style="{style}">{inside}</div>'
         return {"text/plain": repr(self), "text/html": html}

@@ -110,3 +110,8 @@ def test_the_first_line_tells_nothing():
         shown = compare(prediction, "cn-2")._repr_mimebundle_()["text/plain"]
         assert shown.splitlines()[0] == HEAD
     assert "<b>x" not in compare("<b>x", "y")._repr_mimebundle_()["text/html"]
+
+
+def test_what_a_folded_answer_shows_is_a_line_that_tells_nothing():
+    first = compare("cn-1", "cn-2")._repr_mimebundle_()["text/html"].splitlines()[0]
+    assert first == "Your prediction, and what happened:"
