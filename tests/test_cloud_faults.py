@@ -249,7 +249,7 @@ LEFT_FOR_GOOD_BY = {
 def lives():
     """Every single fault, and what became of the server that lived with it."""
     found = []
-    for fault in length.some(SINGLES, 6):
+    for fault in length.some(SINGLES, 11):
         cloud = live([fault])
         show = cloud.show("web-1")
         kept = {"found": cloud.found, "during": cloud.during, "left": cloud.left}

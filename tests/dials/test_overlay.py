@@ -114,9 +114,7 @@ def test_the_write_and_what_it_copies_are_drawn_on_a_ruler(
     assert complaints(dial.figure) == []
 
 
-@pytest.mark.parametrize(
-    ("cluster", "clusters", "lines"), [(512, 16, True), (CLUSTER, 1024, False)]
-)
+@pytest.mark.parametrize(("cluster", "clusters", "lines"), [(512, 16, True), (4096, 1024, False)])
 def test_clusters_of_any_size_and_number_have_a_ruler(tmp_path, cluster, clusters, lines):
     qcow2.create(tmp_path / "disk", clusters * cluster, cluster_size=cluster).close()
     dial = dials.overlay(tmp_path / "disk")
