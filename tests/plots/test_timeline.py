@@ -23,7 +23,7 @@ def test_a_bar_is_a_state_on_its_way(name):
     cloud = road(name)
     expected = []
     end = cloud.events.t_s.iloc[-1]
-    states = cloud.states[(cloud.events.kind[cloud.states.seq] == "Save").array]
+    states = cloud.states[(cloud.events.kind[cloud.states.seq] == "Save").to_numpy()]
     times = [*states.t_s, end]
     before = None
     for i, row in enumerate(states.itertuples()):
