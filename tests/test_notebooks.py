@@ -37,6 +37,12 @@ def test_there_are_lessons():
     assert LESSONS
 
 
+def test_each_question_is_asked_in_a_lesson():
+    texts = [nbformat.read(path, as_version=4) for path in LESSONS]
+    said = "\n".join(cell.source for text in texts for cell in text.cells)
+    assert [name for name in FILE_OF if not re.search(rf"""["'`]{name}["'`]""", said)] == []
+
+
 def test_is_a_valid_notebook_as_the_tool_writes_it(path, lesson):
     nbformat.validate(lesson)
     assert path.read_text(encoding="utf-8") == text_of(normalise(lesson)), "run `make notebooks`"

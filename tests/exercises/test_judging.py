@@ -27,6 +27,11 @@ def test_the_table_says_where_each_question_is():
     assert len(defined) == len(judging.FILE_OF)
 
 
+def test_each_lesson_with_questions_has_its_tests():
+    tested = {path.stem for path in Path(__file__).parent.glob("test_lesson_*.py")}
+    assert tested == {f"test_{file}" for file in judging.FILE_OF.values()}
+
+
 def test_a_question_loads_its_own_file_alone():
     program = """
 import sys

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from labkit import plots, qcow2
+from tests.helpers.readable import complaints
 
 CLUSTER = 65536
 
@@ -28,6 +29,11 @@ def test_each_kind_has_a_letter_or_a_grey_of_its_own():
     assert [text.get_text() for text in ax.texts] == ["D", "B", "C", "0", ""]
     assert len({patch.get_facecolor() for patch in ax.patches}) == 5
     assert min(text.get_fontsize() for text in ax.texts) >= 9
+
+
+@pytest.mark.parametrize("count", [1, 40, 1024])
+def test_no_text_is_small_or_cut_off_or_lies_over_another(count):
+    assert complaints(plots.clusters(table(*[("data", 0), ("zero", 1)] * count)[:count])) == []
 
 
 def test_the_same_bytes_each_time():

@@ -2,8 +2,10 @@
 
 import base64
 import functools
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import pytest
@@ -70,6 +72,13 @@ def test_the_answer_stands_in_the_figure(kind):
     figure = drawn(kind, 2)
     assert title(figure)
     assert figure.answer.startswith(title(figure))
+
+
+def test_every_kind_of_figure_is_looked_at_for_text_that_cannot_be_read():
+    tests = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    looked_at = "\n".join(text for text in tests if "complaints(" in text)
+    kinds = set(plots.__all__) - {"Figure", "size"}
+    assert {name for name in kinds if not re.search(rf"\b{name}\b", looked_at)} == set()
 
 
 def test_the_figures_load_matplotlib_and_pandas_only_when_they_draw():

@@ -3,6 +3,7 @@
 import pytest
 
 from labkit import plots, qcow2
+from tests.helpers.readable import complaints
 
 SIZE = 1 << 16
 
@@ -24,6 +25,11 @@ def test_it_names_each_part_and_its_place(image):
     assert "at 256 KiB" in words
     assert "entry 1:\n327,680" in words
     assert image.path.read_bytes()[333824:][:5] == b"hello"
+
+
+@pytest.mark.parametrize("offset", [0, 70 * 1024])
+def test_no_text_is_small_or_cut_off_or_lies_over_another(image, offset):
+    assert complaints(plots.lookup(image.lookup(offset))) == []
 
 
 @pytest.mark.parametrize(("offset", "entry"), [(0, "entry 0"), (5 * SIZE, "entry 5")])
