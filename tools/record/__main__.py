@@ -9,7 +9,8 @@ several servers), *random_decisions* (of the scheduler), *alone* (the tests with
 *length* (all cases of the tests of which `make test` takes a part). A part that fails is told when it is
 met, the others run all the same; the last lines say how each went, and the exit code is 1 if one was not
 well.
-On two quiet cores --check takes about 40 minutes, most of it for *lives*, *clouds* and *random_clouds*.
+On two cores that also did other things --check took two and a half hours, most of it for *lives* and
+*random_clouds*.
 """
 
 import argparse

@@ -14,20 +14,20 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: They look at the project's other files, or are marked nova as a whole.
-LEFT_OUT = ("test_environment.py", "test_notebooks.py")
+#: They look at what is not copied, or need a browser.
+LEFT_OUT = ("test_environment.py", "test_notebooks.py", "browser", "site")
 
 
 def main(more):
     """Make the copy and run the tests in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("labkit", "data", "tests"):
-            out = shutil.ignore_patterns("__pycache__", "nova-34", "browser")
-            shutil.copytree(ROOT / name, Path(folder) / name, ignore=out)
-        shutil.copy(ROOT / "pyproject.toml", folder)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "copy"
+        out = "__pycache__ nova-34 .git .venv .hypothesis build work".split()
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*out))
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
         command += ["-p", "no:cacheprovider", "-m", "not nova and not browser and not site", *more]
         command += [f"--ignore=tests/{name}" for name in LEFT_OUT]
+        command += ["tests", "labkit"]
         env = os.environ | {"PYTHONPATH": "."}
         return subprocess.run(command, cwd=folder, env=env, check=False).returncode
 
