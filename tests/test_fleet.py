@@ -18,6 +18,7 @@ from labkit import (
     select_destinations,
 )
 from labkit.nova.objects import ComputeNode
+from tests.helpers import length
 
 
 @pytest.fixture
@@ -217,13 +218,14 @@ def test_reading_takes_time_in_proportion_to_the_hosts(tmp_path):
         names = [f"cn-{k + 1:0{len(str(n))}d}" for k in range(n)]
         (tmp_path / "aggregates.json").write_text(json.dumps({"all": {"hosts": names}}))
         taken = []
-        for _ in range(2):
+        for _ in range(3):
             began = time.process_time()
             Fleet.read(tmp_path)
             taken.append(time.process_time() - began)
         return min(taken)
 
-    assert seconds(2000) / seconds(500) < 8
+    most = length.few(4000, 2)
+    assert seconds(most) / seconds(most // 4) < 8
 
 
 def test_aggregate_metadata_is_text_as_in_nova():
@@ -327,7 +329,7 @@ def test_a_wrong_number_of_hosts_gets_a_sentence(n):
 
 
 def test_many_hosts_are_cut_at_max_placement_results():
-    fleet = Fleet.random(1_200, seed=1)
+    fleet = Fleet.random(length.few(10_000, 8), seed=1)
     spec = RequestSpec(Flavor(vcpus=1, memory_mb=512))
     table = select_destinations(fleet, spec).filters
     assert table[(table["filter"] == "allocation_candidates") & table.passed].shape[0] == 1000

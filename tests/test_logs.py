@@ -24,7 +24,7 @@ PATH = ROOT / "data" / "logs" / "nova-scheduler-34.log"
 TEXT = PATH.read_text(encoding="utf-8")
 LINES = TEXT.splitlines()
 #: Requests of most kinds: a filter removes, none is left, one host, ignored, forced, no candidates.
-PART = LINES[280:425] + LINES[840:1195]
+PART = LINES if length.ALL else LINES[280:425] + LINES[840:1195]
 REAL = json.loads(PATH.with_suffix(".json").read_text(encoding="utf-8"))
 HEADER = "2026-03-02 09:00:00.001 7 DEBUG nova.weights [None req-1a2b u p - - default default] "
 PLACE = " get_weighed_objects /usr/lib/python3/dist-packages/nova/weights.py:153"
@@ -325,7 +325,7 @@ def test_a_request_that_comes_again_is_numbered():
 
 
 @hypothesis.given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
-@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.settings(max_examples=length.few(60, 4), deadline=None)
 def test_a_piece_of_the_log_says_nothing_that_the_whole_does_not(log, start, end):
     piece = logs.read(TEXT[min(start, end) : max(start, end)].splitlines())
     columns = ("request", "host", "weigher", "raw", "normalized", "multiplier", "score")
@@ -338,7 +338,7 @@ def test_a_piece_of_the_log_says_nothing_that_the_whole_does_not(log, start, end
 
 
 @hypothesis.given(st.lists(st.sampled_from(LINES), max_size=60), st.randoms(use_true_random=False))
-@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.settings(max_examples=40, deadline=None)
 def test_cut_and_shuffled_lines_do_no_harm(lines, rng):
     read = logs.read([line[: rng.randint(0, len(line) + 50)] for line in lines])
     assert [len(getattr(read, name).columns) for name in TABLES] == [11, 7, 8]
@@ -360,7 +360,7 @@ def test_cut_and_shuffled_lines_do_no_harm(lines, rng):
         )
     )
 )
-@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.settings(max_examples=length.few(100, 5), deadline=None)
 def test_garbage_is_counted_and_nothing_else(lines):
     read = logs.read(lines)
     assert read.rows["filters"] == []

@@ -311,8 +311,17 @@ class _Reader:
         return now
 
     def _request(self, name):
-        new = types.SimpleNamespace(name=name, times=0, servers=None, hosts={}, now=None, time="")
-        new.passes, new.waiting, new.lines = [], {}, {}
+        new = types.SimpleNamespace(
+            name=name,
+            times=0,
+            servers=None,
+            hosts={},
+            now=None,
+            passes=[],
+            waiting={},
+            lines={},
+            time="",
+        )
         return self.requests.setdefault(name, new)
 
     def _fill(self, names, count):

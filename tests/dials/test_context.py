@@ -20,13 +20,6 @@ def one():
     return dials.context()
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 def signs(dial):
     """The signs in the picture, as the page has them: squares of no and yes."""
     texts = re.findall("<text[^>]*>([^<]*)<", dial.picture.value)

@@ -21,13 +21,6 @@ def one():
     return dials.creation(fleet_of(4), SPEC)
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 def in_the_page(dial):
     """The texts of the picture as the page has them."""
     return [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]

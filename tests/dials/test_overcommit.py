@@ -13,13 +13,6 @@ def one():
     return dials.overcommit()
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 def test_the_beginning_is_nova_s_own(dial):
     assert dial.value == {
         "cpu_allocation_ratio": 4.0,

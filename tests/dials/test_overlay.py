@@ -26,13 +26,6 @@ def one(base):
     return dials.overlay(base)
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 def letters(dial):
     """The letters in the squares of the picture, as the page has them."""
     texts = [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]

@@ -25,13 +25,6 @@ def one():
     return dials.rpc()
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("setting", "answer"),

@@ -26,13 +26,6 @@ def one():
     return dials.snapshot()
 
 
-@pytest.fixture
-def dial(one):
-    """The same one for all tests, as it was at first."""
-    one.reset.click()
-    return one
-
-
 def in_the_page(dial):
     """The texts of the picture as the page has them."""
     return [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)<", dial.picture.value)]

@@ -17,7 +17,7 @@ CASES = json.loads(gzip.decompress(RECORDED.read_bytes()))["scenarios"] if RECOR
 
 def test_there_is_something_to_compare():
     seen = sum((clouds.counts(case) for case in CASES.values()), Counter())
-    assert len(CASES) >= 175
+    assert len(CASES) >= 177
     assert seen["steps"] >= 770
     assert seen["servers"] >= 385
     assert seen["refused"] >= 115

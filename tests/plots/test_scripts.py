@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from labkit import Cloud, Fleet, dials, plots
+from tests.helpers import length
 from tests.test_arguments import CALLS, FLEET, SPEC
 
 NAMES = {"cn-1": "计算节点一", "cn-2": "عقدة-٢", "web-1": "сервер 🚀"}
@@ -37,7 +38,9 @@ def in_other_scripts(value):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_draws_names_of_any_script(name):
     arguments = {key: in_other_scripts(value) for key, value in CALLS[name]().items()}
-    assert getattr(plots, name.removeprefix("plots."))(**arguments).png()
+    figure = getattr(plots, name.removeprefix("plots."))(**arguments)
+    assert figure.png()
+    assert not length.ALL or "<svg" in figure.svg()
 
 
 def other_fleet():

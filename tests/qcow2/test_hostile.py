@@ -6,6 +6,7 @@ import random
 import pytest
 
 from labkit import qcow2
+from tests.helpers import length
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_a_header_that_lies(disk, at, value, sentence):
 
 def test_a_file_that_was_cut_off_is_never_read_as_zeros(disk):
     raw = disk.read_bytes()
-    for length in range(0, len(raw) - 4096, 997):
-        disk.write_bytes(raw[:length])
+    for kept in range(0, len(raw) - 4096, 997):
+        disk.write_bytes(raw[:kept])
         assert "disk" in refusal(disk)
 
 
@@ -113,7 +114,8 @@ def test_damage_anywhere_ends_in_an_error_of_its_own(root, tmp_path, name):
     folder = root / "data" / "qcow2"
     (tmp_path / "base.qcow2").write_bytes((folder / "base.qcow2").read_bytes())
     good, refused = (folder / name).read_bytes(), 0
-    for seed in range(150):
+    seeds = length.few(300, 2)
+    for seed in range(seeds):
         rng = random.Random(seed)
         raw = bytearray(good)
         for _ in range(rng.randint(1, 4)):
@@ -128,7 +130,7 @@ def test_damage_anywhere_ends_in_an_error_of_its_own(root, tmp_path, name):
                 qcow2.check(image)
         except qcow2.Qcow2Error:
             refused += 1
-    assert 15 < refused < 135, refused
+    assert 0.1 < refused / seeds < 0.9, refused
 
 
 def test_a_pipe_is_refused_at_once(tmp_path):

@@ -86,10 +86,10 @@ def test_a_table_stands_before_its_clusters_as_qemu_writes_them(tmp_path, cluste
     run(tmp_path, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "theirs", size)
     with qcow2.create(tmp_path / "ours", size, cluster_size=cluster_size) as ours:
         for _ in range(8):
-            start, length = rng.randrange(size // 512) * 512, rng.randint(1, 100) * 512
-            length = min(length, size - start)
-            ours.write(start, b"x" * length)
-            write = f"write -P 120 {start} {length}"
+            start = rng.randrange(size // 512) * 512
+            count = min(rng.randint(1, 100) * 512, size - start)
+            ours.write(start, b"x" * count)
+            write = f"write -P 120 {start} {count}"
             run(tmp_path, "qemu-io", "-f", "qcow2", "-c", write, "theirs")
         with qcow2.Image(tmp_path / "theirs") as theirs:
             assert [e.offset for e in ours.map()] == [e.offset for e in theirs.map()]

@@ -1513,4 +1513,17 @@ CASES = {
         admin("a", "migrateLive"),
         ask("a", "stop"),
     ),
+    "ports_live_destination": case(
+        "the same at its destination, when the guest has come",
+        create("a"),
+        fault("neutron migrate_instance_finish", "host2", times=1),
+        admin("a", "migrateLive"),
+        ask("a", "stop"),
+    ),
+    "requested_only": case(
+        "a server that the conductor has not heard of, as the API shows it",
+        held(create("a"), "handle schedule_and_build_instances"),
+        ask("a", "pause"),
+        LET_GO,
+    ),
 }

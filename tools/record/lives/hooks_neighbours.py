@@ -12,7 +12,7 @@ from nova.tests.functional import fixtures as func_fixtures
 
 from tools.record.lives.faults import FAULTS
 from tools.record.lives.hooks_rows import wrap
-from tools.record.lives.recorder import REC, mask, where
+from tools.record.lives.recorder import REC, mask, service, where
 
 GLANCE_CALLS = ("get", "create", "update", "delete", "download")
 NEUTRON_CALLS = (
@@ -60,7 +60,8 @@ def _neighbour(cls, name, system):
     @wrap(cls, name)
     def call(original, self, *args, **kwargs):
         REC.add("ext", system=system, call=name, where=where())
-        FAULTS.at(f"{system} {name}", host_of(args, kwargs))
+        host = service().partition("@")[2] or host_of(args, kwargs)
+        FAULTS.at(f"{system} {name}", host)
         return original(self, *args, **kwargs)
 
 
