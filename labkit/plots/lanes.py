@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -536,7 +537,9 @@ class Cursor:
                 shade.set_x(LEFT + start)
                 shade.set_width(max(0, WIDTH - LEFT - start))
         top = lanes.tops[strip] + lanes.above / 2
-        self._line.set_data([LEFT + x] * 2, [top, lanes.foot(strip) + 6])
+        numbers = lanes.tops[strip] + lanes.above  # over these no line is drawn
+        ends = [top, numbers, math.nan, numbers + LINE, lanes.foot(strip) + 6]
+        self._line.set_data([LEFT + x] * len(ends), ends)
         self._head.set_data([LEFT + x], [top])
         rightward = LEFT + x + 10 + wide(words) < WIDTH
         self._words.set(text=words, ha="left" if rightward else "right")
