@@ -49,6 +49,9 @@ RUN = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: 
 CLOSE = f"async () => {{ const it = {PANEL}; await it.sessionContext.shutdown(); it.dispose(); }}"
 
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
+#: The page looks for a new kernel when the test says look(), not every 250 ms.
+HELD = """const often = window.setInterval;
+  window.setInterval = (what, ms) => ms === 250 ? void (window.look = what) : often(what, ms);"""
 
 
 def joined(text):
@@ -225,18 +228,40 @@ def test_python_may_come_from_another_address(browser, root, tmp_path):
     pyodide.stop()
 
 
+NO_PYTHON = "Python could not be loaded"
+
+
 @pytest.mark.parametrize(
     "missing", ["pyodide.js", "pyodide.asm.wasm", "pyodide-lock.json", "pandas-*.whl"]
 )
 def test_python_that_does_not_come_gets_a_sentence(browser, server, missing):
+    context = without_file(browser, server, missing)
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(SAYS)).to_contain_text(NO_PYTHON, timeout=SLOW_MS)
+    expect(page.locator(SAYS)).not_to_contain_text("three minutes")
+    context.close()
+
+
+def test_a_page_too_busy_to_look_for_its_kernel_keeps_that_sentence(browser, server):
+    context = without_file(browser, server, "pyodide.js")
+    context.add_init_script(HELD)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    expect(page.locator(SAYS)).to_contain_text(NO_PYTHON, timeout=SLOW_MS)
+    page.evaluate("look()")
+    expect(page.locator(SAYS)).to_contain_text(NO_PYTHON)
+    expect(page.locator(SAYS)).not_to_contain_text("Loading")
+    context.close()
+
+
+def without_file(browser, server, missing):
+    """A learner's browser in which a file of Python's does not come."""
     context = watched(browser.new_context(), server)
     context.add_init_script(NO_WORKER)  # its requests would pass by the next line
     context.route(f"**/python/{missing}", lambda route: route.abort())
-    page = context.new_page()
-    page.goto(server.url)
-    expect(page.locator(SAYS)).to_contain_text("Python could not be loaded", timeout=SLOW_MS)
-    expect(page.locator(SAYS)).not_to_contain_text("three minutes", timeout=SLOW_MS)
-    context.close()
+    return context
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,15 @@
     if (data === "nova-lab-kept") document.getElementById("nova-lab-says").dataset.kept = "";
   });
 
-  new BroadcastChannel("nova-lab").onmessage = (event) => failed(event.data);
+  // A busy page may hear this before it has looked for the kernel that failed.
+  let heard = "";
+  new BroadcastChannel("nova-lab").onmessage = (event) => failed((heard = event.data));
 
-  // Until Python has answered once, the page says what it waits for.
+  // Until Python has answered once, the page says what it waits for, or what did not come.
   const wait = (kernel) => {
     delete document.getElementById("nova-lab-says")?.dataset.answered;
-    say("python", "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.");
-    const late = setTimeout(() => failed("nothing has come for three minutes."), LONG_S * 1000);
+    if (!heard) say("python", "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.");
+    const late = setTimeout(() => heard || failed("nothing has come for three minutes."), LONG_S * 1000);
     const stop = () => {
       clearTimeout(late);
       clearInterval(again);
@@ -63,7 +65,7 @@
       if (kernel.isDisposed) return stop();
       kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
         stop();
-        say("python", "");
+        say("python", (heard = ""));
         document.getElementById("nova-lab-says").dataset.answered = kernel.id;
         keep();
         // What each lesson's first cells need, while the learner still reads.
@@ -96,7 +98,9 @@
     if (!kernel || watched.has(kernel)) return;
     watched.add(kernel);
     kernel.statusChanged.connect((_, status) => {
-      if (status === "restarting" || status === "autorestarting") wait(kernel);
+      if (status !== "restarting" && status !== "autorestarting") return;
+      heard = "";
+      wait(kernel);
     });
     wait(kernel);
   }, 250);
