@@ -1,5 +1,6 @@
 """Find the classes of a package (nova/loadables.py)."""
 
+import functools
 import importlib
 import pkgutil
 import sys
@@ -19,8 +20,8 @@ class BaseLoader:
     def get_all_classes(self) -> list[type]:
         """Return the classes, in the order of their modules and names."""
         found = []
-        for module in sorted(each.name for each in pkgutil.iter_modules(self.package.__path__)):
-            names = vars(importlib.import_module(f"{self.package.__name__}.{module}"))
+        for module in _modules(self.package):
+            names = vars(module)
             found += [names[name] for name in sorted(names) if self._is_correct_class(names[name])]
         return found
 
@@ -30,3 +31,9 @@ class BaseLoader:
             and issubclass(obj, self.loadable_cls_type)
             and not obj.__name__.startswith("_")
         )
+
+
+@functools.cache  # a decision of the lab asks every time, Nova's scheduler when it starts
+def _modules(package):
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]
