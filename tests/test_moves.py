@@ -36,7 +36,7 @@ ACTIONS = (
     ("evacuate", {}),
     ("delete", {}),
 )
-SEQUENCES = length.few(2000, 10)
+SEQUENCES = length.few(2000, 13)
 
 
 def hosts(count):

@@ -22,7 +22,7 @@ pytest.importorskip("placement", reason="the installed Placement is not there (e
 
 HOSTS = length.few(24, 2)
 QUERIES = length.few(200, 8)
-CLAIMS = length.few(150, 6)
+CLAIMS = length.few(150, 12)
 DECISIONS = length.few(8, 8)
 
 

@@ -157,7 +157,7 @@ class _Played:
 
     def _play(self, vm_state, asked):
         cloud = self._cloud(vm_state)
-        before = len(cloud.states)
+        before = len(cloud.site.clock.records)
         try:
             status = _act(cloud, asked)
         except NovaException:
@@ -199,7 +199,7 @@ def _act(cloud, asked):
 def _end(cloud, before=0):
     states = cloud.states
     last = states.iloc[-1]
-    tasks = [task_state for task_state in states.task_state[before:] if task_state is not None]
+    tasks = states.task_state[states.seq >= before].dropna()
     tasks = [name for name, _ in itertools.groupby(tasks)]
     return last.vm_state, ", ".join(tasks), last.power_state
 

@@ -44,10 +44,11 @@ def _sums(site):
     for name in NUMBERS:
         wanted[name] = np.array([getattr(state, name) for state in states], dtype=float)
         actual[name] = np.array([getattr(state, name) for state in fleet], dtype=float)
+    names, hosts = list(wanted), list(fleet.rows)
+    parts, whole = (np.array([of[name] for name in names], dtype=float) for of in (wanted, actual))
     return [
-        f"{name} of {list(fleet.rows)[row]} is {actual[name][row]:g}, its parts are {sums[row]:g}"
-        for name, sums in wanted.items()
-        for row in np.flatnonzero(~np.isclose(actual[name], sums, equal_nan=True)).tolist()
+        f"{names[n]} of {hosts[row]} is {whole[n, row]:g}, its parts are {parts[n, row]:g}"
+        for n, row in np.argwhere(~np.isclose(whole, parts, equal_nan=True)).tolist()
     ]
 
 

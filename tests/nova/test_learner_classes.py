@@ -12,8 +12,8 @@ from tests.helpers import answers, length, scenarios
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
 
-SCENARIOS = length.some(range(200), 8)
-FEW_SCENARIOS = length.some(range(60), 8)
+SCENARIOS = length.some(range(200), 20)
+FEW_SCENARIOS = length.some(range(60), 20)
 WEIGHERS = {
     "one host at a time": """
 from labkit.nova.scheduler import weights
@@ -554,7 +554,7 @@ def compare(oracle, source, option, usual, numbers=SCENARIOS):
 @pytest.mark.parametrize("source", WEIGHERS.values(), ids=WEIGHERS)
 def test_a_weigher_runs_the_same_in_nova(oracle, source):
     assert compare(oracle, source, "weight_classes", ["RAMWeigher", "CPUWeigher"]) > length.few(
-        40, 8
+        40, 20
     )
 
 
@@ -562,7 +562,7 @@ def test_a_weigher_runs_the_same_in_nova(oracle, source):
 def test_a_filter_runs_the_same_in_nova(oracle, source):
     assert compare(
         oracle, source, "enabled_filters", ["ComputeFilter", "IoOpsFilter"]
-    ) > length.few(10, 8)
+    ) > length.few(10, 20)
 
 
 @pytest.mark.parametrize("source", AS_WRITTEN.values(), ids=AS_WRITTEN)

@@ -76,7 +76,7 @@ def test_normalize_on_any_list(nova, values, minval):
 
 def test_weighing_sorting_and_adding_up_on_4_000_lists(nova):
     rng = random.Random(21)
-    for _ in range(4000):
+    for _ in range(length.few(4000, 4)):
         columns = [numbers(rng) for _ in range(rng.randint(1, 4))]
         size = min(len(column) for column in columns)
         rules = [
@@ -132,7 +132,7 @@ def test_extra_specs_operators_on_20_000_pairs(nova):
 def test_multipliers_of_aggregates(nova):
     rng = random.Random(23)
     texts = ["1", "-2.5", "1e3", " 7 ", "x", "", "1_0", "inf", "0", "٣", "0x1"]
-    for number in range(length.few(4000, 8)):
+    for number in range(length.few(4000, 16)):
         found = [
             Aggregate(f"a{k}", ["cn-1"], {"cpu_weight_multiplier": rng.choice(texts)})
             for k in range(rng.randint(0, 3))
@@ -155,7 +155,7 @@ def test_multipliers_of_aggregates(nova):
 def test_settings_of_names_and_ratios(nova):
     rng = random.Random(24)
     parts = ["a", "b.c", "=", "==", "1", "-2.5", " ", "x", "", "nan", "1e3"]
-    for _ in range(4000):
+    for _ in range(length.few(4000, 4)):
         items = ["".join(rng.choices(parts, k=rng.randint(0, 4))) for _ in range(3)]
         with nova.quiet():
             expected = nova.scheduler_utils.parse_options(items, converter=float, name="x")
@@ -166,7 +166,7 @@ def test_hypervisor_versions_on_6_000_pairs(nova):
     from oslo_utils import versionutils
 
     rng = random.Random(25)
-    for _ in range(6000):
+    for _ in range(length.few(6000, 4)):
         version = rng.choice([0, None, 5, 1000, 6002000, 7000000, 8002001, 8010000, 10000000])
         parts = [
             rng.choice(["<", "<=", ">", ">=", "==", "!="])
@@ -197,7 +197,7 @@ def test_odd_version_predicates_are_odd_for_both(nova, wanted):
 
 def test_host_states_derived_from_compute_nodes(nova):
     rng = random.Random(26)
-    for _ in range(length.few(4000, 8)):
+    for _ in range(length.few(4000, 16)):
         least = rng.choice([None, rng.randint(-50, 600)])
         free = rng.choice([None, rng.randint(-50, 500), rng.randint(-50, 500)])
         numbers = {
@@ -276,7 +276,7 @@ def test_image_properties_are_spelled_as_nova_stores_them(nova):
         "trait:CUSTOM_A": ["required", "no"],
         "min_ram": ["1"],
     }
-    for _ in range(3000):
+    for _ in range(length.few(3000, 4)):
         given = {n: rng.choice(v) for n, v in values.items() if rng.random() < 0.4}
         theirs = nova.objects.ImageMetaProps.from_dict(dict(given))
         expected = {name: getattr(theirs, name) for name in theirs.obj_what_changed()}
@@ -317,7 +317,7 @@ def test_options_are_read_as_oslo_config_reads_them(nova, tmp_path):
         str: ["x86_64", ""],
     }
     registered = ("scheduler", "filter_scheduler", "metrics")
-    for _ in range(600):
+    for _ in range(length.few(600, 3)):
         opt = rng.choice([o for o in OPTIONS if o.modelled and o.group in registered])
         if opt.name in ("enabled_filters", "weight_classes"):
             continue
