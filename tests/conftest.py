@@ -1,5 +1,6 @@
 """What every test may use; the rest stands in the test that needs it."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     judge.may_open = False
+    # Modules and tests stay to the end: the garbage collector need not walk them again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
