@@ -90,7 +90,8 @@ class Cloud:
             arguments.user_quota(user_quota),
         )
         make = arguments.driver(driver, arguments.snapshot_model(snapshot_model))
-        self.drivers = {host: make(site.options) for host in fleet.rows}
+        with hosts.coming_up():
+            self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
         site.conductor = ComputeTaskManager(site, CONTROLLER)
@@ -99,13 +100,14 @@ class Cloud:
         for scheduler in self._schedulers:
             scheduler.serve("scheduler")
         costs = SnapshotCosts.read()
-        for host, row in fleet.rows.items():
-            hosts.prepare(site, row, self.drivers[host], costs)
-            site.reports[host] = hosts.Reports(site.clock.env, self.drivers[host])
-            compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
-            compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
-            compute.update_available_resource()
-            compute.serve("compute", "compute-alt")
+        with hosts.coming_up():
+            for host, row in fleet.rows.items():
+                hosts.prepare(site, row, self.drivers[host], costs)
+                site.reports[host] = hosts.Reports(site.clock.env, self.drivers[host])
+                compute = site.computes[host] = ComputeManager(site, host, self.drivers[host])
+                compute.rt.stats["failed_builds"] = int(fleet[host].failed_builds)
+                compute.update_available_resource()
+                compute.serve("compute", "compute-alt")
         site.allocations.mark()
         site.faults.strike["delete"] = lambda host, name: self._later(0.0, name, "delete", {})
         site.faults.strike["host_down"] = lambda host, name: self.host_down(host)
