@@ -243,7 +243,7 @@ def test_python_that_does_not_come_gets_a_sentence(browser, server, missing):
     context.close()
 
 
-def test_a_page_too_busy_to_look_for_its_kernel_keeps_that_sentence(browser, server):
+def test_python_that_does_not_come_is_not_forgotten_by_a_busy_page(browser, server):
     context = without_file(browser, server, "pyodide.js")
     context.add_init_script(HELD)
     page = context.new_page()
