@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import functools
 import io
 import math
@@ -326,14 +327,22 @@ def title_lines(words: str, width: float) -> list[str]:
 
 def fitting(words: str, width: float, size: float = SMALL) -> list[str]:
     """Return *words* in lines of at most *width* points at a font *size* in points."""
-    lines: list[str] = []
-    for word in words.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
+    lines, left = [], words.split(" ")
+    while left:
+        count = _how_many_fit(left, width, size)
+        lines.append(" ".join(left[:count]))
+        left = left[count:]
     return lines
+
+
+def _how_many_fit(words: list[str], width: float, size: float) -> int:
+    # Measuring takes longer than all else: every text once, and as few as can be.
+    def taken(count: int) -> float:
+        return text_width(" ".join(words[:count]), size)
+
+    if taken(len(words)) <= width:
+        return len(words)
+    return 1 + bisect.bisect_right(range(2, len(words)), width, key=taken)
 
 
 def broken(name: str, width: float) -> str:
