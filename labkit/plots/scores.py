@@ -35,6 +35,7 @@ from labkit.plots.figure import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 MOST_HOSTS = 12
 MOST_WEIGHERS = 6
@@ -61,6 +62,7 @@ LOOKS = {
     "ImagePropertiesWeigher": (PURPLE, "||"),
 }
 WEIGHERS = tuple(LOOKS)  # those that decide most often come first
+BESIDE_BARS = {"va": "center", "fontsize": SMALL, "zorder": 5}
 #: For a learner's own weighers.
 OWN = ((VERMILLION, ""), (BLUE, "xx"), (PURPLE, ""), (SKY, "--"), (BLUE, ""))
 
@@ -229,18 +231,11 @@ class ScoreBars:
             ]
             for name, style in styles_of(weighers).items()
         }
-        small = {"va": "center", "fontsize": SMALL, "zorder": 5}
-        beside = {"transform": ax.get_yaxis_transform(), **small}
+        beside = {"transform": ax.get_yaxis_transform(), **BESIDE_BARS}
         self.names = [ax.text(-0.015, row, "", ha="right", **beside) for row in self.rows]
         self.sums = [ax.text(1.02, row, "", ha="left", **beside) for row in self.rows]
-        self.reasons = [ax.text(0, row, "", color="#767676", **small) for row in self.rows]
-        self.cut_scores = {
-            name: [
-                ax.text(0, row, "", ha="center", backgroundcolor="white", **small)
-                for row in self.rows
-            ]
-            for name in weighers
-        }
+        self.reasons = [ax.text(0, row, "", color="#767676", **BESIDE_BARS) for row in self.rows]
+        self.cut_scores: dict[tuple[str, int], Text] = {}
         across = {"transform": ax.get_yaxis_transform(), "color": GREY, "alpha": 0.35}
         self.band = ax.add_patch(Rectangle((0, -0.5), 1, 1, linewidth=0, zorder=0, **across))
         (self.diamonds,) = ax.plot(
@@ -321,14 +316,18 @@ class ScoreBars:
     def _stack(self, drawn: dict[str, list[float]], huge: set[str]) -> None:
         """Put the bars end to end, the huge ones last, and set the limits of the axis."""
         ends = {1: [0.0] * len(self.rows), -1: [0.0] * len(self.rows)}
+        for text in self.cut_scores.values():
+            text.remove()
+        self.cut_scores = {}
         for name, patches in self.bars.items():
             for row, (patch, score) in enumerate(zip(patches, drawn[name], strict=True)):
-                self.cut_scores[name][row].set_visible(False)
                 patch.set_visible(score != 0)
                 if score and name not in huge:
                     side = ends[1 if score > 0 else -1]
                     patch.set(x=side[row], width=score)
                     side[row] += score
+                elif score:
+                    self.cut_scores[name, row] = self._cut_score(row)
         self.ends = ends
         low, high = self.limits or _limits(min(ends[-1]), max(ends[1]))
         self.ax.set_xticks([t for t in self.ticks.tick_values(low, high) if low <= t <= high])
@@ -336,6 +335,10 @@ class ScoreBars:
         above, teeth_above = self._cut(drawn, huge, ends[1], high, 0.4 * (high - low))
         self.teeth.set_data(*zip(*teeth_below, *teeth_above, (math.nan, 0.0), strict=True))
         self.ax.set_xlim(below, above)
+
+    def _cut_score(self, row: int) -> Text:
+        style = {"ha": "center", "backgroundcolor": "white", **BESIDE_BARS}
+        return self.ax.text(0, row, "", **style)
 
     def _cut(
         self,
@@ -357,7 +360,7 @@ class ScoreBars:
                 stop = edge + room * place
                 self.bars[name][row].set(x=at, width=stop - at)
                 words = minus(f"{drawn[name][row]:.3g}")
-                self.cut_scores[name][row].set(x=stop - 0.55 * room, text=words, visible=True)
+                self.cut_scores[name, row].set(x=stop - 0.55 * room, text=words)
                 teeth += [(stop - (0.1 + x) * room, row + y) for x, y in TEETH]
                 teeth.append((math.nan, 0.0))
                 at = stop
