@@ -1,4 +1,4 @@
-"""Whether a figure can be read: no text over another, none cut off, none too small."""
+"""Whether a figure can be read, no text over another, cut off or too small, and stays the same."""
 
 import re
 
@@ -20,9 +20,14 @@ def texts(figure):
     return [(text, text.get_window_extent()) for text in shown]
 
 
-def complaints(figure):
-    """A sentence for each text that is cut off, lies over another, or is below 9 points."""
+def complaints(figure, least=1):
+    """A sentence for each text that is cut off, lies over another, or is below 9 points.
+
+    Also if there are fewer texts than the *least*.
+    """
     seen = texts(figure)
+    if len(seen) < least:
+        return [f"only {len(seen)} texts"]
     words = [repr(text.get_text()) for text, _ in seen]
     found = [f"{text.get_text()!r} is small" for text, _ in seen if text.get_fontsize() < 9]
     left, low, right, high = np.array([box.extents for _, box in seen]).T
@@ -33,6 +38,14 @@ def complaints(figure):
     above = (high[:, None] > low + 2) & (high > low[:, None] + 2)
     pairs = np.argwhere(np.triu(beside & above, k=1))
     return found + [f"{words[i]} and {words[k]} overlap" for i, k in pairs]
+
+
+def the_same(one, other):
+    """Assert that two figures are the same bytes, drawn once or twice; return the SVG and the PNG."""
+    svg, png = one.svg(), one.png()
+    assert other.png() == png  # each is the first that is drawn of one figure
+    assert other.svg() == svg
+    return svg, png
 
 
 def title(figure):

@@ -43,7 +43,9 @@ def test_no_text_is_small_or_cut_off_or_lies_over_another(kind, count, names):
 def test_the_same_table_gives_the_same_bytes(kind):
     one, other = drawn(kind, 2), made(kind, 2)
     svg = one.svg()
-    assert svg == other.svg() == one.svg()
+    assert other.svg() == svg
+    if kind in length.some(KINDS, 3):
+        assert one.svg() == svg
     assert svg.startswith("<svg")
     assert "<text" in svg
     assert "<dc:date>" not in svg

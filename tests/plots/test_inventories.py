@@ -5,7 +5,8 @@ import pytest
 
 from labkit import Fleet, plots
 from labkit.tables.hosts import inventory_table
-from tests.helpers.readable import complaints
+from tests.helpers import length
+from tests.helpers.readable import complaints, the_same
 
 LONG = "compute-rack07-node{:02d}.example.org"
 
@@ -31,9 +32,18 @@ def drawn(count, names="cn-{}", asked=None):
     return plots.inventories(inventory_table(fleet(count, names), asked))
 
 
-@pytest.mark.parametrize(("count", "names"), [(1, "cn-{}"), (1, LONG), (3, LONG), (10, LONG)])
-@pytest.mark.parametrize("asked", [None, {"VCPU": 2, "MEMORY_MB": 16384}])
-def test_no_text_overlaps_another_or_is_cut_off(count, names, asked):
+@pytest.mark.parametrize(
+    ("asked", "count", "names"),
+    length.some(
+        [
+            (asked, *hosts)
+            for hosts in [(1, "cn-{}"), (3, LONG), (1, LONG), (10, LONG)]
+            for asked in (None, {"VCPU": 2, "MEMORY_MB": 16384})
+        ],
+        3,
+    ),
+)
+def test_no_text_overlaps_another_or_is_cut_off(asked, count, names):
     assert complaints(drawn(count, names, asked)) == []
 
 
@@ -81,9 +91,7 @@ def test_the_answer_says_whether_and_where_it_fits(count, asked, answer):
 
 
 def test_the_same_table_gives_the_same_bytes():
-    one, other = drawn(2), drawn(2)
-    assert one.png() == other.png()
-    assert one.svg() == other.svg()
+    the_same(drawn(2), drawn(2))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from labkit import plots, rights
 from labkit.nova.context import RequestContext, get_admin_context, get_context
 from labkit.plots.rights import MAY, MAY_NOT, NO, YES
+from tests.helpers import length
 from tests.helpers.readable import complaints
 
 THREE = {
@@ -22,13 +23,16 @@ def words(figure):
 
 @pytest.mark.parametrize(
     "table",
-    [
-        rights(THREE).query(ONE_SERVER),
-        rights(THREE),
-        rights(MANY).query(ONE_SERVER),
-        rights({"alice": THREE["alice"]}),
-        rights({"x" * 200: get_context(), "$a_b$": get_context()}),
-    ],
+    length.some(
+        [
+            rights(THREE).query(ONE_SERVER),
+            rights(THREE),
+            rights(MANY).query(ONE_SERVER),
+            rights({"alice": THREE["alice"]}),
+            rights({"x" * 200: get_context(), "$a_b$": get_context()}),
+        ],
+        2,
+    ),
 )
 def test_no_text_overlaps_another_or_is_cut_off(table):
     assert complaints(plots.rights(table)) == []

@@ -39,8 +39,9 @@ def in_other_scripts(value):
 def test_a_figure_draws_names_of_any_script(name):
     arguments = {key: in_other_scripts(value) for key, value in CALLS[name]().items()}
     figure = getattr(plots, name.removeprefix("plots."))(**arguments)
-    assert figure.png()
-    assert not length.ALL or "<svg" in figure.svg()
+    assert "<svg" in figure.svg()
+    if name in length.some(FIGURES, 5):
+        assert figure.png()
 
 
 def other_fleet():

@@ -3,10 +3,11 @@
 import itertools
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.plots.time_axis import Moment, TimeAxis
+from tests.helpers import length
 
 MOMENTS = st.lists(
     st.tuples(
@@ -17,6 +18,7 @@ MOMENTS = st.lists(
 )
 
 
+@settings(max_examples=length.few(100, 4))
 @given(MOMENTS)
 def test_the_axis_keeps_the_order_and_gives_each_its_room(rows):
     moments = [Moment(*row) for row in sorted(rows, key=lambda row: row[0])]
