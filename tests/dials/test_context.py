@@ -39,7 +39,7 @@ def test_a_turn_changes_answer_picture_and_table(dial):
     assert html.escape(dial.answer) in dial.picture.value
 
 
-@pytest.mark.parametrize("setting", length.some(SETTINGS, 4))
+@pytest.mark.parametrize("setting", length.some(SETTINGS, 7))
 def test_the_answer_and_the_picture_say_what_the_table_says(dial, setting):
     dial.value = dict(zip(("role", "way", "read_deleted"), setting, strict=True))
     table = rights({setting[1]: made(*setting)})
@@ -54,6 +54,7 @@ def test_the_answer_and_the_picture_say_what_the_table_says(dial, setting):
     assert complaints(dial.figure) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_below_each_system_stands_what_it_looks_at(dial):
     def texts():
         return {text.get_text() for text in dial.figure.figure.axes[0].texts}
@@ -73,6 +74,7 @@ def test_no_two_choices_look_the_same(dial, name):
     assert len(seen) == len(getattr(dial, name).options)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_code_that_makes_the_context_stands_in_the_page(dial):
     dial.value = {"way": "get_admin_context", "read_deleted": "only"}
     code = 'context = get_admin_context(); context.read_deleted = "only"'

@@ -119,8 +119,8 @@ def test_turning_there_and_back_gives_the_same_bytes(dial):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_picture_does_not_depend_on_the_way_to_it(order):
-    turned, direct = (dials.creation(fleet_of(4), SPEC) for _ in range(2))
+def test_the_picture_does_not_depend_on_the_way_to_it(dial, order):
+    turned, direct = dial, dials.creation(fleet_of(4), SPEC)
     steps = length.some(STEPS, 3)[::order]
     for step, every in zip(steps, itertools.cycle([True, False]), strict=False):
         turned.value = {"fault": step, "every_host": every}
@@ -138,6 +138,7 @@ def test_several_controls_are_turned_at_once(dial):
     assert dial.value == {"fault": "claim", "every_host": True, "max_attempts": 2}
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_fleet_and_request_stay_as_they_were():
     fleet = fleet_of(3)
     before = fleet.hosts
@@ -158,6 +159,7 @@ def test_a_flavor_that_fits_nowhere_is_an_answer():
     assert "reply NoValidHost" in in_the_page(dial)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_create_that_the_api_refuses_is_an_answer():
     dial = dials.creation(fleet_of(2), SPEC.replace(availability_zone="az-9"))
     assert dial.answer == (
@@ -179,6 +181,7 @@ def test_a_weigher_that_fails_leaves_no_old_picture(monkeypatch, dial):
     assert "web-1 is ACTIVE on cn-2" in dial.answer
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_mistakes_get_a_sentence_and_nothing_turns(dial):
     before = dial.value, dial.answer
     with pytest.raises(ValueError, match="No fault 'spwan' in this dial; did you mean 'spawn'"):
@@ -206,6 +209,7 @@ def test_what_is_no_fleet_or_request_gets_a_sentence():
 
 
 # -- what stands in it ------------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 def test_the_hosts_with_the_fault_have_a_sign(dial):
     dial.fault.value = "spawn"
     struck = [name for name in rows(dial) if "\N{BALLOT X} spawn" in name]
@@ -230,6 +234,7 @@ def test_the_scheduler_names_as_many_hosts_as_there_may_be_attempts(dial):
         assert dial.answer.endswith(f"1 attempt of {attempts}.")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_slider_begins_at_the_option():
     dial = dials.creation(fleet_of(2), SPEC, Options(max_attempts=7))
     assert (dial.max_attempts.value, dial.max_attempts.max) == (7, 7)
@@ -255,7 +260,7 @@ def test_names_from_a_file_are_only_text():
 @pytest.mark.parametrize(("count", "names"), [(1, "cn-{}"), (4, "cn-{}"), (30, LONG)])
 def test_every_turn_can_be_read(count, names):
     dial = dials.creation(fleet_of(count, names), SPEC)
-    for step, every in length.some(itertools.product(STEPS, [False, True]), 3):
+    for step, every in length.some(itertools.product(STEPS, [False, True]), 5):
         dial.value = {"fault": step, "every_host": every}
         assert complaints(dial.figure) == []
 
@@ -264,7 +269,7 @@ def test_every_turn_can_be_read(count, names):
 def test_the_figure_is_laid_out_once(dial):
     figure = dial.figure.figure
     where = figure.axes[0].get_position().bounds
-    for step, every in itertools.product(STEPS, [False, True]):
+    for step, every in length.some(itertools.product(STEPS, [False, True]), 3):
         dial.value = {"fault": step, "every_host": every}
     assert dial.figure.figure is figure
     assert figure.axes[0].get_position().bounds == where
@@ -281,5 +286,6 @@ def test_more_attempts_than_rows_get_a_row_each(dial):
 
 
 # -- in a notebook ----------------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 def test_the_answer_is_shown_without_quotes(dial):
     assert repr(dial.answer).startswith("web-1 is ACTIVE")

@@ -13,6 +13,7 @@ def one():
     return dials.overcommit()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_beginning_is_nova_s_own(dial):
     assert dial.value == {
         "cpu_allocation_ratio": 4.0,
@@ -46,12 +47,14 @@ def test_how_many_servers_fit_and_what_stops_the_next(dial, value, servers, full
     assert dial.picture.value != before
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_row_s_free_memory_knows_no_ratio(dial):
     dial.ram_allocation_ratio.value = 1.5
     assert dial.host_state.free_ram_mb == 16384 - 512 - 5 * 4096 == -4608
     assert dial.answer.endswith("The scheduler sees free_ram_mb -4608.")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_ratio_of_0_is_none(dial):
     dial.cpu_allocation_ratio.value = 0.0
     assert dial.table.allocation_ratio[0] == 4.0
@@ -68,18 +71,21 @@ def test_what_a_slider_in_a_browser_gives_back_is_what_it_got(dial):
             assert percent * slider.max / 100 == value
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_words_beside_the_bars_have_room():
     dial = dials.overcommit(vcpus=256, memory_mb=1048576, disk_gb=99999.5)
     dial.value = {"ram_allocation_ratio": 3.75, "reserved_host_memory_mb": 1048576 - 16384}
     assert complaints(dial.figure) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_no_ratio_makes_room_for_a_server_larger_than_the_host():
     dial = dials.overcommit(flavor=Flavor(vcpus=9, memory_mb=512, root_gb=1))
     dial.cpu_allocation_ratio.value = 16.0
     assert dial.answer.startswith("0 servers fit. The next one: NoValidHost; VCPU 9 > max_unit 8.")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_flavor_of_nothing_is_refused_by_placement():
     dial = dials.overcommit(flavor=Flavor(vcpus=0, memory_mb=0))
     assert dial.answer.startswith("0 servers fit. The next one: NoValidHost; placement refuses")

@@ -120,6 +120,7 @@ def test_a_dial_asks_its_model_once_for_a_press_of_more(tmp_path):
     assert dial.action.value == "stop"
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_matplotlibs_settings_of_a_learner_reach_no_dial(dial, tmp_path, request):
     import matplotlib
 

@@ -53,6 +53,7 @@ def test_every_event_of_a_lone_server_is_a_step(cloud, dial):
     assert dial.events[columns].to_numpy().tolist() == cloud.events[columns].to_numpy().tolist()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_step_says_who_does_what_and_where_it_is_in_nova(dial):
     step = step_of(dial, "update active/powering-off")
     dial.step.value = step
@@ -63,6 +64,7 @@ def test_a_step_says_who_does_what_and_where_it_is_in_nova(dial):
     )
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_before_and_after_its_life_the_api_shows_no_server(dial):
     assert dial.happens.endswith("The API shows no such server.")
     dial.step.value = dial.step.max
@@ -89,6 +91,7 @@ def test_buttons_move_the_step(dial, start, word, goal):
     assert dial.step.value == goal
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_last_button_goes_to_the_end_and_not_beyond(dial):
     dial.last.click()
     assert dial.step.value == dial.step.max
@@ -107,6 +110,7 @@ def test_every_step_moves_the_cursor_onward(dial):
         before = place
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_what_lies_ahead_is_dimmed(dial):
     dial.step.value = step_of(dial, "update stopped/None")
     shades = dial._cursor._shades
@@ -172,6 +176,7 @@ def test_at_the_end_the_answers_are_the_clouds():
     assert set(TRIES) == set(dial.action.choices)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_of_two_servers_each_is_played_alone():
     cloud = lived()
     cloud.create("web-2", SPEC)
@@ -182,6 +187,7 @@ def test_of_two_servers_each_is_played_alone():
 
 
 # -- mistakes ---------------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("step", [0, -1, 9999])
 def test_a_step_outside_is_refused_in_a_sentence(dial, step):
     with pytest.raises(ValueError, match=rf"step goes from 1 to {dial.step.max}, not {step}"):
@@ -189,6 +195,7 @@ def test_a_step_outside_is_refused_in_a_sentence(dial, step):
     assert dial.step.value == 1
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_an_unknown_action_is_refused_in_a_sentence(dial):
     with pytest.raises(ValueError, match="unknown action 'pauze'; did you mean 'pause'"):
         dial.action.value = "pauze"
@@ -225,8 +232,8 @@ def test_a_turn_changes_picture_and_words_and_draws_once(dial):
     assert dial.picture.value == before
 
 
-def test_after_fast_turns_the_picture_is_that_of_the_last_value(cloud):
-    turned, direct = dials.player(cloud, "web-1"), dials.player(cloud, "web-1")
+def test_after_fast_turns_the_picture_is_that_of_the_last_value(cloud, dial):
+    turned, direct = dial, dials.player(cloud, "web-1")
     for step in np.random.default_rng(1).integers(1, turned.step.max, length.few(20, 3)).tolist():
         turned.step.value = step
     direct.step.value = turned.step.value
@@ -234,6 +241,7 @@ def test_after_fast_turns_the_picture_is_that_of_the_last_value(cloud):
     assert turned.figure.png() == direct.figure.png()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_figure_is_laid_out_once(dial):
     figure = dial.figure.figure
     limits = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
@@ -268,10 +276,12 @@ def test_no_text_overlaps_another_or_is_cut_off(dial, action):
 
 
 # -- in a notebook ----------------------------------------------------------------------
+@pytest.mark.usefixtures("unpainted")
 def test_the_answer_is_shown_without_quotes(dial):
     assert repr(dial.answer).startswith("404 Instance")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_veil_over_what_is_still_to_come_covers_no_remark(dial):
     dial.step.value = 1
     (axes,) = dial.figure.figure.axes
