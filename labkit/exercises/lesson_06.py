@@ -30,6 +30,7 @@ def _taken(backend, guest="running", compress=False):
     return act(cloud, "createImage")
 
 
+@functools.cache
 def compressed():
     """The disks that are compressed when both options say so."""
     return [

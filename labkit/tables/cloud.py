@@ -224,12 +224,12 @@ def frame(columns, rows):
 
     rows = list(rows)
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(column), dtype=None if name in _NUMBERS else object)
-            for name, column in zip(columns, values, strict=True)
-        }
-    )
+    index = pd.RangeIndex(len(rows))  # given: pandas takes as long again to find it
+    series = {
+        name: pd.Series(list(column), index, dtype=None if name in _NUMBERS else object)
+        for name, column in zip(columns, values, strict=True)
+    }
+    return pd.DataFrame(series, index)
 
 
 def _table(records, kind, columns, /, **other):

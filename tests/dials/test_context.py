@@ -40,7 +40,8 @@ def test_a_turn_changes_answer_picture_and_table(dial):
 
 
 @pytest.mark.parametrize("setting", length.some(SETTINGS, 7))
-def test_the_answer_and_the_picture_say_what_the_table_says(dial, setting):
+def test_the_answer_and_the_picture_say_what_the_table_says(one, setting):
+    dial = one  # every control is turned: as it was at first need not be drawn
     dial.value = dict(zip(("role", "way", "read_deleted"), setting, strict=True))
     table = rights({setting[1]: made(*setting)})
     assert dial.table.equals(table)
@@ -64,6 +65,7 @@ def test_below_each_system_stands_what_it_looks_at(dial):
     assert {"no roles", "is_admin True, no project", "no token"} <= texts()
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("name", ["role", "way", "read_deleted"])
 def test_no_two_choices_look_the_same(dial, name):
     seen = set()

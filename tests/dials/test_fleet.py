@@ -7,8 +7,8 @@ from labkit import Flavor, Fleet, RequestSpec, dials, select_destinations
 SPEC = RequestSpec(Flavor(vcpus=2, memory_mb=4096, root_gb=20))
 
 
-@pytest.fixture
-def dial():
+@pytest.fixture(scope="module")
+def one():
     return dials.fleet(Fleet.read("data/four_hosts"), SPEC)
 
 

@@ -102,8 +102,9 @@ def test_what_does_not_lie_on_the_disk_is_an_answer(dial):
     ],
 )
 def test_the_write_and_what_it_copies_are_drawn_on_a_ruler(
-    dial, start, length, zeroes, kib, numbers
+    one, start, length, zeroes, kib, numbers
 ):
+    dial = one  # every control is turned: as it was at first need not be drawn
     dial.value = {"start_kib": start, "length_kib": length, "write_zeroes": zeroes}
     assert ruler(dial) == ([f"{n:,} KiB" for n in kib], [f"{n:,}" for n in numbers])
     assert ("the end of the disk" in dial.picture.value) == (start + length > 2048)
