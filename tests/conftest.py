@@ -74,6 +74,8 @@ def pytest_collection_finish():
     # Modules and tests stay to the end: the garbage collector need not walk them again.
     gc.collect()
     gc.freeze()
+    # Nor, again and again, the figures that a module keeps for its tests.
+    gc.set_threshold(20_000, 10, 20)
 
 
 @pytest.hookimpl(wrapper=True)

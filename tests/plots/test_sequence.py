@@ -59,7 +59,7 @@ def test_very_long_names_can_be_read():
     assert complaints(plots.sequence(table(*rows))) == []
 
 
-@pytest.mark.parametrize("name", length.some(["exhausted", "30 on 4"], 2))
+@pytest.mark.parametrize("name", length.some(["reschedule", "exhausted", "30 on 4"], 3))
 def test_the_same_table_gives_the_same_small_picture(name):
     svg, png = the_same(drawn(name), made(name))
     assert len(png) < 150_000
