@@ -74,6 +74,7 @@ use_in_notebooks()
 after = shell.display_formatter.format(table)[0]
 assert before["text/plain"] == after["text/plain"]
 assert "<style" in before["text/html"] and "text-align:left" in after["text/html"]
+assert after["text/html"].startswith(" \\n<table"), "folded, it shows no tag"
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True

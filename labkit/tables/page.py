@@ -102,6 +102,11 @@ def _plain(series: pd.Series, printer: Any, _cycle: bool) -> None:
     printer.text(series.to_string(max_rows=pd.get_option("display.max_rows")))
 
 
+def _folded(table: pd.DataFrame) -> str:
+    # Of a folded output JupyterLab shows the first line that is not empty, whatever it is.
+    return f" \n{html(table)}"
+
+
 def use_in_notebooks() -> None:
     """Let every DataFrame of this notebook look so, and a Series without its dtype, which pandas
     has renamed; outside of a notebook nothing happens."""
@@ -109,6 +114,6 @@ def use_in_notebooks() -> None:
     formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
     if "text/html" in formatters:
         for module in ("pandas", "pandas.core.frame"):  # by name: pandas is not imported for this
-            formatters["text/html"].for_type_by_name(module, "DataFrame", html)
+            formatters["text/html"].for_type_by_name(module, "DataFrame", _folded)
         for module in ("pandas", "pandas.core.series"):
             formatters["text/plain"].for_type_by_name(module, "Series", _plain)
