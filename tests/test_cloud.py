@@ -308,13 +308,13 @@ def test_the_tables_are_the_same_under_any_hash_seed(root):
     names = (
         "states saves messages notifications actions calls migrations holdings faults requests events"
     ).split()
-    said = (
+    show = (
         f"for name in {names}: print(name, getattr(cloud, name).to_csv())\n"
         "print(cloud.imbalances(), [cloud.books(name) for name in cloud.site.servers])\n"
     )
     code = (
         "from labkit import Cloud, Fault, Flavor, Fleet, InstanceGroup, Options, RequestSpec\n"
-        f"{PLAIN}{said}{EVENTFUL}{said}"
+        f"{PLAIN}{show}{EVENTFUL}{show}"
     )
     said = {
         subprocess.run(

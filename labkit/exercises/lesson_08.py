@@ -7,7 +7,6 @@ import re
 from labkit.cloud.faults import Fault
 from labkit.exercises.answers import function, listed, names, raised, result, shown, text
 from labkit.exercises.judging import Question, Uncheckable, Wrong
-from labkit.nova.clock import HostEvent, Stage
 from labkit.nova.compute import power_state
 from labkit.nova.conf import Options
 from labkit.nova.virt import images
@@ -89,17 +88,14 @@ class Outcome:
         cloud = one_server(options=Options(**options), faults=faults, driver=made)
         act(cloud, *ACTIONS[state], "createImage")
         host = cloud.driver("cn-1").host
-        records = cloud.site.clock.records
+        log = cloud.host_log
         self.options, self.state = options, state
         self.power_state = power_state.STATE_MAP[host.guests[cloud.show("web-1")["id"]]]
-        self.images = [
-            {name: image.get(name) for name in ("status", "disk_format", "size")}
-            for image in cloud.site.glance.images.values()
-        ]
+        self.images = cloud.images[["status", "disk_format", "size"]].to_dict("records")
         self.files = sorted(host.files)
-        self.log = [(each.kind, each.text) for each in records if isinstance(each, HostEvent)]
+        self.log = list(zip(log.kind, log.what, strict=True))
         self.raised = next((what for kind, what in self.log if kind == "raised"), None)
-        self.stages = [each.stage for each in records if isinstance(each, Stage)]
+        self.stages = list(cloud.stages.stage)
         self.task_state = cloud.show("web-1")["task_state"]
 
     @property

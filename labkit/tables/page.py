@@ -102,8 +102,8 @@ def _plain(series: pd.Series, printer: Any, _cycle: bool) -> None:
     printer.text(series.to_string(max_rows=pd.get_option("display.max_rows")))
 
 
-def _folded(table: pd.DataFrame) -> str:
-    # Of a folded output JupyterLab shows the first line that is not empty, whatever it is.
+def _output(table: pd.DataFrame) -> str:
+    # JupyterLab shows the first line of a folded output that is not empty: a blank, not a tag.
     return f" \n{html(table)}"
 
 
@@ -114,6 +114,6 @@ def use_in_notebooks() -> None:
     formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
     if "text/html" in formatters:
         for module in ("pandas", "pandas.core.frame"):  # by name: pandas is not imported for this
-            formatters["text/html"].for_type_by_name(module, "DataFrame", _folded)
+            formatters["text/html"].for_type_by_name(module, "DataFrame", _output)
         for module in ("pandas", "pandas.core.series"):
             formatters["text/plain"].for_type_by_name(module, "Series", _plain)

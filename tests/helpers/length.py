@@ -14,5 +14,5 @@ def some(cases, every):
 
 
 def few(count, every):
-    """Return that part of a count, or all of it."""
-    return count if ALL else count // every
+    """Return that part of a count, at least 1, or all of it."""
+    return count if ALL else max(1, count // every)

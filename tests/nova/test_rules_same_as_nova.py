@@ -74,7 +74,7 @@ def test_normalize_on_any_list(nova, values, minval):
     assert bits(normalize(values, minval=minval)) == bits(expected)
 
 
-def test_weighing_sorting_and_adding_up_on_4_000_lists(nova):
+def test_weighing_sorting_and_adding_up(nova):
     rng = random.Random(21)
     for _ in range(length.few(4000, 4)):
         columns = [numbers(rng) for _ in range(rng.randint(1, 4))]
@@ -162,7 +162,7 @@ def test_settings_of_names_and_ratios(nova):
         assert repr(utils.parse_options(items, converter=float)) == repr(expected)
 
 
-def test_hypervisor_versions_on_6_000_pairs(nova):
+def test_hypervisor_versions(nova):
     from oslo_utils import versionutils
 
     rng = random.Random(25)

@@ -162,7 +162,7 @@ def test_every_answer_is_the_same_in_every_pair_of_states(name, monkeypatch):
     assert asked >= 12 * 43 + 70
     action, arguments = ASKED.get(name, (name, {}))
     if servers.find(action, arguments).modelled:
-        assert deeds >= length.few(asked, 6) - 60
+        assert deeds == length.few(asked, 6)
 
 
 def test_the_lab_knows_every_recorded_action():

@@ -16,7 +16,7 @@ from tests.helpers.tracker_lab import Lab
 pytestmark = pytest.mark.nova
 pytest.importorskip("nova", reason="the installed Nova is not there (extra nova)")
 
-CASES = length.few(1000, 25)
+CASES = length.few(1000, 12)
 
 
 def differences(nova, lab) -> list[str]:
@@ -92,5 +92,5 @@ def test_every_step_is_the_same(compared):
 
 def test_enough_was_seen(compared):
     counts, _ = compared
-    few = [f"{name}: {counts[name]} < {floor}" for name, floor in FLOORS.items() if counts[name] < length.few(floor, 25)]  # fmt: skip
+    few = [f"{name}: {counts[name]} < {floor}" for name, floor in FLOORS.items() if counts[name] < length.few(floor, 12)]  # fmt: skip
     assert not few, "\n".join([*few, str(dict(counts))])
