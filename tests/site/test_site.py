@@ -43,11 +43,23 @@ OPEN = f"""name => {PANEL}?.context?.path === name && {PANEL}.context.isReady
 DONE = f"""() => {PANEL}.sessionContext.session?.kernel?.status === "idle" && (
   {CELLS}.every(cell => cell.executionCount)
   || {CELLS}.some(cell => cell.toJSON().outputs.some(output => output.output_type === "error")))"""
-READY = f"""() => document.querySelector("{SAYS}")?.dataset.answered
-  === ({PANEL}.sessionContext.session?.kernel?.id ?? NaN)"""
+READY = f"""() => document.querySelector("{SAYS}")?.dataset.answered?.split(" ")
+  .includes({PANEL}.sessionContext.session?.kernel?.id ?? NaN)"""
+OPEN_IT = "name => void window.jupyterapp.commands.execute('docmanager:open', {path: name})"
 RUN = "name => void window.jupyterapp.commands.execute(name)"  # never awaited: it may hang
 CLOSE = f"async () => {{ const it = {PANEL}; await it.sessionContext.shutdown(); it.dispose(); }}"
 
+#: The first lesson's Python, of several, hears nothing until the test says hear().
+SLOW_FIRST = """const {Worker} = window, kept = [];
+  let first = true;
+  window.hear = () => kept.splice(0).forEach(say => say());
+  window.Worker = class extends Worker {
+    constructor(...what) { super(...what); [this.held, first] = [first, false]; }
+    postMessage(...what) {
+      const say = () => super.postMessage(...what);
+      if (this.held) kept.push(() => { this.held = false; say(); }); else say();
+    }
+  };"""
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
 #: The page looks for a new kernel when the test says look(), not every 250 ms.
 HELD = """const often = window.setInterval;
@@ -86,9 +98,7 @@ def page(learner, server):
 
 def opened(page, name):
     """Open a lesson, with a kernel of its own."""
-    page.evaluate(
-        "name => void window.jupyterapp.commands.execute('docmanager:open', {path: name})", name
-    )
+    page.evaluate(OPEN_IT, name)
     page.wait_for_function(OPEN, arg=name)
     ready(page)
 
@@ -253,6 +263,23 @@ def test_python_that_does_not_come_is_not_forgotten_by_a_busy_page(browser, serv
     page.evaluate("look()")
     expect(page.locator(SAYS)).to_contain_text(NO_PYTHON)
     expect(page.locator(SAYS)).not_to_contain_text("Loading")
+    context.close()
+
+
+def test_lessons_that_load_together_each_wait_for_their_own_python(browser, server):
+    context = watched(browser.new_context(viewport=PAGE), server)
+    context.add_init_script(SLOW_FIRST)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    expect(page.locator(SAYS)).to_contain_text("Loading Python", timeout=SLOW_MS)
+    page.evaluate(OPEN_IT, f"notebooks/{LESSONS[1].name}")
+    page.wait_for_function(OPEN, arg=f"notebooks/{LESSONS[1].name}")
+    page.wait_for_function(READY)
+    expect(page.locator(SAYS)).to_contain_text("Loading Python")  # the first lesson's
+    page.evaluate("hear()")
+    expect(page.locator(SAYS)).to_be_hidden(timeout=SLOW_MS)
+    page.wait_for_function(READY)  # the second lesson's is not forgotten
     context.close()
 
 

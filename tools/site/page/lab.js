@@ -22,8 +22,11 @@
     box.textContent = lines.join("\n");
   };
 
-  const failed = (why) =>
+  const waiting = new Set(); // kernels that have not answered: each lesson has its own
+  const failed = (why) => {
+    waiting.clear();
     say("python", `Python could not be loaded: ${why}\nCheck the network, then reload this page.`);
+  };
 
   if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
     say("python", "This browser cannot run Python (it has no WebAssembly). Please open this page in a present-day Firefox, Chrome, Edge or Safari.");
@@ -48,25 +51,42 @@
     if (data === "nova-lab-kept") document.getElementById("nova-lab-says").dataset.kept = "";
   });
 
+  const LOADING =
+    "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.";
+  const answered = new Set();
+  const show = () => {
+    say("python", waiting.size ? LOADING : "");
+    document.getElementById("nova-lab-says").dataset.answered = [...answered].join(" ");
+  };
+
   // A busy page may hear this before it has looked for the kernel that failed.
   let heard = "";
   new BroadcastChannel("nova-lab").onmessage = (event) => failed((heard = event.data));
 
-  // Until Python has answered once, the page says what it waits for, or what did not come.
+  // Until every lesson's Python has answered once, the page says what it waits for, or what did not come.
   const wait = (kernel) => {
-    delete document.getElementById("nova-lab-says")?.dataset.answered;
-    if (!heard) say("python", "Loading Python and its packages: about 40 MB and half a minute on the first visit, a few seconds after that. You can read on.");
+    answered.delete(kernel.id);
+    if (!heard) {
+      waiting.add(kernel);
+      show();
+    }
     const late = setTimeout(() => heard || failed("nothing has come for three minutes."), LONG_S * 1000);
     const stop = () => {
       clearTimeout(late);
       clearInterval(again);
+      waiting.delete(kernel);
     };
     const ask = () => {
-      if (kernel.isDisposed) return stop();
+      if (kernel.isDisposed) {
+        stop();
+        if (!heard) show();
+        return;
+      }
       kernel.requestExecute({ code: "", silent: true, store_history: false }).done.then(() => {
         stop();
-        say("python", (heard = ""));
-        document.getElementById("nova-lab-says").dataset.answered = kernel.id;
+        heard = "";
+        answered.add(kernel.id);
+        show();
         keep();
         // What each lesson's first cells need, while the learner still reads.
         kernel.requestExecute({ code: "import labkit.cloud, labkit.dials", silent: true, store_history: false });
