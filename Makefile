@@ -4,7 +4,7 @@ PY = .venv/bin/python
 SITE_PY = build/site-venv/bin/python
 PYTEST = $(PY) -m pytest
 # In a browser of their own: after a dozen lessons in the same one they did not end.
-BLOCKED = another_address or does_not_come or lacks_something or needs_no_server
+BLOCKED = another_address or does_not_come or lacks_something or needs_no_server or together or at_once
 # Without a display JupyterLab only prints its address.
 NO_BROWSER = $(shell test "`uname`" = Darwin || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser)
 LOCK = uv pip compile -q pyproject.toml --group build --universal --generate-hashes \

@@ -161,19 +161,20 @@ def test_a_lesson_says_what_is_committed_and_its_figures_turn(page, learner, les
     assert learner.asked_elsewhere == []
 
 
+SAID = """const said = async (kernel, code) => {
+  const future = kernel.requestExecute({code});
+  const parts = [];
+  future.onIOPub = ({content}) =>
+    parts.push(content.text ?? content.data?.["text/plain"] ?? content.evalue ?? "");
+  await future.done;
+  return parts.join("");
+};"""
+
+
 def said(page, code):
     """What Python says to *code*, asked in the lesson's own kernel."""
-    return page.evaluate(
-        f"""async code => {{
-          const future = {PANEL}.sessionContext.session.kernel.requestExecute({{code}});
-          const parts = [];
-          future.onIOPub = ({{content}}) =>
-            parts.push(content.text ?? content.data?.["text/plain"] ?? content.evalue ?? "");
-          await future.done;
-          return parts.join("");
-        }}""",
-        code,
-    )
+    kernel = f"{PANEL}.sessionContext.session.kernel"
+    return page.evaluate(f"code => {{ {SAID} return said({kernel}, code); }}", code)
 
 
 def test_a_check_is_answered_right_and_wrong(page):
@@ -280,6 +281,32 @@ def test_lessons_that_load_together_each_wait_for_their_own_python(browser, serv
     page.evaluate("hear()")
     expect(page.locator(SAYS)).to_be_hidden(timeout=SLOW_MS)
     page.wait_for_function(READY)  # the second lesson's is not forgotten
+    context.close()
+
+
+READS = """import pathlib
+found = {pathlib.Path(f"../data/{name}/hosts.csv").read_text() for _ in range(40)}
+found == {pathlib.Path(f"/home/data/{name}/hosts.csv").read_text()}
+"""
+
+
+def test_lessons_that_read_files_at_once_get_their_own(browser, server):
+    context = watched(browser.new_context(viewport=PAGE), server)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_function(OPEN, arg=f"notebooks/{FIRST}")
+    ready(page)
+    opened(page, f"notebooks/{LESSONS[1].name}")
+    read = [f"name = {name!r}; {READS}" for name in ("two_hosts", "four_hosts")]
+    found = page.evaluate(
+        f"""read => {{ {SAID}
+          const panels = [...window.jupyterapp.shell.widgets("main")];
+          const kernels = panels.map(it => it.sessionContext?.session?.kernel).filter(Boolean);
+          return Promise.all(kernels.map((kernel, i) => said(kernel, read[i])));
+        }}""",
+        read,
+    )
+    assert found == ["True", "True"]
     context.close()
 
 

@@ -1,5 +1,5 @@
-// The lab from this browser's own cache, with or without a network. What JupyterLite's worker does (it
-// hands files to Python) stays as it is.
+// The lab from this browser's own cache, with or without a network. JupyterLite's worker, loaded last,
+// hands the page's files to Python.
 {
   const NAME = "nova-lab-BUILD";
   const FILES = [/* FILES */];
@@ -20,11 +20,30 @@
     return got;
   };
 
+  // The page answers with its own name alone: which lesson's Python asked for which file, the answer does
+  // not say. So a page is asked one thing at a time. One that answers nothing keeps nobody waiting for ever.
+  const turns = new Map();
+  const LONG_MS = 30000;
+  const inTurn = async (request) => {
+    const { browsingContextId: page } = await request.clone().json();
+    const before = turns.get(page);
+    let next;
+    turns.set(page, new Promise((yes) => (next = yes)));
+    await before;
+    setTimeout(next, LONG_MS);
+    return broadcastOne(request, new URL(request.url)).finally(next); // JupyterLite's
+  };
+
   self.addEventListener("activate", (event) => {
     const old = (names) => names.filter((name) => name.startsWith("nova-lab-") && name !== NAME);
     event.waitUntil(caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name)))));
   });
   self.addEventListener("fetch", (event) => {
+    if (new URL(event.request.url).pathname.endsWith("/api/drive")) {
+      event.stopImmediatePropagation();
+      event.respondWith(inTurn(event.request));
+      return;
+    }
     if (!isOurs(event.request)) return;
     event.stopImmediatePropagation();
     event.respondWith(answer(event.request));
