@@ -1,5 +1,6 @@
 """The cloud from outside: what a lesson does with it, and what it says to a mistake."""
 
+import gc
 import subprocess
 import sys
 
@@ -32,6 +33,21 @@ def test_a_server_becomes_active_and_is_stopped_and_deleted(cloud):
     assert states.vm_state.iloc[-1] == "deleted"
     assert states.seq.is_monotonic_increasing
     assert states.t_s.is_monotonic_increasing
+
+
+def test_the_garbage_collector_is_afterwards_as_it_was(cloud):
+    def breaks():
+        yield cloud.site.clock.env.timeout(1)
+        raise RuntimeError("broken")
+
+    before = gc.get_threshold()
+    cloud.create("web-1", SPEC)
+    cloud.settle()
+    cloud.run(cloud.now + 1)
+    cloud.site.clock.env.process(breaks())
+    with pytest.raises(RuntimeError, match="broken"):
+        cloud.run(cloud.now + 60)
+    assert gc.get_threshold() == before
 
 
 def test_an_action_in_the_wrong_state_is_refused_in_novas_words(cloud):

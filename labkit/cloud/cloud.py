@@ -1,8 +1,9 @@
 """A cloud on one simulated clock: API, conductor, scheduler, placement and computes."""
 
 import difflib
+import gc
 import random
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from simpy.core import EmptySchedule
 
@@ -31,6 +32,17 @@ from labkit.tables import hosts as host_tables
 
 #: Seconds between two rounds of a periodic task that has no interval of its own.
 PERIODIC_S = 60
+
+
+@contextmanager
+def _collecting_seldom():
+    # A cloud keeps what happened: Python's garbage collector would look through all of it, again and again.
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Cloud:
@@ -90,7 +102,7 @@ class Cloud:
             arguments.user_quota(user_quota),
         )
         make = arguments.driver(driver, arguments.snapshot_model(snapshot_model))
-        with hosts.coming_up():
+        with _collecting_seldom():
             self.drivers = {host: make(site.options) for host in fleet.rows}
         past.watch(site, self.drivers)
         self._api = API(Service(site, "api", CONTROLLER))
@@ -100,7 +112,7 @@ class Cloud:
         for scheduler in self._schedulers:
             scheduler.serve("scheduler")
         costs = SnapshotCosts.read()
-        with hosts.coming_up():
+        with _collecting_seldom():
             for host, row in fleet.rows.items():
                 hosts.prepare(site, row, self.drivers[host], costs)
                 site.reports[host] = hosts.Reports(site.clock.env, self.drivers[host])
@@ -142,11 +154,12 @@ class Cloud:
     def run(self, until_s=60):
         """Let time pass until *until_s*. Raises ValueError for a time that is over."""
         if arguments.time(until_s, self.now, "until_s") > self.now:
-            self.site.clock.env.run(until=until_s)
+            with _collecting_seldom():
+                self.site.clock.env.run(until=until_s)
 
     def settle(self):
         """Let time pass until nothing is under way any more, apart from periodic tasks."""
-        with suppress(EmptySchedule):
+        with _collecting_seldom(), suppress(EmptySchedule):
             while self.site.under_way:
                 self.site.clock.env.step()
 

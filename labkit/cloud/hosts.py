@@ -1,8 +1,5 @@
 """The hosts of a cloud: what each machine has, what is in use there, and what was reported."""
 
-import contextlib
-import gc
-
 from labkit.neighbours.arguments import whole
 from labkit.neighbours.placement import REPORTED
 from labkit.nova.compute.resource_tracker import Others
@@ -37,18 +34,6 @@ class Reports:
         if not self.made or resources != self.made[-1][1]:
             self.made.append((float(self._env.now), resources))
         return resources
-
-
-@contextlib.contextmanager
-def coming_up():
-    """Keep the garbage collector out while thousands of hosts are made: they all stay."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def prepare(site, row, driver, costs):
