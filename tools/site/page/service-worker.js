@@ -20,8 +20,8 @@
     return got;
   };
 
-  // The page answers with its own name alone: which lesson's Python asked for which file, the answer does
-  // not say. So a page is asked one thing at a time. One that answers nothing keeps nobody waiting for ever.
+  // An answer names the page, not which of its lessons asked for which file. So a page is asked for one
+  // file at a time. If it does not answer, the next request waits no longer than LONG_MS.
   const turns = new Map();
   const LONG_MS = 30000;
   const inTurn = async (request) => {
